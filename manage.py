@@ -1,0 +1,20 @@
+#!/usr/bin/env python
+"""Django's commands, run against the deployment that SMOALL_DATA names (./var when it is not set)."""
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run the command line; a missing installation ends with one sentence."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    os.environ.setdefault("SMOALL_PROCESS", "command")
+    try:
+        from django.core.management import execute_from_command_line
+    except ImportError:
+        sys.exit("Django is not installed here: run scripts/run once, then use .venv/bin/python manage.py.")
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()
