@@ -11,8 +11,11 @@ def main() -> None:
     os.environ.setdefault("SMOALL_PROCESS", "command")
     try:
         from django.core.management import execute_from_command_line
+
+        from shared_apps.kit import scope
     except ImportError:
         sys.exit("Django is not installed here: run scripts/run once, then use .venv/bin/python manage.py.")
+    scope.start_process(scope.SHARED)  # commands and the worker start in the shared schema, web processes nowhere
     execute_from_command_line(sys.argv)
 
 

@@ -1,0 +1,56 @@
+"""Every setting that may come from the environment: its name, type, default and meaning, in one list.
+
+`Env.read()` is called once, by settings.py; nothing else reads os.environ.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Process = Literal["web", "worker", "command"]
+
+
+class BadSetting(ValueError):
+    """An environment variable has a value that cannot be used; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Env:
+    environment: Literal["development", "production"]  # SMOALL_ENV
+    process: Process  # SMOALL_PROCESS: web, worker or command; decides the database login and the outermost scope
+    data: Path  # SMOALL_DATA: the folder of everything that is not in the database
+    domain: str  # SMOALL_DOMAIN: the registered domain below which every host stands, without port
+    port: int | None  # SMOALL_PORT: shown in links when it is neither 80 nor 443 (development)
+    database_url: str  # DATABASE_URL: a login that may create roles; empty: the embedded server in SMOALL_DATA
+    email_url: str  # SMOALL_SMTP: smtp://user:password@host:587/?tls=1; empty: mails are kept as files and shown
+    mail_from: str  # SMOALL_MAIL_FROM
+    files_bucket: str  # SMOALL_FILES_BUCKET: an S3 bucket for uploaded files; empty: files in SMOALL_DATA
+
+    @property
+    def is_production(self) -> bool:
+        return self.environment == "production"
+
+    @classmethod
+    def read(cls) -> "Env":
+        domain = os.environ.get("SMOALL_DOMAIN", "smoall.localhost").strip(".").lower()
+        environment = os.environ.get("SMOALL_ENV", "development")
+        if environment not in ("development", "production"):
+            raise BadSetting(f"SMOALL_ENV is {environment!r}: use development or production.")
+        process = os.environ.get("SMOALL_PROCESS", "command")
+        if process not in ("web", "worker", "command"):
+            raise BadSetting(f"SMOALL_PROCESS is {process!r}: use web, worker or command.")
+        port = os.environ.get("SMOALL_PORT", "" if environment == "production" else "8000")
+        if port and not (port.isdigit() and 0 < int(port) < 65536):
+            raise BadSetting(f"SMOALL_PORT is {port!r}: use a port number.")
+        return cls(
+            environment=environment,  # type: ignore[arg-type]
+            process=process,  # type: ignore[arg-type]
+            data=Path(os.environ.get("SMOALL_DATA") or Path(__file__).resolve().parent.parent / "var").absolute(),
+            domain=domain,
+            port=int(port) if port else None,
+            database_url=os.environ.get("DATABASE_URL", ""),
+            email_url=os.environ.get("SMOALL_SMTP", ""),
+            mail_from=os.environ.get("SMOALL_MAIL_FROM", f"Smoall <support@{domain}>"),
+            files_bucket=os.environ.get("SMOALL_FILES_BUCKET", ""),
+        )

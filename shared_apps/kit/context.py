@@ -1,0 +1,34 @@
+"""What every page template may use: the menu of this host, who is signed in, the workspace's name."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from shared_apps.kit.module import modules
+
+
+def page(request: HttpRequest) -> dict[str, Any]:
+    """`menu`, `person`, `workspace_name`, `site`. Pages without a signed-in person get an empty menu."""
+    site = getattr(request, "site", "")
+    person = getattr(request, "user", None) if site in ("app", "ops", "tenant") else None
+    return {
+        "site": site,
+        "person": person if person is not None and person.is_authenticated else None,
+        "workspace_name": getattr(request, "workspace_name", ""),
+        "menu": _menu(request, person) if person is not None and person.is_authenticated else [],
+    }
+
+
+def _menu(request: HttpRequest, person: Any) -> list[dict[str, Any]]:
+    """The entries of modules that are mounted on this host and that the person may open."""
+    found = []
+    for menu in sorted((m.menu for m in modules() if m.menu), key=lambda menu: menu.order):
+        try:
+            url = reverse(menu.url)
+        except NoReverseMatch:  # mounted on another host
+            continue
+        if not menu.right or person.may(menu.right):
+            active = request.path.startswith(url)
+            found.append({"label": menu.label, "url": url, "icon": menu.icon, "active": active})
+    return found

@@ -1,0 +1,38 @@
+"""Where files stand: below the UUID of the tenant in force, and nowhere without one."""
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.files.storage import FileSystemStorage
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+from shared_apps.kit import scope
+
+
+class TenantStorage(FileSystemStorage):
+    """`<data>/files/<tenant uuid>/…`; files of the shared schema stand below "shared". Served by views alone."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(location=settings.MEDIA_ROOT, base_url=None, file_permissions_mode=0o600,
+                         directory_permissions_mode=0o700, **kwargs)
+
+    @property
+    def base_location(self) -> str:  # type: ignore[override]
+        return str(folder())
+
+    @property
+    def location(self) -> str:  # type: ignore[override]
+        return str(folder())
+
+
+def folder() -> Path:
+    """The folder of the tenant in force. Raises NoScope."""
+    here = scope.tenant_id()
+    return Path(settings.MEDIA_ROOT) / (str(here) if here else "shared")
+
+
+class StaticStorage(CompressedManifestStaticFilesStorage):
+    """Hashed names; a page that names a missing file still renders."""
+
+    manifest_strict = False

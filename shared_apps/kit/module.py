@@ -1,0 +1,60 @@
+"""What a module declares about itself in its apps.py: menu entry, rights, holdings."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Literal
+
+from django.apps import AppConfig, apps
+
+
+class Role(IntEnum):
+    """Roles of a workspace, each with the rights of those below it."""
+
+    MEMBER = 1
+    ADMIN = 2
+    OWNER = 3
+
+
+MEMBER, ADMIN, OWNER = Role.MEMBER, Role.ADMIN, Role.OWNER
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    label: Any  # lazily translated
+    url: str  # a URL name
+    icon: str  # a heroicon's name
+    order: int = 50
+    right: str = ""  # the right that opens it; empty: everybody signed in
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One thing that Smoall holds (I10). Export, erasure, certificate and the privacy pages are made from these."""
+
+    what: str  # "app.Model", "files:<prefix>" or "queue:<name>"
+    whose: Literal["client", "user", "smoall", "partner"]
+    category: Literal["data", "contact", "billing", "legal", "technical"]
+    why: Any  # lazily translated: the purpose
+    kept: Any  # lazily translated: how long
+    exported: Literal["rows", "files", "shared", "no"]  # how a client takes it out
+    erased: Literal["schema", "rows", "files", "queue", "kept", "public"]  # how erasure reaches it; "kept": the law
+    personal: tuple[str, ...] = ()  # fields that name a person
+
+
+class Module(AppConfig):
+    menu: Menu | None = None
+    rights: Mapping[str, Role] = {}
+    holdings: Sequence[Holding] = ()
+
+
+def modules() -> Iterator[Module]:
+    return (config for config in apps.get_app_configs() if isinstance(config, Module))
+
+
+def all_rights() -> dict[str, Role]:
+    return {right: role for module in modules() for right, role in module.rights.items()}
+
+
+def all_holdings() -> tuple[Holding, ...]:
+    return tuple(holding for module in modules() for holding in module.holdings)

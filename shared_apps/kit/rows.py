@@ -1,0 +1,62 @@
+"""The base of every table: a UUIDv7 key, and rows that know their tenant (I5)."""
+
+import os
+import time
+from collections.abc import Collection, Sequence
+from typing import Any, Self
+from uuid import UUID
+
+from django.db import models
+
+from shared_apps.kit import scope
+
+
+class WrongTenant(scope.ScopeError):
+    """A row loaded in one schema was used in another."""
+
+
+def uuid7() -> UUID:
+    """A time-ordered UUID (RFC 9562, version 7): new rows stand at the end of their index."""
+    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
+    value = value & ~(0xF << 76) | 0x7 << 76
+    return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
+
+
+class Row(models.Model):
+    """A row remembers the schema that it was read from or saved in; elsewhere it refuses to be used.
+
+    Raises WrongTenant from save, delete, refresh_from_db and from relating a row of another schema.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
+        row = super().from_db(db, field_names, values)
+        row._state.schema = scope.current().schema  # type: ignore[attr-defined]
+        return row
+
+    def save_base(self, *args: Any, **kwargs: Any) -> None:
+        self._must_be_here()
+        for field in self._meta.concrete_fields:
+            related = self.__dict__.get("_state").fields_cache.get(field.name) if field.is_relation else None  # type: ignore[union-attr]
+            if isinstance(related, Row):
+                related._must_be_here()
+        super().save_base(*args, **kwargs)
+        self._state.schema = scope.current().schema  # type: ignore[attr-defined]
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        self._must_be_here()
+        return super().delete(*args, **kwargs)
+
+    def refresh_from_db(self, using: str | None = None, fields: Sequence[str] | None = None, **kwargs: Any) -> None:  # type: ignore[override]
+        self._must_be_here()
+        super().refresh_from_db(using=using, fields=fields, **kwargs)
+
+    def _must_be_here(self) -> None:
+        known = getattr(self._state, "schema", None)
+        if known is not None and known != scope.current().schema:
+            raise WrongTenant(f"a {self._meta.label} of {known} was used in {scope.current().schema}")

@@ -1,0 +1,14 @@
+"""Text as people search and sort it: folded, since not every server has ICU collations."""
+
+import unicodedata
+
+
+def fold(text: str) -> str:
+    """Lower case, without accents, one space between words: "Éric  Œuvre" gives "eric oeuvre".
+
+    Characters without a plain twin stay as they are; NUL is dropped, PostgreSQL refuses it.
+    """
+    text = text.replace("\0", "").replace("œ", "oe").replace("Œ", "oe").replace("æ", "ae").replace("Æ", "ae")
+    text = text.replace("ß", "ss").replace("ø", "o").replace("Ø", "o").replace("ł", "l").replace("Ł", "l")
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join("".join(c for c in decomposed if not unicodedata.combining(c)).split())

@@ -1,0 +1,34 @@
+from django.utils.translation import gettext_lazy as _
+
+from shared_apps.kit.module import Holding, Module
+
+
+class TenantsConfig(Module):
+    name = "tenants"
+    label = "tenants"
+
+    holdings = (
+        Holding("tenants.Tenant", whose="client", category="contact", why=_("To know your workspace, its state and release"),
+                kept=_("As long as your data"), exported="shared", erased="rows"),
+        Holding("tenants.Domain", whose="client", category="contact", why=_("To find your workspace by its address"),
+                kept=_("As long as your data; a keyed hash stays so that nobody else gets the name"), exported="shared", erased="rows"),
+        Holding("tenants.RetiredName", whose="smoall", category="technical", why=_("So that a freed address is never given again"),
+                kept=_("For ever, as a keyed hash that names nobody"), exported="no", erased="kept"),
+        Holding("tenants.SignUp", whose="client", category="contact", why=_("To open the workspace that you asked for"),
+                kept=_("24 hours when it is not confirmed; otherwise until the workspace is ready"), exported="shared", erased="rows",
+                personal=("name", "email")),
+        Holding("tenants.Saga", whose="client", category="technical", why=_("So that long work survives a crash"),
+                kept=_("As long as your data"), exported="no", erased="rows"),
+        Holding("tenants.Export", whose="client", category="technical", why=_("To give you a copy of your data, once"),
+                kept=_("The copy for seven days, the record as long as your data"), exported="shared", erased="rows"),
+        Holding("tenants.Erasure", whose="client", category="legal", why=_("To prove that your data was erased"),
+                kept=_("Until your contact details are erased; the certificate's record stays in the erasure ledger"),
+                exported="no", erased="rows", personal=("requested_by",)),
+        Holding("tenants.Snapshot", whose="smoall", category="technical", why=_("The shape of a workspace's tables"),
+                kept=_("As long as a workspace may need it"), exported="no", erased="public"),
+    )
+
+    def ready(self) -> None:
+        from tenants import contenttypes
+
+        contenttypes.keep_apart()

@@ -1,0 +1,128 @@
+"""The outermost room of a request: which host, whose schema, one transaction (I3).
+
+Outside sessions, so that everything a request writes, its session included, is committed or rolled back together.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.db import connection, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.shortcuts import render
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from shared_apps.kit import scope
+from tenants.models import State, host_url
+
+LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
+SHARED_HOSTS = {"app": "config.urls_app", "ops": "config.urls_ops"}
+RESOLVE = """
+    SELECT t.id, t.state, t.release, c.company, d.is_primary, p.domain,
+           pg_advisory_xact_lock_shared(hashtextextended(t.id::text, 0))
+      FROM tenants_domain d
+      JOIN tenants_tenant t ON t.id = d.tenant_id
+      JOIN clients_client c ON c.id = t.client_id
+      LEFT JOIN tenants_domain p ON p.tenant_id = t.id AND p.is_primary
+     WHERE d.domain = %s
+"""
+
+
+class HostMiddleware:
+    """Sets `request.site` (website, app, ops, tenant), the URLconf and the scope. Answers itself where nobody may enter."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path == "/healthz":
+            return HttpResponse("ok", content_type="text/plain")
+        label = _label(request)
+        if label == "":
+            return self._website(request)
+        if label in SHARED_HOSTS:
+            request.site, request.urlconf = label, SHARED_HOSTS[label]  # type: ignore[attr-defined]
+            with scope.shared(realm=label):
+                return self._answer(request)
+        return self._tenant(request, label)
+
+    def _website(self, request: HttpRequest) -> HttpResponse:
+        request.site, request.urlconf = "website", "config.urls_website"  # type: ignore[attr-defined]
+        with scope.nothing():
+            return self.get_response(request)
+
+    def _tenant(self, request: HttpRequest, label: str | None) -> HttpResponse:
+        request.site, request.urlconf = "tenant", "config.urls_tenant"  # type: ignore[attr-defined]
+        with transaction.atomic():
+            found = _resolve(label)
+            if found is None:
+                return _state_page(request, "unknown", 404)
+            id, state, release, company, is_primary, primary = found
+            if not is_primary:
+                return HttpResponsePermanentRedirect(host_url(primary) + request.get_full_path())
+            request.workspace_name, request.workspace_state = company, state  # type: ignore[attr-defined]
+            request.tenant_uuid = id  # type: ignore[attr-defined]
+            if state == State.RESTORING:
+                return _state_page(request, "restoring", 503)
+            if release != settings.SMOALL_RELEASE:
+                return _state_page(request, "maintenance", 503)
+            if state == State.ERASING:
+                request.urlconf = "config.urls_erasing"
+            with scope.tenant(id):
+                return self._answer(request)
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
+        """Django turns exceptions into answers before they come here: a failed answer undoes what it wrote."""
+        response = self.get_response(request)
+        if response.status_code >= 500:
+            transaction.set_rollback(True)
+        return response
+
+
+def _label(request: HttpRequest) -> str | None:
+    """"" for the website, the first label of a host below the domain, None for one that can't be a workspace.
+
+    Raises DisallowedHost for a host outside the domain.
+    """
+    host = request.get_host().rsplit(":", 1)[0].lower().rstrip(".")
+    if host == settings.SMOALL_DOMAIN:
+        return ""
+    label = host.removesuffix(f".{settings.SMOALL_DOMAIN}")
+    if label == host:
+        raise DisallowedHost(f"not below the domain: {host!r}")
+    return "" if label == "www" else label if LABEL.match(label) else None
+
+
+def _resolve(label: str | None) -> tuple[UUID, str, str, str, bool, str] | None:
+    """One statement: the tenant of a label, and a lock that keeps it from being destroyed while we answer."""
+    if label is None:
+        return None
+    with scope._entered(scope.SHARED, None), connection.cursor() as cursor:
+        cursor.execute(RESOLVE, [label])
+        row = cursor.fetchone()
+    return row[:6] if row else None
+
+
+def _state_page(request: HttpRequest, state: str, status: int) -> HttpResponse:
+    """A page about the workspace itself; reads nothing of it."""
+    language = translation.get_language_from_request(request)
+    texts: dict[str, tuple[Any, Any]] = {}
+    with translation.override(language):
+        texts = {
+            "unknown": (_("There is no workspace here"),
+                        _("Check the address, or find your workspaces by e-mail.")),
+            "restoring": (_("This workspace is being restored"), _("It opens by itself when everything is in place.")),
+            "maintenance": (_("This workspace is being updated"),
+                            _("It is back in a few minutes. Nothing is lost.")),
+        }
+        title, text = texts[state]
+        context = {"title": title, "text": text, "state": state, "app_url": host_url("app")}
+        with scope.nothing():
+            response = render(request, "kit/state.html", context, status=status)
+    if status == 503:
+        response.headers["Retry-After"] = "30"
+    return response

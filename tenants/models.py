@@ -1,0 +1,190 @@
+"""The rows of a client's life: workspace, address, sign-up, long work, exports, erasures. All in the shared schema.
+
+The verbs are beside: provision.py, export.py, restore.py, erasure.py.
+"""
+
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django_tenants.models import DomainMixin, TenantMixin
+
+from shared_apps import history
+from shared_apps.kit import scope
+from shared_apps.kit.rows import Row, uuid7
+
+
+class State(models.TextChoices):
+    """design: the life of a client. "signed up" is a SignUp row, "data erased" an Erasure without its tenant."""
+
+    RESTORING = "restoring", _("being restored")
+    ACTIVE = "active", _("active")
+    SUSPENDED = "suspended", _("suspended")
+    LEAVING = "leaving", _("leaving")
+    ERASING = "erasing", _("being erased")
+
+
+class Tenant(TenantMixin):  # type: ignore[misc]
+    """A workspace: names its schema (I2). The row goes with the schema; the Client stays."""
+
+    auto_create_schema = False
+    auto_drop_schema = False
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    client = models.OneToOneField("clients.Client", on_delete=models.PROTECT, related_name="tenant")
+    state = models.CharField(max_length=10, choices=State, default=State.ACTIVE, db_index=True)
+    state_before = models.CharField(max_length=10, choices=State, blank=True)
+    state_reason = models.CharField(max_length=300, blank=True)
+    state_since = models.DateTimeField(default=timezone.now)
+    release = models.CharField(max_length=30)
+    fingerprint = models.CharField(max_length=64)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+
+    def __str__(self) -> str:
+        return self.subdomain
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.schema_name = scope.schema_of(self.id)
+        kwargs.pop("verbosity", None)
+        models.Model.save(self, *args, **kwargs)  # not TenantMixin's: it would make or drop schemas
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        kwargs.pop("force_drop", None)
+        return models.Model.delete(self, *args, **kwargs)
+
+    def __enter__(self) -> NoReturn:
+        raise scope.ScopeError("use scope.tenant(…): the library's context manager swaps tenants between threads")
+
+    activate = __enter__  # type: ignore[assignment]
+
+    @property
+    def subdomain(self) -> str:
+        """The label of its address. From `domains` when prefetched."""
+        return next((domain.domain for domain in self.domains.all() if domain.is_primary), "")
+
+    @property
+    def url(self) -> str:
+        return host_url(self.subdomain)
+
+
+class Domain(DomainMixin):  # type: ignore[misc]
+    """`domain` is the label alone ("acme"), so that the registered domain may change. Others redirect to the primary."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant"], condition=models.Q(is_primary=True), name="tenants_one_primary_domain")
+        ]
+
+
+def host_url(label: str) -> str:
+    """The address of a host below the domain, without a path: http://acme.smoall.localhost:8000."""
+    scheme = "https" if settings.SMOALL_IS_PRODUCTION else "http"
+    port = f":{settings.SMOALL_PORT}" if settings.SMOALL_PORT not in (None, 80, 443) else ""
+    return f"{scheme}://{label}{'.' if label else ''}{settings.SMOALL_DOMAIN}{port}"
+
+
+class RetiredName(models.Model):
+    """A freed subdomain, as a keyed hash: never given again (I2)."""
+
+    hash = models.CharField(max_length=64, primary_key=True)
+    retired_at = models.DateTimeField(default=timezone.now)
+
+
+class SignUp(Row):
+    """A company that asked for a workspace; holds the name for 24 hours, vanishes when not confirmed."""
+
+    company = models.CharField(max_length=200)
+    vat_number = models.CharField(max_length=20, blank=True)
+    country = models.CharField(max_length=2)
+    language = models.CharField(max_length=5)
+    subdomain = models.CharField(max_length=40, unique=True)
+    name = models.CharField(max_length=200)
+    email = models.EmailField()
+    terms_version = models.CharField(max_length=20)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(db_index=True)
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+
+
+class Saga(Row):
+    """Long work as idempotent steps (sagas.py): `cursor` counts the steps that are done."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", _("waiting")
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+        CANCELLED = "cancelled", _("cancelled")
+
+    kind = models.CharField(max_length=30)
+    subject = models.UUIDField(db_index=True)  # the tenant's UUID; no foreign key: the saga outlives the row
+    key = models.CharField(max_length=100, unique=True)  # twice the same click is one saga
+    cursor = models.PositiveSmallIntegerField(default=0)
+    data = models.JSONField(default=dict)
+    status = models.CharField(max_length=10, choices=Status, default=Status.WAITING, db_index=True)
+    error = models.TextField(blank=True)
+    progress = models.PositiveSmallIntegerField(default=0)  # percent
+    doing = models.CharField(max_length=200, blank=True)  # the step, for people
+    due_at = models.DateTimeField(default=timezone.now, db_index=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+
+class Export(Row):
+    """One copy of a tenant's data, encrypted to its recipient; kept until taken once or expired."""
+
+    tenant_uuid = models.UUIDField(db_index=True)
+    requested_by = models.JSONField()  # the Actor
+    recipient = models.CharField(max_length=20)  # "passphrase", "age" or "folder": how it is encrypted, never the secret
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(db_index=True)
+    ready_at = models.DateTimeField(null=True, blank=True)
+    taken_at = models.DateTimeField(null=True, blank=True)
+    size = models.BigIntegerField(default=0)  # bytes
+    sha256 = models.CharField(max_length=64, blank=True)
+    saga = models.UUIDField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+
+class Erasure(Row):
+    """An instruction to erase a client, from closing the workspace to the signed certificate."""
+
+    tenant_uuid = models.UUIDField(unique=True)
+    client_uuid = models.UUIDField()
+    with_contacts = models.BooleanField(default=False)  # the contact details too, at once
+    requested_by = models.JSONField()  # the Actor
+    requested_at = models.DateTimeField()
+    destroy_at = models.DateTimeField()
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+    destroyed_at = models.DateTimeField(null=True, blank=True)
+    certificate = models.TextField(blank=True)  # canonical JSON, signed
+    saga = models.UUIDField(null=True, blank=True)
+
+
+class Snapshot(models.Model):
+    """The tables of a workspace as one release makes them: DDL and seed rows, replayed for a new tenant (I8)."""
+
+    release = models.CharField(max_length=30, primary_key=True)
+    fingerprint = models.CharField(max_length=64)
+    schema = models.CharField(max_length=34)  # the template's name, replaced by the tenant's when replayed
+    ddl = models.TextField()
+    tables = models.JSONField()  # [[table, [column, …]], …] in an order that loads
+    seeds = models.JSONField()  # {table: CSV}
+    recorded_at = models.DateTimeField(default=timezone.now)
+
+
+history.register(Tenant, label="schema_name")
+history.register(Domain, label="domain")
+history.register(Export, label="recipient", exclude=("requested_by",))

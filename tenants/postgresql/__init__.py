@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend with the scope of `kit.scope` put in front of every statement."""

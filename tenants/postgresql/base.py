@@ -1,0 +1,145 @@
+"""The database wrapper: no statement leaves without its scope (I3).
+
+`SET LOCAL search_path`, `SET LOCAL ROLE` and the author travel in the same message as the statement that
+needs them, so that entering a scope costs no round trip and nothing outlives the transaction. Outside a
+transaction the message is its own transaction, and the settings end with it. Safe behind PgBouncer in
+transaction mode.
+"""
+
+from typing import Any
+
+import psycopg2.extensions
+from django.db.backends.postgresql import base
+
+from shared_apps.kit import scope
+
+Settings = tuple[str, str, str]  # schema, role, the author as JSON
+
+
+class ScopedCursor(psycopg2.extensions.cursor):
+    """Sends pending settings in front of the next statement."""
+
+    scoped: "DatabaseWrapper"
+
+    def execute(self, query: Any, vars: Any = None) -> None:
+        pending = self.scoped.pending()
+        if pending is None:
+            return super().execute(query, vars)
+        settings, statement = pending
+        with self.scoped.applying(settings):
+            return super().execute(statement.encode() + b";" + self.mogrify(query, vars))
+
+    def executemany(self, query: Any, vars_list: Any) -> None:
+        self._settle()
+        return super().executemany(query, vars_list)
+
+    def callproc(self, procname: Any, parameters: Any = None) -> Any:
+        self._settle()
+        return super().callproc(procname, parameters)
+
+    def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
+        self._settle()
+        return super().copy_expert(sql, file, size)
+
+    def copy_from(self, *args: Any, **kwargs: Any) -> None:
+        raise scope.ScopeError("use copy_expert")
+
+    copy_to = copy_from
+
+    def _settle(self) -> None:
+        """Send the settings alone, before something that can't share its message."""
+        if self.scoped.get_autocommit():
+            raise scope.ScopeError("this needs a transaction: its settings are local to one")
+        if pending := self.scoped.pending():
+            settings, statement = pending
+            with self.scoped.applying(settings):
+                super().execute(statement)
+
+
+class _Applying:
+    """Remembers the settings once they were sent in a transaction; forgets everything when sending fails."""
+
+    def __init__(self, wrapper: "DatabaseWrapper", settings: Settings) -> None:
+        self.wrapper, self.settings = wrapper, settings
+
+    def __enter__(self) -> None:
+        self.wrapper.applied = None
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None and not self.wrapper.get_autocommit():
+            self.wrapper.applied = self.settings
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """`applied` holds the settings in force in the open transaction, None when that isn't known."""
+
+    applied: Settings | None = None
+
+    @property
+    def schema_name(self) -> str:
+        """The schema in force, as django-tenants asks for it. Raises NoScope."""
+        return scope.current().schema
+
+    def pending(self) -> tuple[Settings, str] | None:
+        """The settings that must precede the next statement, and their SQL. Raises NoScope."""
+        here, who = scope.current(), scope.actor_or_none()
+        wanted = (here.schema, here.role, who.as_json() if who else "")
+        if self.applied == wanted:
+            return None
+        return wanted, self.settings_sql(wanted)
+
+    def settings_sql(self, settings: Settings) -> str:
+        schema, role, author = settings
+        if schema != "public":
+            scope.tenant_of(schema)  # a schema's name reaches SQL: only generated ones do
+        quoted = "'" + author.replace("'", "''") + "'"  # JSON of ASCII; standard_conforming_strings is on
+        return (
+            f"SET LOCAL search_path TO {schema}, ext; SET LOCAL ROLE {role}; SET LOCAL smoall.actor TO {quoted}"
+        )
+
+    def applying(self, settings: Settings) -> _Applying:
+        return _Applying(self, settings)
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        if name:
+            if self.get_autocommit():
+                raise scope.ScopeError("a server-side cursor needs a transaction")
+            with self.create_cursor() as plain:
+                plain._settle()
+            return super().create_cursor(name)
+        cursor = self.connection.cursor(cursor_factory=ScopedCursor)
+        cursor.scoped = self
+        cursor.tzinfo_factory = self.tzinfo_factory
+        return cursor
+
+    def _unscoped(self, sql: str) -> None:
+        """Savepoint statements: they read no row and must work in a failed transaction."""
+        with self.wrap_database_errors, self.connection.cursor() as cursor:
+            cursor.execute(sql)
+
+    def _savepoint(self, sid: str) -> None:
+        scope.current()
+        self._unscoped(self.ops.savepoint_create_sql(sid))
+
+    def _savepoint_commit(self, sid: str) -> None:
+        self._unscoped(self.ops.savepoint_commit_sql(sid))
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        self.applied = None  # settings made after the savepoint are undone with it
+        self._unscoped(self.ops.savepoint_rollback_sql(sid))
+
+    def _commit(self) -> None:
+        self.applied = None
+        super()._commit()
+
+    def _rollback(self) -> None:
+        self.applied = None
+        super()._rollback()
+
+    def _close(self) -> None:
+        self.applied = None
+        super()._close()
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        self.applied = None
+        super()._set_autocommit(autocommit)

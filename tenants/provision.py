@@ -1,0 +1,47 @@
+"""A new workspace: schema, address and first person, all in one transaction, from the release's snapshot (I8)."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import connection
+
+from shared_apps.accounts.models import User
+from shared_apps.clients.models import Client
+from shared_apps.kit import scope
+from shared_apps.kit.module import OWNER
+from tenants import names, snapshot
+from tenants.models import Domain, SignUp, State, Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPerson:
+    """The owner whom a new workspace starts with; without a password until the first entry."""
+
+    name: str
+    email: str
+    language: str
+
+
+def create(
+    id: UUID, *, client: Client, subdomain: str, person: FirstPerson | None, by: scope.Actor,
+    state: str = State.ACTIVE, sign_up: SignUp | None = None,
+) -> Tenant:
+    """Make the workspace `id`, or return it when an earlier run made it already.
+
+    One transaction: either everything is there or nothing. Raises names.BadName, snapshot.SchemaExists.
+    """
+    with scope.shared(actor=by):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [subdomain])
+        if made := Tenant.objects.filter(pk=id).first():
+            return made
+        label = names.check(subdomain, but=sign_up)
+        recorded = snapshot.current()
+        snapshot.replay(id, recorded)
+        tenant = Tenant(id=id, client=client, release=recorded.release, fingerprint=recorded.fingerprint, state=state)
+        tenant.save(force_insert=True)
+        Domain.objects.create(tenant=tenant, domain=label)
+        if person:
+            with scope.tenant(id, actor=by):
+                User.objects.create(name=person.name, email=person.email, language=person.language, role=OWNER)
+        return tenant

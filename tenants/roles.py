@@ -1,0 +1,94 @@
+"""The database's own walls: three roles, two logins, the schema `ext`, and who may touch which table (I3).
+
+Runs as an administrator, apart from Django's connection; every function may be run again.
+"""
+
+from collections.abc import Iterable
+
+import psycopg2
+from psycopg2 import sql
+
+from shared_apps.history.triggers import READ_ONLY_TABLES
+
+OWNER, SHARED, TENANT = "smoall_owner", "smoall_shared", "smoall_tenant"
+WEB, WORKER = "smoall_web", "smoall_worker"
+MEMBER_OF = {WEB: (SHARED, TENANT), WORKER: (SHARED, TENANT, OWNER)}
+EXTENSIONS = ("pg_trgm", "unaccent", "btree_gin")
+
+
+def set_up(admin_url: str, database: str, passwords: dict[str, str]) -> None:
+    """Make roles, logins, the database and its schemas `public` and `ext`, or bring them to this state.
+
+    `admin_url` is a login that may create roles. Two calls at once wait for each other.
+    """
+    _as_admin(admin_url, None, _roles(passwords))
+    _make_database(admin_url, database)
+    _as_admin(admin_url, database, _schemas(database))
+
+
+def _as_admin(admin_url: str, database: str | None, statements: Iterable[sql.Composable]) -> None:
+    connection = psycopg2.connect(admin_url, **({"dbname": database} if database else {}))
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('smoall roles', 0))")
+            for statement in statements:
+                cursor.execute(statement)
+    finally:
+        connection.close()
+
+
+def _roles(passwords: dict[str, str]) -> Iterable[sql.Composable]:
+    """The runtime roles have no password, so nobody signs in as them; they may log in since Citus's nodes do so."""
+    for role in (OWNER, SHARED, TENANT, WEB, WORKER):
+        yield sql.SQL(
+            "DO $$ BEGIN CREATE ROLE {0} LOGIN NOINHERIT; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+        ).format(sql.Identifier(role))
+        yield sql.SQL("ALTER ROLE {} NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT").format(sql.Identifier(role))
+    for login, roles in MEMBER_OF.items():
+        yield sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(login), sql.Literal(passwords[login]))
+        for role in roles:
+            yield sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(login))
+
+
+def _make_database(admin_url: str, database: str) -> None:
+    connection = psycopg2.connect(admin_url)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database])
+            if cursor.fetchone() is None:
+                cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+    except psycopg2.errors.DuplicateDatabase:
+        pass  # another process was first
+    finally:
+        connection.close()
+
+
+def _schemas(database: str) -> Iterable[sql.Composable]:
+    name = sql.Identifier(database)
+    owner = sql.Identifier(OWNER)
+    yield sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name)
+    for role in (OWNER, SHARED, TENANT, WEB, WORKER):
+        yield sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, sql.Identifier(role))
+    yield sql.SQL("GRANT CREATE ON DATABASE {} TO {}").format(name, owner)
+    yield sql.SQL("ALTER SCHEMA public OWNER TO {}").format(owner)
+    yield sql.SQL("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    yield sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(sql.Identifier(SHARED))
+    yield sql.SQL("CREATE SCHEMA IF NOT EXISTS ext")
+    for extension in EXTENSIONS:
+        yield sql.SQL("CREATE EXTENSION IF NOT EXISTS {} SCHEMA ext").format(sql.Identifier(extension))
+    for role in (OWNER, SHARED, TENANT):
+        yield sql.SQL("GRANT USAGE ON SCHEMA ext TO {}").format(sql.Identifier(role))
+
+
+def grants(schema: str) -> list[str]:
+    """DDL that opens a schema to its runtime role: rows, sequences; the history and migrations for reading alone."""
+    role = SHARED if schema == "public" else TENANT
+    statements = [
+        f"GRANT USAGE ON SCHEMA {schema} TO {role}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
+        f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
+    ]
+    for table in (*READ_ONLY_TABLES, "django_migrations", "django_content_type"):
+        statements.append(f"REVOKE INSERT, UPDATE, DELETE ON {schema}.{table} FROM {role}")
+    return statements

@@ -1,0 +1,24 @@
+"""Which app's tables stand in which kind of schema: SHARED_APPS in public, TENANT_APPS in every tenant's."""
+
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+
+from shared_apps.kit import scope
+
+WITHOUT_TABLES = {"auth"}  # Django's users and permissions: Smoall has its own
+
+
+class SchemaRouter:
+    def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool:
+        if app_label in WITHOUT_TABLES:
+            return False
+        here = scope.current()
+        listed = settings.TENANT_APPS if here.tenant else settings.SHARED_APPS
+        return apps.get_app_config(app_label).name in {_app_name(entry) for entry in listed}
+
+
+def _app_name(entry: str) -> str:
+    """The package of an INSTALLED_APPS entry, which may name an AppConfig."""
+    return entry.rsplit(".apps.", 1)[0]

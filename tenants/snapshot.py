@@ -1,0 +1,180 @@
+"""A release's tables: built by migrations in a template schema, recorded once, replayed for every new tenant (I8)."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+from uuid import UUID
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.contenttypes.management import create_contenttypes
+from django.core.management.commands.migrate import Command as Migrate
+from django.core.management import call_command
+from django.db import connection, router
+
+from shared_apps.history import triggers
+from shared_apps.kit import scope
+from tenants import roles
+from tenants.fingerprint import fingerprint
+from tenants.models import Snapshot
+
+TEMPLATE = UUID(int=0)  # never a tenant's
+BUILDER = scope.Actor("system", "release", "Smoall")
+DROPPED_LINES = re.compile(r"(--|\\(un)?restrict |SET |SELECT pg_catalog\.set_config)")
+
+
+class SchemaExists(Exception):
+    """A schema of that name is there already: it is refused, never adopted."""
+
+
+def build_shared() -> None:
+    """Bring the public schema to this release: tables, triggers, grants. In one transaction."""
+    with scope.owner(actor=BUILDER):
+        _build("public")
+
+
+def build_template() -> str:
+    """Bring the template schema to this release and return its fingerprint. In one transaction."""
+    schema = scope.schema_of(TEMPLATE)
+    with scope.owner(actor=BUILDER, tenant=TEMPLATE):
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        _build(schema)
+        return fingerprint(schema)
+
+
+def _build(schema: str) -> None:
+    """Migrate the schema of the scope in force, then make its content types, triggers and grants anew."""
+    call_command(Migrate(), verbosity=0, interactive=False, skip_checks=True)
+    for config in apps.get_app_configs():
+        if router.allow_migrate("default", config.label):
+            create_contenttypes(config, verbosity=0, interactive=False)
+    is_tenant = schema != "public"
+    with connection.cursor() as cursor:
+        for statement in triggers.statements(schema, triggers.models_with_history(tenant=is_tenant)):
+            cursor.execute(statement)
+        for statement in roles.grants(schema):
+            cursor.execute(statement)
+
+
+def record() -> Snapshot:
+    """Build the template and record it as this release's snapshot, unless the same one is recorded already."""
+    found = build_template()
+    with scope.shared():
+        known = Snapshot.objects.filter(release=settings.SMOALL_RELEASE).first()
+        if known and known.fingerprint == found:
+            return known
+    schema = scope.schema_of(TEMPLATE)
+    ddl = _dumped(schema)
+    with scope.owner(tenant=TEMPLATE):
+        tables, seeds = _tables(schema), _seeds(schema)
+    with scope.shared():
+        snapshot, _ = Snapshot.objects.update_or_create(
+            release=settings.SMOALL_RELEASE,
+            defaults={"fingerprint": found, "schema": schema, "ddl": ddl, "tables": tables, "seeds": seeds},
+        )
+    return snapshot
+
+
+def current() -> Snapshot:
+    """This release's snapshot. Raises Snapshot.DoesNotExist before `prepare` ran."""
+    return Snapshot.objects.get(release=settings.SMOALL_RELEASE)
+
+
+def replay(tenant: UUID, snapshot: Snapshot) -> None:
+    """Make the tenant's schema from the snapshot, in the caller's transaction.
+
+    Raises SchemaExists. One DDL statement an execute, as Citus asks.
+    """
+    schema = scope.schema_of(tenant)
+    with scope.owner(tenant=tenant, actor=BUILDER), connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [schema])
+        if cursor.fetchone():
+            raise SchemaExists(schema)
+        for statement in split(snapshot.ddl.replace(snapshot.schema, schema)):
+            cursor.execute(statement)
+        for table, rows in snapshot.seeds.items():
+            cursor.copy_expert(f"COPY {schema}.{table} FROM STDIN (FORMAT csv, HEADER)", StringIO(rows))
+            _restart_identity(cursor, schema, table)
+        for statement in roles.grants(schema):
+            cursor.execute(statement)
+
+
+def split(ddl: str) -> Iterator[str]:
+    """The statements of a dump, one by one. A statement ends with a semicolon at a line's end, outside $-quotes."""
+    lines: list[str] = []
+    for line in ddl.splitlines():
+        lines.append(line)
+        statement = "\n".join(lines)
+        if line.endswith(";") and not _is_quoted(statement):
+            yield statement
+            lines = []
+
+
+def _is_quoted(text: str) -> bool:
+    """Whether a $-quoted body is still open at the end of the text."""
+    open_tag = ""
+    for tag in re.findall(r"\$[A-Za-z_0-9]*\$", text):
+        open_tag = "" if tag == open_tag else open_tag or tag
+    return bool(open_tag)
+
+
+def _dumped(schema: str) -> str:
+    """The schema's DDL in its final form, by pg_dump, without owners, grants and session settings."""
+    place: Any = connection.settings_dict
+    command = [
+        settings.SMOALL_PG_DUMP, "--schema-only", "--no-owner", "--no-privileges", "--no-comments",
+        f"--schema={schema}", f"--role={roles.OWNER}", "--no-password",
+        f"--host={place['HOST']}", f"--port={place['PORT']}", f"--username={place['USER']}", place["NAME"],
+    ]
+    environment = os.environ | {"PGPASSWORD": place["PASSWORD"]}
+    dumped = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if dumped.returncode:
+        raise RuntimeError(f"pg_dump failed: {dumped.stderr.strip()}")
+    kept = [line for line in dumped.stdout.splitlines() if line.strip() and not DROPPED_LINES.match(line)]
+    return "\n".join(kept) + "\n"
+
+
+def _tables(schema: str) -> list[list[Any]]:
+    """[table, [columns]] with those that are referred to first, so that rows load in this order."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT c.relname, array_agg(a.attname ORDER BY a.attnum),
+                   ARRAY(SELECT DISTINCT f.confrelid::regclass::text FROM pg_constraint f
+                          WHERE f.conrelid = c.oid AND f.contype = 'f' AND f.confrelid <> c.oid)
+              FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+             WHERE c.relnamespace = %s::regnamespace AND c.relkind = 'r'
+             GROUP BY c.oid, c.relname ORDER BY c.relname
+            """,
+            [schema],
+        )
+        waiting = {name: (columns, {n.split(".")[-1].strip('"') for n in needs}) for name, columns, needs in cursor.fetchall()}
+    ordered: list[list[Any]] = []
+    while waiting:
+        ready = [name for name, (_, needs) in waiting.items() if not needs & waiting.keys()]
+        for name in ready or sorted(waiting)[:1]:  # a circle: its constraints are deferred while loading
+            ordered.append([name, waiting.pop(name)[0]])
+    return ordered
+
+
+def _seeds(schema: str) -> dict[str, str]:
+    """The rows that the release itself put into the template, as CSV."""
+    found: dict[str, str] = {}
+    with connection.cursor() as cursor:
+        for table, _columns in _tables(schema):
+            text = StringIO()
+            cursor.copy_expert(f"COPY {schema}.{table} TO STDOUT (FORMAT csv, HEADER)", text)
+            if text.getvalue().count("\n") > 1:
+                found[table] = text.getvalue()
+    return found
+
+
+def _restart_identity(cursor: Any, schema: str, table: str) -> None:
+    """Let the table's identity column go on after its highest value."""
+    cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [f"{schema}.{table}"])
+    if sequence := cursor.fetchone()[0]:
+        cursor.execute(f"SELECT setval(%s, (SELECT coalesce(max(id), 0) + 1 FROM {schema}.{table}), false)", [sequence])
