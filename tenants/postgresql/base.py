@@ -117,8 +117,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         with self.wrap_database_errors, self.connection.cursor() as cursor:
             cursor.execute(sql)
 
+    def check_constraints(self, table_names: Any = None) -> None:
+        """Deferred constraints, checked now. They name no row of their own, so no scope is needed."""
+        self._unscoped("SET CONSTRAINTS ALL IMMEDIATE")
+        self._unscoped("SET CONSTRAINTS ALL DEFERRED")
+
     def _savepoint(self, sid: str) -> None:
-        scope.current()
         self._unscoped(self.ops.savepoint_create_sql(sid))
 
     def _savepoint_commit(self, sid: str) -> None:

@@ -1,0 +1,123 @@
+"""The cast and the stage: two workspaces made once a run, everything a test writes rolled back."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+
+from shared_apps.accounts.models import User
+from shared_apps.clients.models import Client
+from shared_apps.kit import scope
+from shared_apps.kit.module import ADMIN, MEMBER, OWNER
+from shared_apps.kit.rows import uuid7
+from tenants import provision
+from tenants.keys import KeyStore
+from tenants.models import Tenant
+
+PASSWORD = "correct horse battery"
+TESTER = scope.Actor("system", "tests", "Tests")
+
+
+@dataclass(frozen=True)
+class Cast:
+    """A workspace with its people. `host` is what a browser asks for."""
+
+    tenant: Tenant
+    host: str
+    owner: User
+    admin: User
+    colleague: User
+
+    @property
+    def id(self) -> Any:
+        return self.tenant.id
+
+    @contextmanager
+    def inside(self, user: User | None = None) -> Iterator[scope.Scope]:
+        """In this workspace's schema, acting as one of its people (the owner unless another is given)."""
+        with scope.tenant(self.tenant.id, actor=(user or self.owner).as_actor()) as entered:
+            yield entered
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
+    """Roles, shared tables, snapshot and the two workspaces, once a run."""
+    with django_db_blocker.unblock():
+        call_command("prepare", verbosity=0)
+        for name in ("acme", "zenith"):
+            make_workspace(name)
+    yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_passwords() -> Iterator[None]:
+    """Real hashing takes a second a sign-in; what it protects is not under test here."""
+    from django.test import override_settings
+
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
+
+
+def make_workspace(name: str) -> Tenant:
+    """A committed workspace with an owner, an administrator and a colleague, each with PASSWORD."""
+    with scope.shared(actor=TESTER):
+        client = Client.objects.create(
+            company=f"{name.title()} SRL", contact_name=f"Olga {name.title()}", contact_email=f"olga@{name}.test",
+            street="Rue Haute 1", postal_code="1000", city="Bruxelles",
+        )
+        id = uuid7()
+        KeyStore.default().ensure(id)
+        tenant = provision.create(id, client=client, subdomain=name, person=None, by=TESTER)
+        with scope.tenant(id, actor=TESTER):
+            for who, role in (("Olga", OWNER), ("Ada", ADMIN), ("Colin", MEMBER)):
+                user = User(name=f"{who} {name.title()}", email=f"{who.lower()}@{name}.test", language="en", role=role)
+                user.set_password(PASSWORD)
+                user.save()
+    return tenant
+
+
+def _cast(name: str) -> Cast:
+    with scope.shared():
+        tenant = Tenant.objects.get(domains__domain=name)
+    with scope.tenant(tenant.id):
+        people = {user.role: user for user in User.objects.all()}
+    return Cast(tenant, f"{name}.smoall.localhost", people[OWNER], people[ADMIN], people[MEMBER])
+
+
+@pytest.fixture
+def acme(db: None) -> Cast:
+    return _cast("acme")
+
+
+@pytest.fixture
+def zenith(db: None) -> Cast:
+    """The neighbour: what happens in acme must never show here, nor the other way round."""
+    return _cast("zenith")
+
+
+@pytest.fixture
+def browser() -> Callable[..., Browser]:
+    """`browser(host)` is a fresh browser on a host; `browser(acme, user)` is signed in there with a password."""
+
+    def open(where: Cast | str, user: User | None = None) -> Browser:
+        host = where if isinstance(where, str) else where.host
+        opened = Browser(HTTP_HOST=host, headers={"user-agent": "Mozilla/5.0 (Windows NT 10.0) Firefox/140.0"})
+        if user is not None:
+            answer = opened.post("/sign-in/", {"email": user.email, "password": PASSWORD})
+            assert answer.status_code == 302, f"{user.email} can't sign in on {host}: {answer.status_code}"
+        return opened
+
+    return open
+
+
+@pytest.fixture
+def statements() -> Callable[[], CaptureQueriesContext]:
+    """`with statements() as sent:` counts what reaches the database."""
+    from django.db import connection
+
+    return lambda: CaptureQueriesContext(connection)

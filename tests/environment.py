@@ -1,0 +1,31 @@
+"""The deployment that tests run on, made before Django reads its settings: a folder and a PostgreSQL of their own.
+
+A pytest plugin, named in pyproject.toml, since settings are read before any conftest.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from config import embedded_postgres
+
+DATA = Path(tempfile.mkdtemp(prefix="smoall-test-"))
+for name in ("DATABASE_URL", "SMOALL_SMTP", "SMOALL_FILES_BUCKET", "SMOALL_SECRET_KEY", "SMOALL_MASTER_KEY"):
+    os.environ.pop(name, None)
+os.environ |= {
+    "SMOALL_DATA": str(DATA), "SMOALL_ENV": "development", "SMOALL_PROCESS": "command",
+    "SMOALL_DOMAIN": "smoall.localhost", "SMOALL_PORT": "80", "DJANGO_SETTINGS_MODULE": "config.settings",
+}
+DATA.chmod(0o755)
+embedded_postgres.start(DATA, durable=False)
+_maker = os.getpid()
+
+
+@atexit.register
+def _end() -> None:
+    if os.getpid() != _maker:  # a forked child leaves its parent's server alone
+        return
+    embedded_postgres.stop(DATA)
+    shutil.rmtree(DATA, ignore_errors=True)
