@@ -1,0 +1,20 @@
+from django.utils.translation import gettext_lazy as _
+
+from shared_apps.kit.module import Holding, Module
+
+
+class HistoryConfig(Module):
+    name = "shared_apps.history"
+    label = "history"
+    holdings = (
+        Holding(
+            "history.LogEntry",
+            whose="client",
+            category="data",
+            why=_("To know every change and who made it"),
+            kept=_("As long as your data"),
+            exported="rows",
+            erased="schema",
+            personal=("object_repr", "changes", "actor_name", "actor_behalf"),
+        ),
+    )

@@ -1,0 +1,68 @@
+"""One entry for each changed row, in the schema of that row. Only the triggers write here (triggers.py)."""
+
+from typing import Any
+
+from auditlog.models import AbstractLogEntry
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+ACTOR_KINDS = [
+    ("user", _("person")),
+    ("operator", _("Smoall operator")),
+    ("integrator", _("integrator")),
+    ("job", _("automatic job")),
+    ("system", _("Smoall")),
+]
+
+
+class LogEntry(AbstractLogEntry):  # type: ignore[misc]
+    """django-auditlog's entry without addresses, and with an author that no deletion can take away.
+
+    `changes` is {"field": [old, new]}, each side PostgreSQL's text or null. For a many-to-many table the entry is
+    one of the row that has the field, and a side is the other row's key. `timestamp` is the transaction's start and
+    `cid` its number, so that one action's entries stand together; `id` gives their order.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    content_type = models.ForeignKey(
+        "contenttypes.ContentType", on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    object_pk = models.CharField(max_length=255)
+    action = models.PositiveSmallIntegerField(choices=AbstractLogEntry.Action.choices)
+    changes = models.JSONField()
+    cid = models.CharField(max_length=20)
+    timestamp = models.DateTimeField()
+    additional_data = models.JSONField(null=True, blank=True)
+
+    parent_type = models.ForeignKey(
+        "contenttypes.ContentType", on_delete=models.PROTECT, related_name="+", null=True, blank=True, db_index=False
+    )
+    parent_pk = models.CharField(max_length=255, blank=True)
+    module = models.CharField(max_length=40)
+    table_name = models.CharField(max_length=63)
+    actor_kind = models.CharField(max_length=10, choices=ACTOR_KINDS)
+    actor_id = models.CharField(max_length=64)
+    actor_name = models.CharField(max_length=300)
+    actor_behalf = models.CharField(max_length=300, blank=True)
+
+    # What auditlog's entry has and this one must not: addresses, an author who can be deleted, copies of whole rows.
+    remote_addr: Any = None
+    remote_port: Any = None
+    actor: Any = None
+    actor_email: Any = None
+    object_id: Any = None
+    serialized_data: Any = None
+    changes_text: Any = None
+
+    objects: Any = models.Manager()
+
+    class Meta(AbstractLogEntry.Meta):
+        abstract = False
+        ordering = ["-timestamp", "-id"]
+        indexes = [
+            models.Index(fields=["-timestamp", "-id"], name="history_by_time"),
+            models.Index(fields=["content_type", "object_pk", "-timestamp", "-id"], name="history_by_object"),
+            models.Index(fields=["parent_type", "parent_pk", "-timestamp", "-id"], name="history_by_parent"),
+            models.Index(fields=["actor_id", "-timestamp", "-id"], name="history_by_actor"),
+            models.Index(fields=["module", "-timestamp", "-id"], name="history_by_module"),
+        ]
