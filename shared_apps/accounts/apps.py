@@ -1,0 +1,48 @@
+from django.utils.translation import gettext_lazy as _
+
+from shared_apps.kit.module import Holding, Module
+
+
+class AccountsConfig(Module):
+    name = "shared_apps.accounts"
+    label = "accounts"
+    holdings = (
+        Holding(
+            "accounts.User",
+            whose="user",
+            category="data",
+            why=_("To know who may work here, and to name the author of each change"),
+            kept=_("As long as the workspace: people are deactivated, so that the history keeps its authors"),
+            exported="rows",
+            erased="schema",
+            personal=("name", "email"),
+        ),
+        Holding(
+            "accounts.SignIn",
+            whose="user",
+            category="data",
+            why=_("To show when and how each session began and ended"),
+            kept=_("As long as the workspace"),
+            exported="rows",
+            erased="schema",
+            personal=("device",),
+        ),
+        Holding(
+            "accounts.Session",
+            whose="user",
+            category="technical",
+            why=_("To keep you signed in"),
+            kept=_("Until you sign out, fourteen days at most without a visit"),
+            exported="no",
+            erased="schema",
+        ),
+        Holding(
+            "accounts.Throttle",
+            whose="user",
+            category="technical",
+            why=_("To slow down whoever guesses passwords; the account is a keyed hash, no address is kept"),
+            kept=_("One day after the last failure"),
+            exported="no",
+            erased="schema",
+        ),
+    )

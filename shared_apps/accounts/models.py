@@ -1,0 +1,451 @@
+"""People who may sign in, their sessions, and the ledger of sign-ins. Tables in the shared schema and in every tenant's.
+
+In a tenant's schema everybody is a "person" of that workspace; in the shared one an "operator" (ops.) or the
+person of an "integrator" (app.). Pages are in views.py, the session engine in sessions.py.
+"""
+
+import hmac
+import re
+import unicodedata
+from datetime import datetime, timedelta
+from typing import Any, Self
+from uuid import UUID
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import IntegrityError, models, transaction
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+from shared_apps import history
+from shared_apps.kit import scope, tokens
+from shared_apps.kit.module import Role, all_rights
+from shared_apps.kit.rows import Row
+from shared_apps.kit.text import fold
+
+
+class CannotChange(Exception):
+    """A verb on a person was refused; the text is for people."""
+
+
+class UnknownRight(LookupError):
+    """A right that no module declares: a mistake in the code, never a person's."""
+
+
+class Kind(models.TextChoices):
+    PERSON = "person", _("person of a workspace")
+    OPERATOR = "operator", _("operator")
+    INTEGRATOR = "integrator", _("person of an integrator")
+
+
+class Purpose(models.TextChoices):
+    """What a mailed link is for; each lives in the realm and the URL of its own name."""
+
+    RESET = "reset", _("set a new password")
+    INVITATION = "invitation", _("accept an invitation")
+    ENTER = "enter", _("enter a new workspace")
+
+
+LINK_AGE = {
+    Purpose.RESET: timedelta(hours=2),
+    Purpose.INVITATION: timedelta(days=14),
+    Purpose.ENTER: timedelta(hours=24),
+}
+ROLE_CHOICES = [
+    (Role.MEMBER.value, _("Member")),
+    (Role.ADMIN.value, _("Administrator")),
+    (Role.OWNER.value, _("Owner")),
+]
+ACTOR_KINDS: dict[str, scope.ActorKind] = {
+    Kind.PERSON: "user",
+    Kind.OPERATOR: "operator",
+    Kind.INTEGRATOR: "integrator",
+}
+
+
+def fold_email(email: str) -> str:
+    """The one spelling under which an address is looked up: NFKC and case folded, accents kept.
+
+    Two addresses that mail servers or eyes may take for one ("KIM@x.be" with a Kelvin sign) are the same account.
+    """
+    folded = unicodedata.normalize("NFKC", email.replace("\0", "").strip()).casefold()
+    return unicodedata.normalize("NFKC", folded)
+
+
+def kind_here() -> Kind:
+    """Who may be signed in in the realm in force: operators on ops., integrators on app., people elsewhere."""
+    return {"ops": Kind.OPERATOR, "app": Kind.INTEGRATOR}.get(scope.realm(), Kind.PERSON)
+
+
+class UserQuerySet(models.QuerySet["User"]):
+    def active(self) -> Self:
+        return self.filter(deactivated_at=None)
+
+    def entered(self) -> Self:
+        """Active people who have set their password."""
+        return self.active().exclude(entered_at=None)
+
+    def owners(self) -> Self:
+        """Those who can keep the workspace: an owner who never came doesn't count."""
+        return self.entered().filter(role=Role.OWNER.value)
+
+
+class UserManager(models.Manager.from_queryset(UserQuerySet)):  # type: ignore[misc]
+    def by_email(self, email: str) -> "User | None":
+        """The person with this address in the schema in force, active or not."""
+        folded = fold_email(email)
+        found: User | None = self.filter(email_folded=folded).first() if 0 < len(folded) <= 254 else None
+        return found
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        found: User = self.get(email_folded=fold_email(username or ""))
+        return found
+
+    def create_user(self, *, email: str, name: str, role: int = Role.MEMBER, password: str | None = None,
+                    kind: str = Kind.PERSON, language: str = "fr", now: datetime | None = None) -> "User":
+        """A person who may sign in at once (`password`), or only after a link. Raises CannotChange when taken."""
+        person = self.model(email=email.strip(), name=name, role=int(role), kind=kind, language=language)
+        person.set_password(password)
+        if password:
+            person.entered_at = person.password_changed_at = now or timezone.now()
+        try:
+            with transaction.atomic():
+                person.save()
+        except IntegrityError as error:
+            if not self.filter(email_folded=person.email_folded).exists():
+                raise
+            raise CannotChange(gettext("Somebody with this e-mail address is here already.")) from error
+        return person
+
+
+class User(AbstractBaseUser, Row):
+    """Somebody who may sign in. Deactivated, never deleted, once they have entered: the history names them."""
+
+    last_login = None  # the ledger of sign-ins keeps every one
+    email = models.EmailField(_("e-mail"))
+    email_folded = models.CharField(max_length=254, unique=True, editable=False)
+    name = models.CharField(_("name"), max_length=200)
+    name_folded = models.CharField(max_length=200, editable=False, db_index=True)
+    language = models.CharField(_("language"), max_length=5, default="fr")
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.PERSON)
+    role = models.PositiveSmallIntegerField(_("role"), choices=ROLE_CHOICES, default=Role.MEMBER.value)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    invited_at = models.DateTimeField(_("invited"), null=True, blank=True, editable=False)
+    entered_at = models.DateTimeField(_("first entry"), null=True, blank=True, editable=False)
+    password_changed_at = models.DateTimeField(_("password changed"), null=True, blank=True, editable=False)
+    deactivated_at = models.DateTimeField(_("deactivated"), null=True, blank=True, editable=False)
+
+    USERNAME_FIELD = "email_folded"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS = ["email", "name"]
+    objects = UserManager()
+
+    class Meta:
+        verbose_name = pgettext_lazy("somebody who may sign in", "person")
+        verbose_name_plural = pgettext_lazy("those who may sign in", "people")
+        ordering = ["name_folded", "id"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(role__in=[1, 2, 3]), name="accounts_user_role"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=["person", "operator", "integrator"]), name="accounts_user_kind"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Raises ValueError for a kind that has no place in the schema in force."""
+        if (self.kind == Kind.PERSON) != bool(scope.tenant_id()):
+            raise ValueError(f"{self.kind!r} has no place in {scope.current().schema}")
+        self.email_folded, self.name_folded = fold_email(self.email), fold(self.name)[:200]
+        if (fields := kwargs.get("update_fields")) is not None:
+            twins = {f"{field}_folded" for field in fields if field in ("email", "name")}
+            kwargs["update_fields"] = {*fields, *twins}
+        super().save(*args, **kwargs)
+
+    @property
+    def is_active(self) -> bool:  # type: ignore[override]
+        return self.deactivated_at is None
+
+    @property
+    def state(self) -> str:
+        """"active", "invited" (never entered) or "deactivated"."""
+        return "deactivated" if self.deactivated_at else "active" if self.entered_at else "invited"
+
+    def get_full_name(self) -> str:
+        return self.name
+
+    def may(self, right: str) -> bool:
+        """Whether this person's role has a right, as modules declare them. Raises UnknownRight."""
+        rights = all_rights()
+        if right not in rights:
+            raise UnknownRight(right)
+        return self.is_active and self.role >= rights[right]
+
+    def rights(self) -> list[str]:
+        return [right for right in sorted(all_rights()) if self.may(right)]
+
+    def as_actor(self) -> scope.Actor:
+        return scope.Actor(ACTOR_KINDS[self.kind], str(self.id), self.name)
+
+    # --- links ---------------------------------------------------------------------------------------------
+
+    def link(self, purpose: Purpose) -> str:
+        """The path of a page on this realm's host, usable once (its token dies with the password it was made for)."""
+        token = tokens.sign([str(self.id), self._print(purpose)], purpose=f"accounts.{purpose}")
+        return reverse(str(purpose), urlconf="shared_apps.accounts.urls", args=[token])
+
+    def _print(self, purpose: Purpose) -> str:
+        """Changes with the password, the address and the first entry, so that a used link is void."""
+        state = f"{purpose}|{self.id}|{self.password}|{self.email_folded}|{self.entered_at}|{self.invited_at}"
+        return salted_hmac("smoall.accounts.link", state, algorithm="sha256").hexdigest()[:32]
+
+    @classmethod
+    def of_link(cls, purpose: Purpose, token: str, *, lock: bool = False) -> "User":
+        """The person a link was made for. Raises tokens.BadToken: altered, expired, used, or of another realm or purpose.
+
+        With `lock` the row is locked until the transaction ends, so that two clicks can't both use the link.
+        """
+        payload = tokens.read(token, purpose=f"accounts.{purpose}", max_age=int(LINK_AGE[purpose].total_seconds()))
+        rows = cls.objects.select_for_update() if lock else cls.objects
+        person: User | None = rows.filter(id=UUID(payload[0]), kind=kind_here()).first()
+        if person is None or not person.is_active or not hmac.compare_digest(person._print(purpose), payload[1]):
+            raise tokens.BadToken("used or withdrawn")
+        return person
+
+    # --- verbs ---------------------------------------------------------------------------------------------
+
+    def change_password(self, password: str, *, now: datetime, keep: str = "") -> None:
+        """Set a password that was validated before; ends every session but the one of the hash `keep`."""
+        self.set_password(password)
+        self.password_changed_at = now
+        self.entered_at = self.entered_at or now
+        self.save(update_fields=["password", "password_changed_at", "entered_at"])
+        self.sign_ins.exclude(session_hash=keep).close(Cause.PASSWORD_CHANGED, now=now)
+
+    def change_role(self, role: int, *, by: "User") -> None:
+        """Raises CannotChange: `by` may not touch or make an owner, or no owner would be left."""
+        self._lock(by, role=role, keeps_owner=role == Role.OWNER)
+        self.role = int(role)
+        self.save(update_fields=["role"])
+
+    def deactivate(self, *, by: "User", now: datetime) -> None:
+        """Ends every session at once; what the person did keeps its author. Raises CannotChange."""
+        self._lock(by, keeps_owner=False)
+        if self.deactivated_at is None:
+            self.deactivated_at = now
+            self.save(update_fields=["deactivated_at"])
+        self.sign_ins.all().close(Cause.DEACTIVATED, now=now)
+
+    def reactivate(self, *, by: "User") -> None:
+        """Raises CannotChange."""
+        self._lock(by)
+        self.deactivated_at = None
+        self.save(update_fields=["deactivated_at"])
+
+    def renew_invitation(self, *, by: "User", now: datetime) -> None:
+        """Makes earlier invitation links void. Raises CannotChange for somebody who has entered."""
+        self._lock_invited(by)
+        self.invited_at = now
+        self.save(update_fields=["invited_at"])
+
+    def withdraw_invitation(self, *, by: "User") -> None:
+        """Somebody who never entered did nothing: the row goes. Raises CannotChange."""
+        self._lock_invited(by)
+        self.delete()
+
+    def revoke(self, sign_in: "SignIn", *, by: "User", now: datetime) -> None:
+        """End one session of this person, if it isn't ended yet. Raises CannotChange."""
+        if by.id != self.id:
+            self._lock(by)
+        self.sign_ins.filter(id=sign_in.id).close(Cause.REVOKED, now=now)
+
+    def _lock(self, by: "User", *, role: int = Role.MEMBER, keeps_owner: bool = True) -> None:
+        """Lock every owner, this person and `by` until the transaction ends, and read them as they are now.
+
+        Of two requests at once the second sees what the first did. Raises CannotChange when an administrator
+        touches or makes an owner, or when the last owner would be lost (`keeps_owner` is False).
+        """
+        owners = {owner.id for owner in User.objects.owners().select_for_update().order_by("id")}
+        both = User.objects.filter(id__in={self.id, by.id}).select_for_update().order_by("id").in_bulk()
+        fresh, author = both[self.id], both[by.id]
+        self.role, self.deactivated_at, self.entered_at = fresh.role, fresh.deactivated_at, fresh.entered_at
+        if author.role < Role.OWNER and Role.OWNER in (self.role, role):
+            raise CannotChange(gettext("Only an owner can do this to an owner, or name one."))
+        if not keeps_owner and owners == {self.id}:
+            raise CannotChange(gettext("A workspace needs an owner: name another one first."))
+
+    def _lock_invited(self, by: "User") -> None:
+        self._lock(by)
+        if self.state != "invited":
+            raise CannotChange(gettext("This invitation was accepted already."))
+
+    @classmethod
+    def invite(cls, *, name: str, email: str, role: int, language: str, by: "User", now: datetime) -> "User":
+        """Somebody new, without password until the invitation is accepted. Raises CannotChange."""
+        if role > by.role:
+            raise CannotChange(gettext("Only an owner can do this to an owner, or name one."))
+        person = cls.objects.create_user(email=email, name=name, role=role, kind=by.kind, language=language)
+        person.invited_at = now
+        person.save(update_fields=["invited_at"])
+        return person
+
+
+class Session(Row):
+    """What a browser's session cookie opens. The key itself is nowhere: only its hash with the realm (sessions.py)."""
+
+    key_hash = models.CharField(max_length=64, unique=True)
+    realm = models.CharField(max_length=36)  # "app", "ops" or the tenant's UUID
+    user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="sessions")
+    data = models.TextField()  # signed for the realm
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
+
+    def __str__(self) -> str:
+        return f"{self.realm} {self.id}"
+
+
+class Cause(models.TextChoices):
+    SIGNED_OUT = "signed_out", _("signed out")
+    EXPIRED = "expired", _("expired")
+    PASSWORD_CHANGED = "password_changed", _("password changed")
+    REVOKED = "revoked", _("ended from another device")
+    DEACTIVATED = "deactivated", _("person deactivated")
+    SUSPENDED = "suspended", _("workspace suspended")
+    ERASED = "erased", _("workspace erased")
+
+
+class SignInQuerySet(models.QuerySet["SignIn"]):
+    def open(self) -> Self:
+        return self.filter(signed_out_at=None)
+
+    def close(self, cause: Cause, *, now: datetime) -> int:
+        """Close the open ones and end their sessions, in the caller's transaction. How many were closed."""
+        hashes = list(self.open().order_by("id").select_for_update().values_list("session_hash", flat=True))
+        Session.objects.filter(key_hash__in=hashes).delete()
+        return SignIn.objects.open().filter(session_hash__in=hashes).update(signed_out_at=now, cause=cause)
+
+
+class SignIn(Row):
+    """The ledger: one row a sign-in, closed once with its cause (P04, P05). No address, no raw user agent (P12)."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="sign_ins")
+    session_hash = models.CharField(max_length=64, editable=False)
+    device = models.CharField(_("device"), max_length=60)
+    signed_in_at = models.DateTimeField(_("signed in"))
+    signed_out_at = models.DateTimeField(_("signed out"), null=True, blank=True)
+    cause = models.CharField(_("cause"), max_length=20, choices=Cause, blank=True)
+
+    objects = SignInQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("sign-in")
+        verbose_name_plural = _("sign-ins")
+        ordering = ["-signed_in_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(signed_out_at=None, cause="")
+                | models.Q(signed_out_at__isnull=False, cause__in=Cause.values),
+                name="accounts_signin_closed_with_cause",
+            ),
+            models.UniqueConstraint(
+                fields=["session_hash"], condition=models.Q(signed_out_at=None), name="accounts_signin_one_open"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device} {self.signed_in_at:%Y-%m-%d %H:%M}"
+
+    @classmethod
+    def close_all(cls, cause: Cause, now: datetime) -> int:
+        """End every session of the schema in force (suspension, erasure). How many sign-ins were closed."""
+        closed = cls.objects.all().close(cause, now=now)
+        Session.objects.all().delete()  # those of visitors too
+        return closed
+
+
+def close_expired(now: datetime) -> int:
+    """Close sign-ins whose session ran out or is gone, at the moment it ended; forget what throttles no more.
+
+    For the schema in force. How many sign-ins were closed.
+    """
+    ended = list(Session.objects.filter(expires_at__lte=now).values_list("key_hash", "expires_at"))
+    closed = sum(
+        SignIn.objects.filter(session_hash=key_hash).close(Cause.EXPIRED, now=at) for key_hash, at in ended
+    )
+    Session.objects.filter(expires_at__lte=now).delete()
+    alive = Session.objects.values("key_hash")
+    closed += SignIn.objects.exclude(session_hash__in=alive).close(Cause.EXPIRED, now=now)
+    Throttle.objects.filter(last_at__lt=now - Throttle.FORGOTTEN_AFTER).delete()
+    return closed
+
+
+class Throttle(Row):
+    """Failed attempts on one account, known or not, named by a keyed hash: no address is counted or kept (P12)."""
+
+    FREE = 5  # failures without a delay
+    FIRST, LONGEST = timedelta(seconds=30), timedelta(minutes=15)
+    FORGOTTEN_AFTER = timedelta(hours=24)
+
+    account = models.CharField(max_length=64, unique=True)
+    started_at = models.DateTimeField()
+    last_at = models.DateTimeField(db_index=True)
+    failures = models.PositiveIntegerField(default=0)
+    until = models.DateTimeField(null=True, blank=True)  # refused before this moment
+
+    class Meta:
+        verbose_name = _("throttled account")
+        verbose_name_plural = _("throttled accounts")
+
+    def __str__(self) -> str:
+        return self.account[:8]
+
+    @classmethod
+    def of(cls, email: str, *, purpose: str, now: datetime) -> "Throttle":
+        """The counter of an account and purpose, locked: guesses at the same account wait for each other."""
+        account = salted_hmac(f"smoall.throttle:{scope.realm()}:{purpose}", fold_email(email), algorithm="sha256")
+        blank = cls(account=account.hexdigest(), started_at=now, last_at=now)
+        cls.objects.bulk_create([blank], update_conflicts=True, update_fields=["account"], unique_fields=["account"])
+        found = cls.objects.get(account=account.hexdigest())
+        if found.last_at < now - cls.FORGOTTEN_AFTER:
+            found.started_at, found.failures, found.until = now, 0, None
+        return found
+
+    def is_closed(self, now: datetime) -> bool:
+        return self.until is not None and now < self.until
+
+    def count(self, now: datetime) -> None:
+        """One more failure; from the sixth on each doubles the wait."""
+        self.failures += 1
+        self.last_at = now
+        if self.failures >= self.FREE:
+            doublings = min(self.failures - self.FREE, 10)
+            self.until = now + min(self.FIRST * 2**doublings, self.LONGEST)
+        self.save()
+
+    def clear(self) -> None:
+        self.delete()
+
+
+BROWSERS = (("Edg", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser", "Samsung Internet"), ("Firefox/", "Firefox"),
+            ("FxiOS/", "Firefox"), ("CriOS/", "Chrome"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("CrOS", "ChromeOS"),
+           ("Windows", "Windows"), ("Macintosh", "Mac"), ("Linux", "Linux"))
+
+
+def device_label(agent: str) -> str:
+    """A few words from two closed lists, such as "Firefox on Windows": never the user agent itself (P12)."""
+    browser = next((name for mark, name in BROWSERS if mark in agent), "")
+    system = next((name for mark, name in SYSTEMS if re.search(rf"\b{mark}", agent)), "")
+    return " on ".join(filter(None, (browser, system))) or "Unknown device"
+
+
+history.register(
+    User, label="name", exclude=("password", "email_folded", "name_folded")
+)
