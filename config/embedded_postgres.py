@@ -153,6 +153,11 @@ def running(data: Path) -> Server | None:
     return _live(data, _password(data))
 
 
+def is_alive(data: Path) -> bool:
+    """Whether the server's process runs. Opens no connection, so it may be asked every few seconds."""
+    return _postmaster(data.absolute() / "postgres" / "cluster") is not None
+
+
 def is_made(data: Path) -> bool:
     """Whether a server was started from `data` before, so that it has an address."""
     return (data / "postgres" / "port").is_file()

@@ -1,4 +1,4 @@
-"""gunicorn's settings, for the supervisor and for the container alike: `gunicorn -c python:config.web config.wsgi`.
+"""gunicorn's settings, for the supervisor and the container: `gunicorn -c python:config.web config.wsgi`.
 
 Its logs hold neither addresses nor paths: a path may carry a single-use link, a host names a client.
 """
@@ -26,7 +26,7 @@ access_log_format = "%(t)s %(m)s %(s)s %(B)s %(D)s"
 
 
 class WithoutVisitors(logging.Filter):
-    """Takes out of gunicorn's own messages what they say about the visitor: the address, the path, the bytes sent."""
+    """Takes out of gunicorn's own messages what they say about a visitor: address, path, what was sent."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         said = str(record.msg)

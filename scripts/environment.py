@@ -46,7 +46,7 @@ def main() -> None:
 def ensure() -> None:
     """Bring `.venv` up to date; does nothing when its stamp says that this very lock is installed.
 
-    Two starts at once wait for each other. An interrupted installation begins anew: the stamp is written last.
+    Two starts at once wait for each other. An interrupted installation begins anew: the stamp comes last.
     """
     with LOCK.open("rb") as file:
         # On a file system without locks, not starting twice at once is the caller's care.
