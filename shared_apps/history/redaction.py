@@ -1,0 +1,41 @@
+"""Taking a person's or a client's details out of the history, where the law or an erasure asks for it (P36).
+
+Only the owner role may do it: a runtime role gets "permission denied" from the table itself.
+"""
+
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Model
+
+from shared_apps.kit import scope
+
+
+def redact(
+    model: type[Model], key: UUID | str | int, *, fields: Collection[str] | None, values: Collection[str] = ()
+) -> int:
+    """Write "[erased]" over details of one row in the history of the schema in force; returns how many entries.
+
+    fields: of this row, every value of these fields; None: of all its fields, its name, and its name as an author.
+    values: wherever one of these stands alone, in any entry of the schema, as a value, a row's or an author's name.
+    Its use is recorded as an entry of the row, by the system on behalf of the author in force.
+    Raises ScopeError outside the owner's scope.
+    """
+    here = scope.current()
+    if here.kind != "owner":
+        raise scope.ScopeError("only the owner role changes the history")
+    meta: Any = model._meta
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {here.schema}.redact_history(%s, %s, %s, %s::text[], %s::text[])",  # noqa: S608
+            [
+                meta.app_label,
+                meta.model_name,
+                str(key),
+                None if fields is None else list(fields),
+                [value for value in values if value],
+            ],
+        )
+        return int(cursor.fetchone()[0])
