@@ -180,11 +180,12 @@ CACHES = {
 Q_CLUSTER = {
     "name": "smoall",
     "orm": "default",
+    "broker_class": "shared_apps.jobs.broker.Broker",
     "workers": 2,
     "timeout": 600,
     "retry": 720,
-    "max_attempts": 3,
     "poll": 0.3,
+    "scheduler": False,  # timed jobs: config/schedule.py
     "save_limit": -1,  # successes are not kept: the Job row is the record
     "ack_failures": True,
     "catch_up": False,
@@ -193,6 +194,7 @@ Q_CLUSTER = {
     "recycle": 200,
     "label": "Jobs",
 }
+SMOALL_TIMED_JOBS = "config.schedule.TIMED_JOBS"
 globals().update(email_settings(ENV))
 
 # --- logs: never an address, never a body ------------------------------------------------------------------

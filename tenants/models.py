@@ -127,6 +127,7 @@ class Saga(Row):
     subject = models.UUIDField(db_index=True)  # the tenant's UUID; no foreign key: the saga outlives the row
     key = models.CharField(max_length=100, unique=True)  # twice the same click is one saga
     cursor = models.PositiveSmallIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)  # starts of the step at the cursor
     data = models.JSONField(default=dict)
     status = models.CharField(max_length=10, choices=Status, default=Status.WAITING, db_index=True)
     error = models.TextField(blank=True)

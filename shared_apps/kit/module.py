@@ -45,6 +45,7 @@ class Holding:
 class Module(AppConfig):
     menu: Menu | None = None
     rights: Mapping[str, Role] = {}
+    purposes: Mapping[str, Any] = {}  # what its jobs and mails are for: "module.verb" and a sentence for people (P17)
     holdings: Sequence[Holding] = ()
 
 
@@ -58,3 +59,18 @@ def all_rights() -> dict[str, Role]:
 
 def all_holdings() -> tuple[Holding, ...]:
     return tuple(holding for module in modules() for holding in module.holdings)
+
+
+class UnknownPurpose(ValueError):
+    """Something was to be processed or sent for a purpose that no module declares (P17)."""
+
+
+def all_purposes() -> dict[str, Any]:
+    return {purpose: why for module in modules() for purpose, why in module.purposes.items()}
+
+
+def known_purpose(purpose: str) -> str:
+    """The purpose itself. Raises UnknownPurpose when no module's `purposes` names it."""
+    if not any(purpose in module.purposes for module in modules()):
+        raise UnknownPurpose(f"no module declares the purpose {purpose!r}: add it to `purposes` in its apps.py")
+    return purpose

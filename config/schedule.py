@@ -1,0 +1,13 @@
+"""Every timed job of the deployment, in one list. Times of day are those of Brussels.
+
+How they are started: shared_apps/jobs/timed.py.
+"""
+
+from datetime import time
+
+from shared_apps.jobs.timed import Timed
+
+TIMED_JOBS = (
+    Timed("shared_apps.jobs.upkeep.sweep", every=60),
+    Timed("shared_apps.jobs.upkeep.tidy", at=time(2, 40)),
+)

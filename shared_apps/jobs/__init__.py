@@ -1,0 +1,72 @@
+"""Background work that is done once: `@job` on a function, `.later(…)` to ask for it.
+
+At least once by the queue, one effect by the Job row (models.py, run.py). Usable from any module at import time:
+nothing here touches the database before `later` is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec
+
+if TYPE_CHECKING:
+    from shared_apps.jobs.models import Job
+
+P = ParamSpec("P")
+
+
+class TryAgain(Exception):
+    """Raised by a job that could not finish: what it wrote is kept, and it runs again after the back-off.
+
+    The message is stored and shown to operators: name no person and no value in it.
+    """
+
+
+class JobFunction(Generic[P]):
+    """A function that can be called at once, or `later` by a worker."""
+
+    def __init__(self, function: Callable[P, None], purpose: str, saga: bool, retries: int, timeout: int) -> None:
+        self.function, self.purpose, self.saga, self.retries, self.timeout = function, purpose, saga, retries, timeout
+        self.name = f"{function.__module__}.{function.__qualname__}"
+        update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        self.function(*args, **kwargs)
+
+    def later(self, *args: Any, key: str | None = None, at: datetime | None = None) -> Job:
+        """Ask for it in the caller's transaction, with its tenant (or shared) and author. Returns the Job row.
+
+        `args` must be JSON values. The same `key` again, for the same tenant, returns the first row and
+        does nothing. Not before `at`. A rollback leaves neither row nor queue entry. Raises UnknownPurpose,
+        NoScope, and TypeError for an argument that is no JSON.
+        """
+        from shared_apps.jobs import queue
+
+        return queue.put(self, list(args), key=key or "", at=at)
+
+
+def job(
+    *, purpose: str, saga: bool = False, retries: int = 5, timeout: int | None = None
+) -> Callable[[Callable[P, None]], JobFunction[P]]:
+    """Make a module's plain function a job.
+
+    It runs in one transaction in the scope that it was asked for in, `done` included. With `saga` it runs in the
+    shared scope without a transaction, for work that commits by itself. `retries` after an exception, with
+    back-off; `timeout` in seconds (600, sagas six hours).
+    """
+
+    def wrap(function: Callable[P, None]) -> JobFunction[P]:
+        if "<locals>" in function.__qualname__:
+            raise TypeError(f"{function.__qualname__} is not at the top of its module: a worker could not find it")
+        return JobFunction(function, purpose, saga, retries, timeout or (6 * 3600 if saga else 600))
+
+    return wrap
+
+
+def purge(tenant_uuid: Any) -> int:
+    """Remove every job of a tenant and its queue entries, whatever their state. Returns how many jobs there were."""
+    from shared_apps.jobs import queue
+
+    return queue.purge(tenant_uuid)

@@ -1,0 +1,29 @@
+from django.core.checks import register
+from django.utils.translation import gettext_lazy as _
+
+from shared_apps.kit.module import Holding, Module
+
+
+class JobsConfig(Module):
+    name = "shared_apps.jobs"
+    label = "jobs"
+    purposes = {
+        "jobs.sweep": _("To start again work that a crash interrupted"),
+        "jobs.tidy": _("To forget finished work"),
+    }
+    holdings = (
+        Holding("jobs.Job", whose="client", category="technical", why=_("To do work in the background, once"),
+                kept=_("Seven days after it is done, ninety days when it failed"), exported="no", erased="queue",
+                personal=("actor",)),
+        Holding("django_q.OrmQ", whose="smoall", category="technical", why=_("To wake a worker; it names a job and nothing else"),
+                kept=_("Until a worker has taken it"), exported="no", erased="queue"),
+        Holding("django_q.Task", whose="smoall", category="technical", why=_("To see what a worker could not finish"),
+                kept=_("Ninety days; it names a job and nothing else"), exported="no", erased="queue"),
+        Holding("django_q.Schedule", whose="smoall", category="technical", why=_("Unused: timed work is a list in the program"),
+                kept=_("Always empty"), exported="no", erased="public"),
+    )
+
+    def ready(self) -> None:
+        from shared_apps.jobs import checks
+
+        register(checks.timed_jobs_exist)

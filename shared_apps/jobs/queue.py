@@ -1,0 +1,70 @@
+"""Putting work into the queue and taking it out again: Job rows and django-q's entries, which hold a job's id alone."""
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+from django_q.models import OrmQ, Task
+from django_q.tasks import async_task
+
+from shared_apps.jobs import JobFunction
+from shared_apps.jobs.broker import Broker
+from shared_apps.jobs.models import Job
+from shared_apps.kit import scope
+from shared_apps.kit.module import known_purpose
+
+RUN = "shared_apps.jobs.run.run"
+
+
+def put(function: JobFunction[Any], args: list[Any], *, key: str, at: datetime | None) -> Job:
+    """See JobFunction.later."""
+    known_purpose(function.purpose)
+    now, who = timezone.now(), scope.actor_or_none()
+    job = Job(
+        tenant_uuid=None if function.saga else scope.tenant_id(),
+        actor=asdict(who) if who else None,
+        purpose=function.purpose,
+        name=function.name,
+        args=_json(args),
+        key=key,
+        created_at=now,
+        run_after=at or now,
+        rung_at=at or now,
+    )
+    with scope.shared():
+        if key:
+            Job.objects.bulk_create([job], ignore_conflicts=True)
+            kept = Job.objects.get(tenant_uuid=job.tenant_uuid, name=job.name, key=key)
+            if kept.pk != job.pk:
+                return kept
+        else:
+            job.save(force_insert=True)
+        ring(job, function.timeout)
+    return job
+
+
+def ring(job: Job, timeout: int) -> None:
+    """Wake a worker for a job at its `run_after`. `timeout` in seconds. In the shared scope."""
+    async_task(
+        RUN, str(job.pk), task_name=str(job.pk), timeout=timeout, broker=Broker(visible_at=job.run_after)
+    )
+
+
+def purge(tenant_uuid: UUID) -> int:
+    """See jobs.purge. Reads the whole queue: its entries are signed packages that name a job."""
+    with scope.shared():
+        ids = {str(id) for id in Job.objects.filter(tenant_uuid=tenant_uuid).values_list("pk", flat=True)}
+        entries = [entry.pk for entry in OrmQ.objects.iterator() if entry.task.get("name") in ids]
+        OrmQ.objects.filter(pk__in=entries).delete()
+        Task.objects.filter(name__in=ids).delete()
+        return Job.objects.filter(tenant_uuid=tenant_uuid).delete()[0]
+
+
+def _json(args: list[Any]) -> list[Any]:
+    """The list itself. Raises TypeError when JSON would refuse or change it."""
+    if json.loads(json.dumps(args, allow_nan=False)) != args:
+        raise TypeError("a job's arguments must be JSON values: str(row.id), not the row")
+    return args

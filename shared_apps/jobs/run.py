@@ -1,0 +1,193 @@
+"""Doing a job, once: django-q calls `run` with a job's id, at least once and perhaps several times at a time.
+
+A start is counted and committed before the work, so that work which kills its worker is stopped. The work and its
+"done" are one transaction, and an advisory lock says that somebody is at it: a second delivery does nothing.
+"""
+
+import logging
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.apps import apps
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+from django_q.exceptions import TimeoutException
+
+from shared_apps.jobs import JobFunction, TryAgain, guard
+from shared_apps.jobs.models import Job
+from shared_apps.jobs.names import UnknownName, find
+from shared_apps.jobs.queue import ring
+from shared_apps.kit import scope
+
+log = logging.getLogger("smoall.jobs")
+MOST_STARTS = 3
+LONGEST_WAIT = timedelta(hours=4)
+CLOSED = {"erasing"}  # states of a tenant in which no work is done for it
+LOCK = "job"
+_running: ContextVar[UUID | None] = ContextVar("smoall_job", default=None)
+
+
+def run(job_id: str) -> None:
+    """Do the job if it is due and nobody does it; else nothing. Records how it ended; raises only when it can't."""
+    job = _start(UUID(job_id), now=timezone.now())
+    if job is None:
+        return
+    try:
+        function = find(job.name)
+        if function.saga:
+            _run_alone(job, function)
+        else:
+            _run_in_transaction(job, function)
+    except (Exception, TimeoutException) as error:
+        _failed(job, error, now=timezone.now())
+
+
+def report(percent: int) -> None:
+    """Show how far the job that calls this is, at once, though its transaction is open."""
+    if (job := _running.get()) is not None:
+        guard.execute_aside("UPDATE jobs_job SET progress = %s WHERE id = %s", [max(0, min(100, percent)), job])
+
+
+def drain(*, now: datetime | None = None) -> int:
+    """Do everything that is due, in this process and without the queue. Returns how many jobs were started."""
+    started = 0
+    while True:
+        with scope.shared():
+            due = Job.objects.filter(state=Job.State.WAITING, run_after__lte=now or timezone.now())
+            job = due.order_by("run_after", "pk").first()
+            if job is not None and now is not None:
+                Job.objects.filter(pk=job.pk).update(run_after=min(job.run_after, timezone.now()))
+        if job is None:
+            return started
+        run(str(job.pk))
+        started += 1
+
+
+def _start(id: UUID, *, now: datetime) -> Job | None:
+    """Count the start and commit; None when there is nothing to do."""
+    with scope.shared(), transaction.atomic():
+        job = Job.objects.select_for_update(skip_locked=True).filter(pk=id).first()
+        if job is None or job.state not in (Job.State.WAITING, Job.State.RUNNING):
+            return None
+        if job.state == Job.State.WAITING and job.run_after > now:
+            return None
+        if job.state == Job.State.RUNNING and not guard.lock_here(LOCK, id):
+            return None  # it is being done
+        if job.starts >= MOST_STARTS:
+            _end(job, Job.State.FAILED, now, error="stopped after three starts")
+            return None
+        job.starts += 1
+        job.state, job.started_at, job.progress = Job.State.RUNNING, now, 0
+        job.save(update_fields=["starts", "state", "started_at", "progress"])
+    return job
+
+
+def _run_in_transaction(job: Job, function: JobFunction[Any]) -> None:
+    again: TryAgain | None = None
+    with scope.shared(), transaction.atomic():
+        if not guard.lock_here(LOCK, job.pk) or not _still_mine(job):
+            return
+        if job.tenant_uuid and not _open(job.tenant_uuid):
+            return _end(job, Job.State.CANCELLED, timezone.now(), error="its workspace is gone or being erased")
+        inside = scope.tenant(job.tenant_uuid, actor=_author(job)) if job.tenant_uuid else scope.shared(actor=_author(job))
+        with inside, _reporting(job):
+            try:
+                function.function(*job.args)
+            except TryAgain as error:
+                again = error
+        if again is None:
+            _end(job, Job.State.DONE, timezone.now())
+        else:
+            _wait(job, function, again, now=timezone.now())
+
+
+def _run_alone(job: Job, function: JobFunction[Any]) -> None:
+    """A saga's job: it commits by itself, so its lock is held beside."""
+    with guard.held(LOCK, job.pk) as taken:
+        with scope.shared():
+            if not taken or not _still_mine(job):
+                return
+        with scope.acting(_author(job)), _reporting(job):
+            function.function(*job.args)
+        with scope.shared(), transaction.atomic():
+            _end(job, Job.State.DONE, timezone.now())
+
+
+def _still_mine(job: Job) -> bool:
+    """Whether the start that this process counted is the last one."""
+    return Job.objects.filter(pk=job.pk, state=Job.State.RUNNING, starts=job.starts).exists()
+
+
+def _open(tenant: UUID) -> bool:
+    """Whether work may be done for a tenant; it then can't be destroyed before this transaction ends."""
+    model = apps.get_model(settings.TENANT_MODEL)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", [str(tenant)])
+    state = model._default_manager.filter(pk=tenant).values_list("state", flat=True).first()
+    return state is not None and state not in CLOSED
+
+
+def _author(job: Job) -> scope.Actor:
+    asked = job.actor or {}
+    return scope.Actor("job", str(job.pk), job.purpose, behalf=asked.get("behalf") or asked.get("name", ""))
+
+
+def _failed(job: Job, error: BaseException, *, now: datetime) -> None:
+    """After a rollback: note the error and when to try again, or that it is over."""
+    log.warning("job %s failed: %s", job.name, described(error))
+    if connection.connection is not None and not connection.in_atomic_block and not connection.is_usable():
+        connection.close()
+    with scope.shared(), transaction.atomic():
+        if not _still_mine(job):
+            return
+        try:
+            function = find(job.name)
+        except UnknownName:
+            return _end(job, Job.State.FAILED, now, error=described(error))
+        _wait(job, function, error, now=now)
+
+
+def _wait(job: Job, function: JobFunction[Any], error: BaseException, *, now: datetime) -> None:
+    job.failures += 1
+    if job.failures > function.retries:
+        return _end(job, Job.State.FAILED, now, error=described(error))
+    job.state, job.error, job.starts = Job.State.WAITING, described(error), 0
+    job.run_after = job.rung_at = now + back_off(job.failures)
+    job.save(update_fields=["state", "error", "starts", "failures", "run_after", "rung_at"])
+    ring(job, function.timeout)
+
+
+def _end(job: Job, state: Job.State, now: datetime, *, error: str = "") -> None:
+    job.state, job.finished_at, job.error = state, now, error
+    if state == Job.State.DONE:
+        job.progress = 100
+    job.save(update_fields=["state", "finished_at", "error", "progress", "failures"])
+
+
+def back_off(failures: int) -> timedelta:
+    """One minute, then twice as long each time, four hours at most."""
+    return min(timedelta(minutes=2 ** (min(failures, 20) - 1)), LONGEST_WAIT)
+
+
+def described(error: BaseException) -> str:
+    """Class and place of an error, without its values: those may be somebody's. TryAgain's words are ours."""
+    if isinstance(error, TryAgain):
+        return str(error)[:300]
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" in {frames[-1].name}, {frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"
+
+
+@contextmanager
+def _reporting(job: Job) -> Iterator[None]:
+    token = _running.set(job.pk)
+    try:
+        yield
+    finally:
+        _running.reset(token)

@@ -1,0 +1,67 @@
+"""Jobs about jobs: start interrupted ones again, forget old ones."""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from django_q.models import Task
+
+from shared_apps.jobs import guard, job
+from shared_apps.jobs.models import Job
+from shared_apps.jobs.names import UnknownName, find
+from shared_apps.jobs.queue import ring
+from shared_apps.jobs.run import LOCK
+from shared_apps.kit import scope
+
+ORPHANED_AFTER = timedelta(seconds=30)  # longer than between counting a start and locking
+UNHEARD_AFTER = timedelta(minutes=15)  # a queue entry is handed out again after twelve
+KEPT = timedelta(days=7)
+KEPT_FAILED = timedelta(days=90)
+
+
+@job(purpose="jobs.sweep", retries=0)
+def sweep() -> None:
+    """Wake workers for jobs whose worker died and for jobs that nobody took."""
+    wake(now=timezone.now())
+
+
+def wake(*, now: datetime) -> int:
+    """How many jobs a worker was woken for. Several may call it at once."""
+    with scope.shared():
+        orphans = Job.objects.filter(state=Job.State.RUNNING, started_at__lt=now - ORPHANED_AFTER)
+        unheard = Job.objects.filter(state=Job.State.WAITING, run_after__lt=now)
+        ids = [*orphans.values_list("pk", flat=True)]
+        ids += unheard.filter(rung_at__lt=now - UNHEARD_AFTER).values_list("pk", flat=True)[:500]
+    return sum(_wake(id, now) for id in ids)
+
+
+def _wake(id: object, now: datetime) -> bool:
+    with scope.shared(), transaction.atomic():
+        found = Job.objects.select_for_update(skip_locked=True).filter(pk=id).first()
+        if found is None or found.rung_at >= now or found.state not in (Job.State.WAITING, Job.State.RUNNING):
+            return False
+        if found.state == Job.State.RUNNING and (
+            not guard.lock_here(LOCK, found.pk) or (found.started_at or now) >= now - ORPHANED_AFTER
+        ):
+            return False
+        try:
+            timeout = find(found.name).timeout
+        except UnknownName:
+            timeout = 60
+        Job.objects.filter(pk=found.pk).update(rung_at=now)
+        ring(found, timeout)
+    return True
+
+
+@job(purpose="jobs.tidy")
+def tidy() -> None:
+    forget(now=timezone.now())
+
+
+def forget(*, now: datetime) -> int:
+    """Delete finished jobs: done and cancelled after seven days, failed after ninety. Returns how many."""
+    with scope.shared():
+        ended = Job.objects.filter(state__in=(Job.State.DONE, Job.State.CANCELLED), finished_at__lt=now - KEPT)
+        failed = Job.objects.filter(state=Job.State.FAILED, finished_at__lt=now - KEPT_FAILED)
+        Task.objects.filter(stopped__lt=now - KEPT_FAILED).delete()
+        return ended.delete()[0] + failed.delete()[0]
