@@ -24,8 +24,9 @@ class LogEntry(AbstractLogEntry):  # type: ignore[misc]
     """
 
     id = models.BigAutoField(primary_key=True)
+    # No constraint of the database: the trigger looks the type up itself, and each entry would cost another check.
     content_type = models.ForeignKey(
-        "contenttypes.ContentType", on_delete=models.PROTECT, related_name="+", db_index=False
+        "contenttypes.ContentType", on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
     )
     object_pk = models.CharField(max_length=255)
     action = models.PositiveSmallIntegerField(choices=AbstractLogEntry.Action.choices)
@@ -35,7 +36,13 @@ class LogEntry(AbstractLogEntry):  # type: ignore[misc]
     additional_data = models.JSONField(null=True, blank=True)
 
     parent_type = models.ForeignKey(
-        "contenttypes.ContentType", on_delete=models.PROTECT, related_name="+", null=True, blank=True, db_index=False
+        "contenttypes.ContentType",
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        db_index=False,
+        db_constraint=False,
     )
     parent_pk = models.CharField(max_length=255, blank=True)
     module = models.CharField(max_length=40)
