@@ -43,5 +43,5 @@ def create(
         Domain.objects.create(tenant=tenant, domain=label)
         if person:
             with scope.tenant(id, actor=by):
-                User.objects.create(name=person.name, email=person.email, language=person.language, role=OWNER)
+                User.objects.create_user(name=person.name, email=person.email, language=person.language, role=OWNER)
         return tenant

@@ -75,9 +75,10 @@ def make_workspace(name: str) -> Tenant:
         tenant = provision.create(id, client=client, subdomain=name, person=None, by=TESTER)
         with scope.tenant(id, actor=TESTER):
             for who, role in (("Olga", OWNER), ("Ada", ADMIN), ("Colin", MEMBER)):
-                user = User(name=f"{who} {name.title()}", email=f"{who.lower()}@{name}.test", language="en", role=role)
-                user.set_password(PASSWORD)
-                user.save()
+                User.objects.create_user(
+                    name=f"{who} {name.title()}", email=f"{who.lower()}@{name}.test", language="en", role=role,
+                    password=PASSWORD,
+                )
     return tenant
 
 

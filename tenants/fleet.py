@@ -1,0 +1,113 @@
+"""What stands where: every client with its state, release and size; and what does not fit together."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from shared_apps.kit import scope
+from tenants import roles
+from tenants.fingerprint import fingerprint
+from tenants.keys import KeyStore
+from tenants.ledger import Ledger
+from tenants.models import Saga, Snapshot, Tenant
+from tenants.snapshot import TEMPLATE
+
+SIZES = """
+    SELECT n.nspname, coalesce(sum(pg_total_relation_size(c.oid)), 0)
+      FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind = 'r'
+     WHERE n.nspname = ANY(%s) GROUP BY n.nspname
+"""
+FOLDERS = ("files", "exports", "mails")
+
+
+def sizes(tenants: list[Tenant]) -> dict[UUID, int]:
+    """Bytes of each tenant's tables and indexes, in one statement over just these tenants."""
+    with scope.shared(), connection.cursor() as cursor:
+        cursor.execute(SIZES, [[tenant.schema_name for tenant in tenants]])
+        return {scope.tenant_of(schema): int(size) for schema, size in cursor.fetchall()}
+
+
+def problems() -> Iterator[str]:
+    """Everything that does not fit together, a sentence each: rows, schemas, roles, files, keys, queue, ledger."""
+    with scope.shared():
+        tenants = {tenant.id: tenant for tenant in Tenant.objects.prefetch_related("domains")}
+        prints = dict(Snapshot.objects.values_list("release", "fingerprint"))
+        working = set(Saga.objects.exclude(status__in=("done", "cancelled")).values_list("subject", flat=True))
+    yield from _schemas(tenants, prints)
+    yield from _addresses(tenants)
+    yield from _folders(tenants, working)
+    yield from _keys(tenants, working)
+    yield from _ledger(tenants)
+    yield from _roles()
+
+
+def _schemas(tenants: dict[UUID, Tenant], prints: dict[str, str]) -> Iterator[str]:
+    with scope.owner(), connection.cursor() as cursor:
+        cursor.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 't\\_%%'")
+        found = {scope.tenant_of(name) for (name,) in cursor.fetchall() if scope.SCHEMA_NAME.match(name)} - {TEMPLATE}
+    for id in sorted(found - tenants.keys(), key=str):
+        yield f"schema {scope.schema_of(id)} belongs to no client"
+    for id in sorted(tenants.keys() - found, key=str):
+        yield f"client {tenants[id].subdomain} ({id}) has no schema"
+    for id in sorted(found & tenants.keys(), key=str):
+        tenant = tenants[id]
+        with scope.owner(tenant=id):
+            seen = fingerprint(tenant.schema_name)
+        if seen != prints.get(tenant.release):
+            yield f"client {tenant.subdomain} ({id}): its tables differ from those of release {tenant.release}"
+
+
+def _addresses(tenants: dict[UUID, Tenant]) -> Iterator[str]:
+    for tenant in tenants.values():
+        if not tenant.subdomain:
+            yield f"client {tenant.id} has no address"
+
+
+def _folders(tenants: dict[UUID, Tenant], working: set[UUID]) -> Iterator[str]:
+    for name in FOLDERS:
+        place = Path(settings.SMOALL_DATA) / name
+        for entry in sorted(place.iterdir()) if place.is_dir() else []:
+            id = _uuid(entry.name)
+            if entry.name != "shared" and id not in tenants and id not in working:
+                yield f"folder {name}/{entry.name} belongs to no client"
+
+
+def _keys(tenants: dict[UUID, Tenant], working: set[UUID]) -> Iterator[str]:
+    held = set(KeyStore.default().listing())
+    for id in sorted(held - tenants.keys() - working, key=str):
+        yield f"key {id} belongs to no client"
+    for id in sorted(tenants.keys() - held, key=str):
+        yield f"client {tenants[id].subdomain} ({id}) has no key"
+
+
+def _ledger(tenants: dict[UUID, Tenant]) -> Iterator[str]:
+    ledger = Ledger.default()
+    yield from (f"erasure ledger: {problem}" for problem in ledger.problems())
+    for id in sorted(tenants, key=str):
+        if ledger.contains(id):
+            yield f"client {tenants[id].subdomain} ({id}) was erased, says the ledger, but is there"
+
+
+def _roles() -> Iterator[str]:
+    """The runtime roles' rights, as the catalog knows them."""
+    crossings = """
+        SELECT grantee, table_schema || '.' || table_name FROM information_schema.role_table_grants
+         WHERE (grantee = %s AND table_schema LIKE 't\\_%%') OR (grantee = %s AND table_schema = 'public')
+            OR (grantee IN (%s, %s, 'PUBLIC') AND table_schema NOT IN ('pg_catalog', 'information_schema', 'ext'))
+         LIMIT 20
+    """
+    with scope.owner(), connection.cursor() as cursor:
+        cursor.execute(crossings, [roles.SHARED, roles.TENANT, roles.WEB, roles.WORKER])
+        for grantee, table in cursor.fetchall():
+            yield f"role {grantee} has a right on {table}"
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
