@@ -104,12 +104,10 @@ class UserManager(models.Manager.from_queryset(UserQuerySet)):  # type: ignore[m
         return found
 
     def create_user(self, *, email: str, name: str, role: int = Role.MEMBER, password: str | None = None,
-                    kind: str = Kind.PERSON, language: str = "fr", now: datetime | None = None) -> "User":
+                    kind: str = Kind.PERSON, language: str = "fr") -> "User":
         """A person who may sign in at once (`password`), or only after a link. Raises CannotChange when taken."""
         person = self.model(email=email.strip(), name=name, role=int(role), kind=kind, language=language)
         person.set_password(password)
-        if password:
-            person.entered_at = person.password_changed_at = now or timezone.now()
         try:
             with transaction.atomic():
                 person.save()
@@ -216,13 +214,21 @@ class User(AbstractBaseUser, Row):
             raise tokens.BadToken("used or withdrawn")
         return person
 
+    def set_password(self, raw_password: str | None) -> None:
+        """Whoever has a password has entered."""
+        super().set_password(raw_password)
+        if raw_password:
+            self.password_changed_at = timezone.now()
+            self.entered_at = self.entered_at or self.password_changed_at
+
     # --- verbs ---------------------------------------------------------------------------------------------
 
     def change_password(self, password: str, *, now: datetime, keep: str = "") -> None:
         """Set a password that was validated before; ends every session but the one of the hash `keep`."""
+        first = self.entered_at is None
         self.set_password(password)
         self.password_changed_at = now
-        self.entered_at = self.entered_at or now
+        self.entered_at = now if first else self.entered_at
         self.save(update_fields=["password", "password_changed_at", "entered_at"])
         self.sign_ins.exclude(session_hash=keep).close(Cause.PASSWORD_CHANGED, now=now)
 

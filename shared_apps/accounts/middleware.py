@@ -1,0 +1,106 @@
+"""Sessions, language and access of a request. Inside the transaction and scope that the host's middleware opened."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.auth.middleware import get_user
+from django.contrib.sessions import middleware as django_sessions
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
+from django_htmx.http import HttpResponseClientRedirect
+
+from shared_apps.accounts.access import Access, access_of
+from shared_apps.accounts.models import User
+from shared_apps.accounts.sessions import Nothing
+from shared_apps.kit import scope
+
+Answer = Callable[[HttpRequest], HttpResponse]
+READING = ("GET", "HEAD", "OPTIONS")
+
+
+class SessionMiddleware(django_sessions.SessionMiddleware):
+    """Django's, but for the website, which has no session: no cookie is read or set there (P01)."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        if _is_website(request):
+            request.session = Nothing()
+        else:
+            super().process_request(request)
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        return response if _is_website(request) else super().process_response(request, response)
+
+
+class LanguageMiddleware:
+    """The signed-in person's language; else the website's path, the `language` cookie, what the browser asks for."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        person = None if _is_website(request) else get_user(request)
+        if isinstance(person, User) and translation.check_for_language(person.language):
+            language = person.language
+        else:
+            language = translation.get_language_from_request(request, check_path=_is_website(request))
+        translation.activate(language)
+        request.LANGUAGE_CODE = language
+        response = self.get_response(request)
+        response.headers.setdefault("Content-Language", translation.get_language() or language)
+        patch_vary_headers(response, ("Accept-Language", "Cookie"))
+        return response
+
+
+class AccessMiddleware:
+    """Denies by default; gives what the request writes its author."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not _is_signed_in(request):
+            return self.get_response(request)
+        with scope.acting(request.user.as_actor()):  # type: ignore[union-attr]
+            return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Callable[..., Any], args: Sequence[Any],
+                     kwargs: dict[str, Any]) -> HttpResponse | None:
+        """None lets the view run. Raises PermissionDenied (403)."""
+        access = access_of(view)
+        if access is None:
+            raise PermissionDenied("the view declares no access")
+        if access.kind != "public" and not _is_signed_in(request):
+            return _to_sign_in(request)
+        if access.kind == "requires" and not request.user.may(access.right):  # type: ignore[union-attr]
+            raise PermissionDenied(access.right)
+        return _refused_when_suspended(request, access)
+
+
+def _is_website(request: HttpRequest) -> bool:
+    return getattr(request, "site", "website") == "website"
+
+
+def _is_signed_in(request: HttpRequest) -> bool:
+    return not _is_website(request) and isinstance(get_user(request), User)
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    """To the sign-in page, which leads back to the page that was asked for. Raises PermissionDenied on the website."""
+    if _is_website(request):
+        raise PermissionDenied("nobody signs in on the website")
+    htmx = getattr(request, "htmx", None)
+    back = htmx.current_url_abs_path if htmx else request.get_full_path() if request.method in READING else None
+    url = reverse("accounts:sign-in") + (f"?{urlencode({'next': back})}" if back and back != "/" else "")
+    return HttpResponseClientRedirect(url) if htmx else HttpResponseRedirect(url)
+
+
+def _refused_when_suspended(request: HttpRequest, access: Access) -> HttpResponse | None:
+    is_suspended = getattr(request, "workspace_state", "") == "suspended"
+    if not is_suspended or access.when_suspended or request.method in READING:
+        return None
+    return render(request, "accounts/suspended.html", status=423)

@@ -1,0 +1,148 @@
+"""The session engine (SESSION_ENGINE): rows of accounts.Session, each bound to its realm (I6).
+
+The cookie's key is nowhere in the database: a row is found by the SHA-256 of realm and key, and its data is
+signed for the realm, so that a row or cookie carried to another workspace or host opens nothing there.
+"""
+
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, NoReturn
+
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.crypto import get_random_string
+
+from shared_apps.accounts.models import Cause, Session, SignIn, close_expired
+from shared_apps.kit import scope
+
+VISITORS_AGE = timedelta(hours=12)  # a sign-in form that was left open
+
+
+class SessionError(RuntimeError):
+    """Something was to be kept in a session where there is none."""
+
+
+def hash_of(key: str) -> str:
+    """How a session key is stored and looked up, in the realm in force."""
+    return sha256(f"{scope.realm()}:{key}".encode("utf-8", "replace")).hexdigest()
+
+
+class SessionStore(SessionBase):
+    @property
+    def key_salt(self) -> str:
+        return f"smoall.sessions:{scope.realm()}"
+
+    @property
+    def hash(self) -> str:
+        """The hash of this session's key, "" before it was saved."""
+        return hash_of(self.session_key) if self.session_key else ""
+
+    def load(self) -> dict[str, Any]:
+        """The data; {} for a key that is unknown, expired, revoked or another realm's. An expired sign-in is closed."""
+        row = self._rows(self.session_key or "").first()
+        if row is not None and row.expires_at > timezone.now():
+            return self.decode(row.data)
+        if row is not None:
+            SignIn.objects.filter(session_hash=row.key_hash).close(Cause.EXPIRED, now=row.expires_at)
+            row.delete()
+        self._session_key = None
+        return {}
+
+    def exists(self, session_key: str) -> bool:
+        return self._rows(session_key).exists()
+
+    def create(self) -> None:
+        self._session_key = get_random_string(43)
+        self.save(must_create=True)
+        self.modified = True
+
+    def save(self, must_create: bool = False) -> None:
+        """Raises UpdateError when the session was ended meanwhile: it is never brought back."""
+        if self.session_key is None:
+            return self.create()
+        data = self._get_session(no_load=must_create)
+        values = {"data": self.encode(data), "user_id": data.get(SESSION_KEY), "expires_at": self.get_expiry_date()}
+        if not must_create:
+            if not self._rows(self.session_key).update(**values):
+                raise UpdateError
+            return None
+        try:
+            with transaction.atomic():
+                Session.objects.create(key_hash=self.hash, realm=scope.realm(), **values)
+        except IntegrityError as error:
+            raise CreateError from error
+        return None
+
+    def delete(self, session_key: str | None = None) -> None:
+        if key := session_key or self.session_key:
+            self._rows(key).delete()
+
+    def flush(self) -> None:
+        """Ends the session. A sign-in that is still open then lost its password's proof: Django flushes for that."""
+        if self.session_key:
+            SignIn.objects.filter(session_hash=self.hash).close(Cause.PASSWORD_CHANGED, now=timezone.now())
+        super().flush()
+
+    def cycle_key(self) -> None:
+        """A new key for the same session; its open sign-in goes with it."""
+        before = self.hash if SESSION_KEY in self else ""
+        super().cycle_key()
+        if before:
+            SignIn.objects.open().filter(session_hash=before).update(session_hash=self.hash)
+
+    @classmethod
+    def clear_expired(cls) -> None:
+        """For Django's clearsessions."""
+        close_expired(timezone.now())
+
+    def get_expiry_age(self, **kwargs: Any) -> int:
+        """Seconds: SESSION_COOKIE_AGE for the signed in, half a day for visitors, whose session holds a form's token."""
+        if not kwargs and SESSION_KEY not in self:
+            return int(VISITORS_AGE.total_seconds())
+        age: int = super().get_expiry_age(**kwargs)
+        return age
+
+    def get_expiry_date(self, **kwargs: Any) -> datetime:
+        if not kwargs:
+            return timezone.now() + timedelta(seconds=self.get_expiry_age())
+        date: datetime = super().get_expiry_date(**kwargs)
+        return date
+
+    @staticmethod
+    def _rows(session_key: str) -> QuerySet[Session]:
+        return Session.objects.filter(key_hash=hash_of(session_key), realm=scope.realm())
+
+
+class Nothing(SessionBase):
+    """The website's session: always empty, never saved. Writing to it is a mistake in the code (P01)."""
+
+    def __init__(self, session_key: str | None = None) -> None:
+        super().__init__(None)
+        self._session_cache: dict[str, Any] = {}
+
+    def __setitem__(self, key: str, value: Any) -> NoReturn:
+        raise SessionError("the website keeps nothing about its visitors")
+
+    def setdefault(self, key: str, value: Any) -> NoReturn:
+        self[key] = value
+
+    def update(self, dict_: dict[str, Any]) -> NoReturn:
+        raise SessionError("the website keeps nothing about its visitors")
+
+    def exists(self, session_key: str) -> bool:
+        return False
+
+    def load(self) -> dict[str, Any]:
+        return {}
+
+    def create(self) -> NoReturn:
+        raise SessionError("the website has no sessions")
+
+    def save(self, must_create: bool = False) -> NoReturn:
+        raise SessionError("the website has no sessions")
+
+    def delete(self, session_key: str | None = None) -> None:
+        return None
