@@ -42,7 +42,9 @@ class Actor:
     behalf: str = ""
 
     def as_json(self) -> str:
-        return json.dumps(asdict(self), ensure_ascii=True, separators=(",", ":"))
+        """For the database: ASCII, and without NUL, which its text can't hold."""
+        fields = {key: value.replace("\0", "") for key, value in asdict(self).items()}
+        return json.dumps(fields, ensure_ascii=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,92 @@
+"""I3, I4, I5: no statement without a scope, and none in another's."""
+
+import threading
+from uuid import UUID
+
+import pytest
+from django.db import ProgrammingError, connection, transaction
+
+from shared_apps.accounts.models import User
+from shared_apps.clients.models import Client
+from shared_apps.kit import scope
+from shared_apps.kit.rows import WrongTenant, uuid7
+from tests.conftest import TESTER, Cast
+
+
+def test_a_query_without_a_scope_is_refused(db: None) -> None:
+    with pytest.raises(scope.NoScope):
+        User.objects.count()
+
+
+def test_a_schema_that_is_gone_is_an_error_and_never_anothers_rows(acme: Cast) -> None:
+    with pytest.raises(ProgrammingError), transaction.atomic(), scope.tenant(uuid7()):
+        User.objects.count()
+    with acme.inside():
+        assert User.objects.count() == 3
+
+
+def test_the_tenant_role_reads_nothing_of_the_shared_schema(acme: Cast) -> None:
+    with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic(), acme.inside():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT * FROM public.clients_client")
+
+
+def test_the_shared_role_reads_nothing_of_a_tenant(acme: Cast) -> None:
+    with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic(), scope.shared():
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT * FROM {acme.tenant.schema_name}.accounts_user")
+
+
+def test_leaving_the_shared_door_restores_the_tenant(acme: Cast) -> None:
+    with acme.inside():
+        with scope.shared():
+            assert Client.objects.filter(company="Acme SRL").exists()
+        assert {user.email for user in User.objects.all()} == {"olga@acme.test", "ada@acme.test", "colin@acme.test"}
+
+
+def test_a_rolled_back_savepoint_forgets_the_scope_that_was_entered_in_it(acme: Cast, zenith: Cast) -> None:
+    with acme.inside():
+        assert User.objects.filter(email="olga@acme.test").exists()
+        with pytest.raises(ZeroDivisionError), transaction.atomic(), zenith.inside():
+            assert User.objects.filter(email="olga@zenith.test").exists()
+            raise ZeroDivisionError
+        assert User.objects.filter(email="olga@acme.test").exists()
+        assert not User.objects.filter(email="olga@zenith.test").exists()
+
+
+def test_a_row_of_one_workspace_refuses_to_be_saved_deleted_refreshed_or_related_in_another(acme: Cast, zenith: Cast) -> None:
+    with zenith.inside():
+        for verb in (acme.owner.save, acme.owner.delete, acme.owner.refresh_from_db):
+            with pytest.raises(WrongTenant):
+                verb()
+
+
+def test_threads_do_not_share_a_scope(acme: Cast) -> None:
+    seen: list[str] = []
+
+    def look() -> None:
+        try:
+            scope.current()
+        except scope.NoScope:
+            seen.append("none")
+
+    with acme.inside():
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+    assert seen == ["none"]
+
+
+def test_only_generated_names_reach_sql(db: None) -> None:
+    with pytest.raises(scope.ScopeError):
+        scope.tenant("t_x; DROP TABLE users")  # type: ignore[arg-type]
+    hostile = scope.Scope("tenant", 't_1"; SELECT 1; --', "smoall_tenant", UUID(int=5))
+    with pytest.raises(scope.ScopeError), scope._entered(hostile, TESTER):
+        User.objects.count()
+
+
+def test_an_authors_name_may_hold_any_character(acme: Cast) -> None:
+    awkward = scope.Actor("user", "1", "O'Neil \\ \"x\" \0 é 'x'; DROP SCHEMA public; --")
+    with scope.tenant(acme.id, actor=awkward), connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('smoall.actor')::json ->> 'kind'")
+        assert cursor.fetchone() == ("user",)
