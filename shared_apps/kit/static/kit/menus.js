@@ -1,0 +1,35 @@
+// Menus are <details class="menu">: one open at a time, closed by Escape, a choice or a click elsewhere;
+// arrow keys walk through the entries.
+const open = () => document.querySelectorAll("details.menu[open]");
+
+function close(menu, refocus) {
+  menu.open = false;
+  if (refocus) menu.querySelector("summary").focus();
+}
+
+document.addEventListener("click", (event) => {
+  for (const menu of open()) {
+    const inside = menu.contains(event.target);
+    if (!inside || event.target.closest("a.menu-item, button.menu-item")) close(menu, false);
+  }
+});
+
+document.addEventListener("focusin", (event) => {
+  for (const menu of open()) if (!menu.contains(event.target)) close(menu, false);
+});
+
+document.addEventListener("keydown", (event) => {
+  const menu = event.target.closest?.("details.menu");
+  if (!menu) return;
+  if (event.key === "Escape" && menu.open) {
+    event.preventDefault();
+    close(menu, true);
+  }
+  if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+  event.preventDefault();
+  menu.open = true;
+  const items = [...menu.querySelectorAll(".menu-item")];
+  const here = items.indexOf(document.activeElement);
+  const next = event.key === "ArrowDown" ? here + 1 : here - 1;
+  items.at(next >= items.length ? 0 : here < 0 && event.key === "ArrowUp" ? -1 : next)?.focus();
+});

@@ -1,0 +1,114 @@
+"""Charts as SVG made on the server, with their figures as a table for screen readers. Loaded by `{% load kit %}`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from math import ceil, floor, log10
+
+from django import template
+
+register = template.Library()
+
+Number = int | float | Decimal
+WIDTH, LEFT, BOTTOM, TOP = 640, 44, 22, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar in the SVG's own units; `colour` is 1 to 6."""
+
+    x: str
+    y: str
+    width: str
+    height: str
+    colour: int
+    text: str
+
+
+def _at(value: float) -> str:
+    """A coordinate: always a point, whatever the language writes."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def _step(span: float, lines: int = 4) -> float:
+    """A round distance between grid lines: 1, 2, 2.5 or 5 times a power of ten."""
+    rough = span / lines or 1
+    power = 10.0 ** floor(log10(rough))
+    return float(next(factor for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough) * power)
+
+
+def _scale(values: Sequence[float]) -> tuple[float, float, float]:
+    """Lowest line, highest line and the step between; zero is always in."""
+    low, high = min(0.0, *values), max(0.0, *values)
+    step = _step(high - low or 1)
+    return floor(low / step) * step, (ceil(high / step) or (1 if low == 0 else 0)) * step, step
+
+
+def _short(value: float) -> str:
+    """1500 as 1.5k: axis labels need few characters."""
+    for size, sign in ((1_000_000, "M"), (1_000, "k")):
+        if abs(value) >= size:
+            return f"{value / size:g}{sign}".replace("-", "−")
+    return f"{value:g}".replace("-", "−")
+
+
+def _groups(points: Sequence[tuple[object, object]]) -> list[tuple[str, list[Number]]]:
+    groups: list[tuple[str, list[Number]]] = []
+    for label, value in points:
+        numbers = list(value) if isinstance(value, (list, tuple)) else [value]
+        groups.append((str(label), numbers))
+    return groups
+
+
+@register.inclusion_tag("kit/components/bar_chart.html")
+def bar_chart(
+    points: Sequence[tuple[object, object]], title: str, series: Sequence[str] = (), height: int = 200
+) -> dict[str, object]:
+    """Bars for `points`: (label, number) pairs, or (label, numbers) with a name for each in `series` (up to six).
+
+    `title` says what is shown, for those who cannot see it. Height in pixels at full width.
+    """
+    groups = _groups(points)
+    values = [float(number) for _, numbers in groups for number in numbers]
+    low, high, step = _scale(values or [0.0])
+    room, wide = height - BOTTOM - TOP, WIDTH - LEFT
+
+    def y(value: float) -> float:
+        return TOP + room * (high - value) / (high - low)
+
+    across = wide / max(1, len(groups))
+    bars, ticks = [], []
+    every = ceil(len(groups) / 12) or 1
+    for position, (label, numbers) in enumerate(groups):
+        thin = min(40.0, across * 0.7 / max(1, len(numbers)))
+        start = LEFT + across * (position + 0.5) - thin * len(numbers) / 2
+        for index, number in enumerate(numbers):
+            top, foot = y(max(0.0, float(number))), y(min(0.0, float(number)))
+            bars.append(Bar(
+                _at(start + thin * index + 0.5), _at(top), _at(max(1.0, thin - 1)), _at(max(0.0, foot - top)),
+                index % 6 + 1, f"{label}: {number}",
+            ))
+        if position % every == 0:
+            ticks.append({"x": _at(LEFT + across * (position + 0.5)), "label": label})
+    lines = [low + step * index for index in range(round((high - low) / step) + 1)]
+    return {
+        "title": title, "series": list(enumerate(series, start=1)), "groups": groups, "bars": bars, "ticks": ticks,
+        "grid": [{"y": _at(y(line)), "text_y": _at(y(line) + 3.5), "label": _short(line)} for line in lines],
+        "width": WIDTH, "height": height, "left": LEFT, "label_x": LEFT - 8, "base": _at(y(0)),
+        "label_y": height - 5,
+    }
+
+
+@register.inclusion_tag("kit/components/sparkline.html")
+def sparkline(values: Sequence[Number], title: str, width: int = 160, height: int = 32) -> dict[str, object]:
+    """A small line without axes. `title` must say in words what it shows, such as "12 new contacts a month"."""
+    numbers = [float(value) for value in values]
+    low, high = (min(numbers), max(numbers)) if numbers else (0.0, 0.0)
+    across, span = (width - 6) / max(1, len(numbers) - 1), high - low or 1
+    places = [(3 + across * i, 3 + (height - 6) * (high - n) / span) for i, n in enumerate(numbers)]
+    line = " ".join(f"{_at(x)},{_at(y)}" for x, y in places)
+    ends = (places[0][0], places[-1][0], places[-1][1]) if places else (0.0, 0.0, 0.0)
+    return {
+        "title": title, "width": width, "height": height, "line": line, "floor": height,
+        "first_x": _at(ends[0]), "last_x": _at(ends[1]), "last_y": _at(ends[2]), "is_empty": not places,
+    }
