@@ -258,7 +258,8 @@ def _start(root: str, tenant: str, gate: object, answers: object) -> None:
 def test_processes_that_start_at_once_agree_on_every_key(store: KeyStore) -> None:
     spawn = multiprocessing.get_context("fork")
     gate, answers, tenant = spawn.Barrier(8), spawn.Queue(), uuid4()
-    started = [spawn.Process(target=_start, args=(str(store.root), str(tenant), gate, answers)) for _ in range(8)]
+    arguments = (str(store.root), str(tenant), gate, answers)
+    started = [spawn.Process(target=_start, args=arguments) for _ in range(8)]
     for process in started:
         process.start()
     found = {answers.get(timeout=30) for _ in started}
