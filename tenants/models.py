@@ -3,17 +3,25 @@
 The verbs are beside: provision.py, export.py, restore.py, erasure.py.
 """
 
-from typing import Any, NoReturn
+from datetime import datetime
+from typing import Any, NoReturn, Self
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django_tenants.models import DomainMixin, TenantMixin
 
 from shared_apps import history
+from shared_apps.accounts.models import Cause, SignIn
 from shared_apps.kit import scope
 from shared_apps.kit.rows import Row, uuid7
+
+
+class CannotAct(Exception):
+    """A verb on a client was refused; the text is for people."""
 
 
 class State(models.TextChoices):
@@ -61,6 +69,35 @@ class Tenant(TenantMixin):  # type: ignore[misc]
         raise scope.ScopeError("use scope.tenant(…): the library's context manager swaps tenants between threads")
 
     activate = __enter__  # type: ignore[assignment]
+
+    @classmethod
+    def locked(cls, id: UUID) -> Self:
+        """The row, held until the transaction ends, so that two verbs on one client follow each other.
+
+        Raises CannotAct when the workspace is gone.
+        """
+        found = cls.objects.select_for_update().filter(pk=id).first()
+        if found is None:
+            raise CannotAct(_now("This workspace does not exist any more."))
+        return found
+
+    def suspend(self, *, reason: str, now: datetime) -> None:
+        """Reading, export, leaving and erasure stay open; everybody signs in anew. Raises CannotAct."""
+        if self.state != State.ACTIVE:
+            raise CannotAct(_now("Only an active workspace can be suspended."))
+        self._enter(State.SUSPENDED, reason=reason, now=now)
+        with scope.tenant(self.id):
+            SignIn.close_all(Cause.SUSPENDED, now)
+
+    def resume(self, *, now: datetime) -> None:
+        """Back to active. Raises CannotAct."""
+        if self.state != State.SUSPENDED:
+            raise CannotAct(_now("This workspace is not suspended."))
+        self._enter(State.ACTIVE, reason="", now=now)
+
+    def _enter(self, state: State, *, reason: str, now: datetime) -> None:
+        self.state_before, self.state, self.state_reason, self.state_since = self.state, state, reason[:300], now
+        self.save(update_fields=["state", "state_before", "state_reason", "state_since"])
 
     @property
     def subdomain(self) -> str:

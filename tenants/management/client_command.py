@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from shared_apps.kit import scope
-from tenants.models import Tenant
+from tenants.models import CannotAct, Tenant
 
 
 class ClientCommand(BaseCommand):
@@ -55,7 +55,7 @@ class Refused(Exception):
     """What was asked can't be done; the sentence says why."""
 
 
-REFUSALS: tuple[type[Exception], ...] = (Refused, scope.ScopeError, ValueError)
+REFUSALS: tuple[type[Exception], ...] = (Refused, CannotAct, scope.ScopeError, ValueError)
 
 
 def operator() -> scope.Actor:
