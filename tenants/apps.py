@@ -7,6 +7,7 @@ class TenantsConfig(Module):
     name = "tenants"
     label = "tenants"
 
+    purposes = {"tenants.saga": _("To carry out, step by step, what you or an operator asked for")}
     holdings = (
         Holding("tenants.Tenant", whose="client", category="contact", why=_("To know your workspace, its state and release"),
                 kept=_("As long as your data"), exported="shared", erased="rows"),
