@@ -135,13 +135,13 @@ def end(pids: Iterable[int], *, patience: float) -> None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, sign)
         deadline = time.monotonic() + seconds
-        while (left := [pid for pid in left if _exists(pid)]) and time.monotonic() < deadline:
+        while (left := [pid for pid in left if exists(pid)]) and time.monotonic() < deadline:
             time.sleep(0.05)
         if not left:
             return
 
 
-def _exists(pid: int) -> bool:
+def exists(pid: int) -> bool:
     """Whether the process still runs; one that only waits to be reaped does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
