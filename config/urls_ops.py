@@ -5,3 +5,8 @@ from django.urls import URLPattern, URLResolver, include, path
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("shared_apps.accounts.urls")),
 ]
+
+handler400 = "shared_apps.kit.views.bad_request"
+handler403 = "shared_apps.kit.views.forbidden"
+handler404 = "shared_apps.kit.views.not_found"
+handler500 = "shared_apps.kit.views.server_error"

@@ -3,3 +3,8 @@
 from django.urls import URLPattern, URLResolver
 
 urlpatterns: list[URLPattern | URLResolver] = []
+
+handler400 = "shared_apps.kit.views.bad_request"
+handler403 = "shared_apps.kit.views.forbidden"
+handler404 = "shared_apps.kit.views.not_found"
+handler500 = "shared_apps.kit.views.server_error"

@@ -143,13 +143,19 @@ class KeyStore:
             _shred(path)
 
     # --- signatures ---------------------------------------------------------------------------------------
-    def sign(self, data: bytes) -> Signature:
-        """Signs with the key in use; the first call ever makes it. Raises WrongMaster."""
+    def signing_key_id(self) -> str:
+        """The id of the key in use, for a document that names it; the first call ever makes the key."""
         if not self._current.exists():
             self.prepare()
-        with self._locked():  # a rotation destroys the private half that was just named
-            key_id = self._current.read_text().strip()
+        return self._current.read_text().strip()
+
+    def sign(self, data: bytes, *, key_id: str | None = None) -> Signature:
+        """Signs with the key in use or the one named. Raises WrongMaster; NoKey after a rotation."""
+        try:
+            key_id = key_id or self.signing_key_id()
             wrapped = (self.root / "signing" / f"{key_id}.key").read_bytes()
+        except FileNotFoundError as error:
+            raise NoKey(f"The signing key {key_id} was rotated away: sign again.") from error
         private = Ed25519PrivateKey.from_private_bytes(self._unwrap(wrapped, "the signing key"))
         return Signature(key_id, _text(private.sign(data)))
 

@@ -33,6 +33,12 @@ def folder() -> Path:
 
 
 class StaticStorage(CompressedManifestStaticFilesStorage):
-    """Hashed names; a page that names a missing file still renders."""
+    """Hashed names. A page that names a file which was not collected still renders, with the plain name."""
 
     manifest_strict = False
+
+    def stored_name(self, name: str) -> str:
+        try:
+            return str(super().stored_name(name))
+        except ValueError:
+            return name

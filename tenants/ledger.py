@@ -1,0 +1,239 @@
+"""The erasure ledger: who must stay erased, outside the database, `<data>/ledger/erasures.jsonl`.
+
+One line of canonical JSON an entry, each with the hash of the one before: a line that is altered, removed or
+inserted breaks the chain. It names nobody. A restored system replays it before it opens its doors.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+from uuid import UUID
+
+from tenants import canonical
+
+logger = logging.getLogger("smoall.ledger")
+BEGINNING = "0" * 64
+Kind = Literal["data", "contacts"]
+DIGEST_LENGTH = 64
+
+
+class LedgerBroken(Exception):
+    """A whole line is altered, missing or out of place; the message says which. Nothing is appended to it."""
+
+
+class BadEntry(ValueError):
+    """The entry could name somebody, or is incomplete."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One erasure. Its key is (tenant, kind): each happens once."""
+
+    kind: Kind  # the workspace's data, or the client's contact details
+    tenant: UUID
+    client: UUID
+    requested_at: datetime
+    erased_at: datetime
+    name_hash: str = ""  # keyed hash of the freed subdomain (KeyStore.name_hash)
+    certificate: str = ""  # the certificate's text as it was issued
+
+    def as_values(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind, "tenant": str(self.tenant), "client": str(self.client),
+            "requested_at": _moment(self.requested_at), "erased_at": _moment(self.erased_at),
+            "name_hash": self.name_hash, "certificate": self.certificate,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An entry in its place: `hash` covers the entry, `seq` (from 1) and the previous line's hash."""
+
+    seq: int
+    previous: str
+    hash: str
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the chain ends. Kept elsewhere, it shows that no last line was cut off."""
+
+    seq: int
+    hash: str
+
+
+class Ledger:
+    """The ledger in one folder. Writers take turns by a lock on the file; readers may read meanwhile."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "erasures.jsonl"
+
+    @classmethod
+    def default(cls) -> "Ledger":
+        """The deployment's own: SMOALL_DATA/ledger."""
+        from django.conf import settings
+
+        return cls(Path(settings.SMOALL_DATA) / "ledger")
+
+    def append(self, entry: Entry) -> Recorded:
+        """Writes the entry to the disk, or finds the one that is there for its tenant and kind, which stands.
+
+        Mends a last line that a crash cut short. Raises BadEntry, LedgerBroken.
+        """
+        _refuse(entry)
+        with self._locked() as descriptor:
+            chain = self._mended(descriptor)
+            for recorded in chain:
+                if (recorded.entry.tenant, recorded.entry.kind) == (entry.tenant, entry.kind):
+                    return recorded
+            previous = chain[-1].hash if chain else BEGINNING
+            recorded, line = _chained(entry, len(chain) + 1, previous)
+            _write(descriptor, line)
+        return recorded
+
+    def entries(self) -> list[Recorded]:
+        """Every entry in order; a last line that a crash cut short is left out. Raises LedgerBroken."""
+        try:
+            with self.path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH)
+                return _parse(file.read())[0]
+        except FileNotFoundError:
+            return []
+
+    def verify_chain(self, expected: Head | None = None) -> Head:
+        """The chain's end. Raises LedgerBroken, also when `expected`, an end seen before, is not in it."""
+        chain = self.entries()
+        ends = [Head(0, BEGINNING), *(Head(recorded.seq, recorded.hash) for recorded in chain)]
+        if expected is not None and expected not in ends:
+            raise LedgerBroken(f"Line {expected.seq} is gone or is another one: the ledger was cut or replaced.")
+        return ends[-1]
+
+    def contains(self, tenant: UUID, kind: Kind = "data") -> bool:
+        """Whether the tenant's data (or its client's contact details) were erased. Raises LedgerBroken."""
+        return any((each.entry.tenant, each.entry.kind) == (tenant, kind) for each in self.entries())
+
+    def find(self, tenant: UUID, kind: Kind = "data") -> Recorded | None:
+        """The entry of an erasure. Raises LedgerBroken."""
+        return next((one for one in self.entries() if (one.entry.tenant, one.entry.kind) == (tenant, kind)), None)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[int]:
+        folder = self.path.parent
+        is_new = not self.path.exists()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if is_new:
+                _sync(folder)
+                _sync(folder.parent)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _mended(self, descriptor: int) -> list[Recorded]:
+        """The chain, after the file was made to end with its last whole line."""
+        content = _read(descriptor)
+        chain, whole = _parse(content)
+        if whole < len(content):
+            logger.warning("Erasure ledger: a last line cut short by a crash was taken away (%d bytes).",
+                           len(content) - whole)
+            os.ftruncate(descriptor, whole)
+            os.fsync(descriptor)
+        elif content and not content.endswith(b"\n"):
+            _write(descriptor, b"\n")
+        return chain
+
+
+def _parse(content: bytes) -> tuple[list[Recorded], int]:
+    """The chain, and how many bytes of the content it takes. A last line without its end may be whole or not."""
+    chain: list[Recorded] = []
+    taken = 0
+    for number, line in enumerate(content.splitlines(keepends=True), start=1):
+        try:
+            recorded = _recorded(line.rstrip(b"\n"))
+            if (recorded.seq, recorded.previous) != (number, chain[-1].hash if chain else BEGINNING):
+                raise LedgerBroken("it does not follow the line before")
+        except LedgerBroken as error:
+            if not line.endswith(b"\n"):  # only the last: a crash in the middle of writing it
+                return chain, taken
+            raise LedgerBroken(f"Line {number} of the erasure ledger is broken: {error}.") from error
+        chain.append(recorded)
+        taken += len(line)
+    return chain, taken
+
+
+def _recorded(line: bytes) -> Recorded:
+    try:
+        values: dict[str, Any] = canonical.loads(line)
+        sealed = {name: value for name, value in values.items() if name != "hash"}
+        is_sound = values["hash"] == _hash(sealed) and canonical.dumps(values) == line
+        entry = Entry(
+            kind=values["kind"], tenant=UUID(values["tenant"]), client=UUID(values["client"]),
+            requested_at=datetime.fromisoformat(values["requested_at"]),
+            erased_at=datetime.fromisoformat(values["erased_at"]),
+            name_hash=values["name_hash"], certificate=values["certificate"],
+        )
+        recorded = Recorded(values["seq"], values["previous"], values["hash"], entry)
+    except (canonical.NotCanonical, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise LedgerBroken("it can't be read") from error
+    if not is_sound:
+        raise LedgerBroken("it was altered")
+    return recorded
+
+
+def _chained(entry: Entry, seq: int, previous: str) -> tuple[Recorded, bytes]:
+    values = {"seq": seq, "previous": previous, **entry.as_values()}
+    values["hash"] = _hash(values)
+    return Recorded(seq, previous, values["hash"], entry), canonical.dumps(values) + b"\n"
+
+
+def _hash(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical.dumps(values)).hexdigest()
+
+
+def _refuse(entry: Entry) -> None:
+    if entry.kind not in ("data", "contacts"):
+        raise BadEntry(f"{entry.kind!r} is not a kind of erasure.")
+    if entry.requested_at.tzinfo is None or entry.erased_at.tzinfo is None:
+        raise BadEntry("A moment has no time zone.")
+    if entry.name_hash and (len(entry.name_hash) != DIGEST_LENGTH or not _is_hex(entry.name_hash)):
+        raise BadEntry("The subdomain has to be hashed: the ledger names nobody.")
+    if "@" in entry.certificate:
+        raise BadEntry("The certificate holds an e-mail address: the ledger names nobody.")
+
+
+def _is_hex(text: str) -> bool:
+    return set(text) <= set("0123456789abcdef")
+
+
+def _moment(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _read(descriptor: int) -> bytes:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        return file.read()
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+    os.fsync(descriptor)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
