@@ -110,7 +110,7 @@ def _has_automatic_table(field: "ManyToManyField[Any, Any]") -> bool:
     return not isinstance(through, str) and bool(through._meta.auto_created)
 
 
-def _names(config: AppConfig) -> set[str]:
-    """How an INSTALLED_APPS entry may name this app."""
-    return {config.name, f"{type(config).__module__}.{type(config).__qualname__}"}
+def _names(config: AppConfig | None) -> set[str]:
+    """How an INSTALLED_APPS entry may name this app; nothing for a model of no installed app."""
+    return {config.name, f"{type(config).__module__}.{type(config).__qualname__}"} if config else set()
 
