@@ -26,7 +26,11 @@ class LogEntry(AbstractLogEntry):  # type: ignore[misc]
     id = models.BigAutoField(primary_key=True)
     # No constraint of the database: the trigger looks the type up itself, and each entry would cost another check.
     content_type = models.ForeignKey(
-        "contenttypes.ContentType", on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+        "contenttypes.ContentType",
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
     )
     object_pk = models.CharField(max_length=255)
     action = models.PositiveSmallIntegerField(choices=AbstractLogEntry.Action.choices)

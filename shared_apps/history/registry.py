@@ -38,7 +38,9 @@ def add(
     for name in {label, *exclude, *mask, *m2m, *([parent] if parent else [])}:
         _field(model, name)
     if label in {*exclude, *mask} or is_secret(_field(model, label)):
-        raise ImproperlyConfigured(f"{model._meta.label}.{label} names the row in its history: it can't be hidden")
+        raise ImproperlyConfigured(
+            f"{model._meta.label}.{label} names the row in its history: it can't be hidden"
+        )
     if parent and not isinstance(_field(model, parent), ForeignKey):
         raise ImproperlyConfigured(f"{model._meta.label}.{parent} is no foreign key")
     for field in model._meta.local_many_to_many:
@@ -88,7 +90,9 @@ def tracked_relations(model: type[Model]) -> "Iterable[ManyToManyField[Any, Any]
 
 def is_secret(field: "Field[Any, Any]") -> bool:
     """Password columns: hashes have no place in a history, whatever was declared."""
-    return field.name in SECRET_NAMES or field.name.endswith("_password") or "Password" in type(field).__name__
+    return (
+        field.name in SECRET_NAMES or field.name.endswith("_password") or "Password" in type(field).__name__
+    )
 
 
 def _is_tracked(field: "Field[Any, Any]", excluded: set[str]) -> bool:
@@ -113,4 +117,3 @@ def _has_automatic_table(field: "ManyToManyField[Any, Any]") -> bool:
 def _names(config: AppConfig | None) -> set[str]:
     """How an INSTALLED_APPS entry may name this app; nothing for a model of no installed app."""
     return {config.name, f"{type(config).__module__}.{type(config).__qualname__}"} if config else set()
-

@@ -10,5 +10,5 @@ from tests.history import shelf
 def library(acme: Cast) -> Iterator[Cast]:
     """acme, with the tables of shelf.py, entered as its owner."""
     shelf.make_tables(acme.id)
-    with acme.inside():
+    with shelf.installed(), acme.inside():
         yield acme

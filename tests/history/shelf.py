@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.apps import AppConfig, apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models
 
@@ -67,7 +68,9 @@ class Number(models.Model):
 MODELS: tuple[type[models.Model], ...] = (Tag, Shelf, Book, Number)
 history.register(Tag, label="name")
 history.register(Shelf, label="name")
-history.register(Book, label="title", exclude=("title_folded",), mask=("code",), parent="shelf", m2m=("tags", "sequels"))
+history.register(
+    Book, label="title", exclude=("title_folded",), mask=("code",), parent="shelf", m2m=("tags", "sequels")
+)
 history.register(Number, label="name")
 
 
@@ -87,6 +90,20 @@ def make_tables(tenant: Any) -> None:
             for statement in [*triggers.statements(schema, MODELS), *roles.grants(schema)]:
                 cursor.execute(statement)
             cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
+@contextmanager
+def installed() -> Iterator[None]:
+    """As if an app "shelf" were installed, so that relations are seen from both ends and deleting cascades."""
+    config = AppConfig.create("tests.history")
+    config.label, config.apps, config.models = "shelf", apps, apps.all_models["shelf"]
+    apps.app_configs["shelf"] = config
+    apps.clear_cache()
+    try:
+        yield
+    finally:
+        del apps.app_configs["shelf"]
+        apps.clear_cache()
 
 
 @contextmanager

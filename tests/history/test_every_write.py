@@ -31,7 +31,9 @@ def _cases() -> list[Any]:
     ]
 
 
-def _entered(acme: Cast, tenant: bool, actor: scope.Actor | None = AUTHOR) -> AbstractContextManager[scope.Scope]:
+def _entered(
+    acme: Cast, tenant: bool, actor: scope.Actor | None = AUTHOR
+) -> AbstractContextManager[scope.Scope]:
     return scope.tenant(acme.id, actor=actor) if tenant else scope.shared(actor=actor)
 
 
@@ -67,7 +69,9 @@ def _create_by_sql(model: Any, rows: list[Any]) -> None:
         )
         held = cursor.fetchone()[0]
         text = held if isinstance(held, str) else json.dumps(held)
-        cursor.execute(f"INSERT INTO {table} SELECT * FROM json_populate_recordset(NULL::{table}, %s)", [text])
+        cursor.execute(
+            f"INSERT INTO {table} SELECT * FROM json_populate_recordset(NULL::{table}, %s)", [text]
+        )
 
 
 def _update_by_save(model: Any, rows: list[Any]) -> None:
@@ -144,12 +148,17 @@ def _delete_by_sql(model: Any, rows: list[Any]) -> None:
     meta = model._meta
     with connection.cursor() as cursor:
         cursor.execute(
-            f'DELETE FROM "{meta.db_table}" WHERE "{meta.pk.column}"::text = ANY(%s)', [[str(row.pk) for row in rows]]
+            f'DELETE FROM "{meta.db_table}" WHERE "{meta.pk.column}"::text = ANY(%s)',
+            [[str(row.pk) for row in rows]],
         )
 
 
 def _values(row: Any) -> dict[str, Any]:
-    return {f.attname: getattr(row, f.attname) for f in row._meta.concrete_fields if getattr(row, f.attname) is not None}
+    return {
+        f.attname: getattr(row, f.attname)
+        for f in row._meta.concrete_fields
+        if getattr(row, f.attname) is not None
+    }
 
 
 def _these(model: Any, rows: list[Any]) -> Any:
@@ -158,8 +167,14 @@ def _these(model: Any, rows: list[Any]) -> Any:
 
 CREATIONS: tuple[Way, ...] = (_create_by_save, _create_by_manager, _create_by_get_or_create, _create_in_bulk)
 UPDATES: tuple[Way, ...] = (
-    _update_by_save, _update_some_fields, _update_by_queryset, _update_by_expression, _update_in_bulk,
-    _update_or_create, _upsert, _update_by_sql,
+    _update_by_save,
+    _update_some_fields,
+    _update_by_queryset,
+    _update_by_expression,
+    _update_in_bulk,
+    _update_or_create,
+    _upsert,
+    _update_by_sql,
 )
 DELETIONS: tuple[Way, ...] = (_delete_rows, _delete_by_queryset, _delete_quickly, _delete_by_sql)
 
@@ -174,7 +189,10 @@ def _check(entries: list[Any], model: Any, keys: list[str], action: int) -> None
     assert len(entries) == len(own), f"unexpected entries: {[e.table_name for e in entries]}"
     for entry in own:
         assert (entry.actor_kind, entry.actor_id, entry.actor_name, entry.actor_behalf) == (
-            "user", "0190-author", "Ann Author", "Bob Behalf",
+            "user",
+            "0190-author",
+            "Ann Author",
+            "Bob Behalf",
         )
         assert entry.module == model._meta.app_label
         assert entry.changes
