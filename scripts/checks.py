@@ -1,0 +1,185 @@
+"""The house rules that no linter knows: what must not be written here, each with the reason.
+
+`python -m scripts.checks` reads every file of the checkout and prints `path:line: what is wrong`.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PRODUCT = ("config", "tenants", "billing", "shared_apps", "tenant_apps")
+SKIPPED = {".git", ".venv", "var", "__pycache__", "node_modules", "locale"}
+Finding = tuple[int, str]
+
+# django-tenants' own switches keep their state where threads share it; scope.tenant() is the one door (I4).
+SWITCHES = {"set_schema", "set_tenant", "set_schema_to_public", "schema_context", "tenant_context"}
+MODEL_SIGNALS = "django.db.models.signals"
+VAGUE_NAMES = {"utils", "helpers", "services", "misc", "common"}
+# What makes two servers differ after the same migration, and what a distributed PostgreSQL refuses.
+VOLATILE = re.compile(
+    r"\b(INHERITS|CREATE\s+RULE|MATERIALI[SZ]ED\s+VIEW|MERGE\s+INTO)\b"
+    r"|\b(now|random|clock_timestamp|gen_random_uuid|uuidv7|nextval)\s*\(",
+    re.IGNORECASE,
+)
+VOLATILE_DEFAULTS = {"now", "uuid4", "uuid1", "random", "token_urlsafe"}
+ADDRESS_FIELDS = {"GenericIPAddressField", "IPAddressField"}
+UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX|HA" r"CK)\b")
+INLINE = re.compile(
+    r"""<style\b|\sstyle\s*=\s*["']|\son[a-z]+\s*=\s*["']|<script\b(?![^>]*\bsrc=)""", re.IGNORECASE
+)
+FOREIGN = re.compile(
+    r"""(?:src|href|action)\s*=\s*["']?(?:https?:)?//(?!www\.w3\.org)[a-z0-9]""", re.IGNORECASE
+)
+
+
+def main() -> int:
+    """Print every finding; 1 when there is any."""
+    found = [f"{path}:{line}: {what}" for path in files() for line, what in findings(path)]
+    print("\n".join(found) if found else "No house rule is broken.")
+    return 1 if found else 0
+
+
+def files() -> Iterator[Path]:
+    """Every file of the checkout that somebody wrote, relative to it."""
+    for path in sorted(ROOT.rglob("*")):
+        relative = path.relative_to(ROOT)
+        if path.is_file() and not SKIPPED & set(relative.parts):
+            yield relative
+
+
+def findings(path: Path, text: str | None = None) -> Iterator[Finding]:
+    """What is wrong in one file; `text` stands for its content where there is no file."""
+    if path.suffix not in (".py", ".html", ".txt", ".css", ".js", ".md", ".toml", ".yaml", ".sh", ""):
+        return
+    if text is None:
+        text = (ROOT / path).read_text(errors="replace")
+    if path.stem in VAGUE_NAMES and path.suffix == ".py":
+        yield 1, f"{path.name} says nothing of what is in it: name the file after a noun of the field."
+    for number, line in enumerate(text.splitlines(), 1):
+        if UNFINISHED.search(line):
+            yield number, "unfinished work is finished or left out, not marked."
+    if path.suffix == ".py":
+        yield from _python(path, text)
+    if path.suffix == ".html" and path.parts[0] in PRODUCT:
+        yield from _template(text)
+
+
+def _template(text: str) -> Iterator[Finding]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if INLINE.search(line):
+            yield number, "inline style or script: the content security policy forbids it."
+        if ("<script" in line and FOREIGN.search(line)) or ("<link" in line and FOREIGN.search(line)):
+            yield number, "an asset of another origin: every asset is our own."
+
+
+def _python(path: Path, text: str) -> Iterator[Finding]:
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        yield error.lineno or 1, f"is no Python: {error.msg}."
+        return
+    for rule in _rules(path):
+        for node in ast.walk(tree):
+            if what := rule(node):
+                yield getattr(node, "lineno", 1), what
+
+
+Rule = Callable[[ast.AST], str | None]
+
+
+def _rules(path: Path) -> Iterator[Rule]:
+    product = path.parts[0] in PRODUCT
+    if product:
+        yield _switches
+        yield _signals
+        if path.parts[:2] != ("shared_apps", "kit"):
+            yield _threads
+        if path.parts[0] != "config":
+            yield _environment
+    if path.parts[0] == "tenant_apps":
+        yield _shared_door
+    if "migrations" in path.parts:
+        yield _volatile
+
+
+def _name(node: ast.AST) -> str:
+    """The last word of a name: `connection.set_schema` is set_schema."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _imported(node: ast.AST) -> set[str]:
+    """The dotted names that an import statement brings in."""
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names}
+    if isinstance(node, ast.ImportFrom):
+        return {f"{node.module}.{alias.name}" for alias in node.names}
+    return set()
+
+
+def _switches(node: ast.AST) -> str | None:
+    called = isinstance(node, ast.Call) and _name(node.func) in SWITCHES
+    imported = any(
+        name.startswith("django_tenants.") and name.split(".")[-1] in SWITCHES for name in _imported(node)
+    )
+    entered = isinstance(node, (ast.With, ast.AsyncWith)) and any(
+        _name(item.context_expr) == "tenant" for item in node.items
+    )
+    if called or imported or entered:
+        return "switches schemas behind the scope's back: use shared_apps.kit.scope."
+    return None
+
+
+def _signals(node: ast.AST) -> str | None:
+    if any(name.startswith(MODEL_SIGNALS) or name == "django.dispatch.receiver" for name in _imported(node)):
+        return "a model's signals hide what a verb does, and bulk writes do not send them: write a method."
+    return None
+
+
+def _threads(node: ast.AST) -> str | None:
+    started = isinstance(node, ast.Call) and _name(node.func) in {"Thread", "ThreadPoolExecutor"}
+    imported = _imported(node) & {"threading.Thread", "concurrent.futures.ThreadPoolExecutor"}
+    if started or imported:
+        return "a bare thread has no scope: write a job, or put it in kit."
+    return None
+
+
+def _environment(node: ast.AST) -> str | None:
+    """Reading one variable; handing the whole environment to a program that is started is something else."""
+    asked = (
+        node.value if isinstance(node, ast.Subscript) else node.func if isinstance(node, ast.Call) else node
+    )
+    by_method = isinstance(asked, ast.Attribute) and _name(asked.value) == "environ"
+    if isinstance(node, (ast.Subscript, ast.Call)) and (_name(asked) in {"environ", "getenv"} or by_method):
+        return "only config/ reads the environment: add a setting to config/env.py."
+    return None
+
+
+def _shared_door(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Call) and _name(node.func) in {"shared", "owner"}:
+        return "a business module opens neither the shared door nor the owner's."
+    return None
+
+
+def _volatile(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and VOLATILE.search(node.value):
+        return "a migration must leave the same on every server: no volatile function, no such statement."
+    if isinstance(node, ast.Call) and _name(node.func) in ADDRESS_FIELDS:
+        return "no column holds an address."
+    if isinstance(node, ast.Call) and _name(node.func) == "AddField":
+        for inner in ast.walk(node):
+            if (
+                isinstance(inner, ast.keyword)
+                and inner.arg == "default"
+                and _name(inner.value) in VOLATILE_DEFAULTS
+            ):
+                return "an added column with a changing default differs from server to server."
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
