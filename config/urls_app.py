@@ -2,8 +2,12 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from shared_apps.accounts.access import public
+from shared_apps.mail import urls as mail_urls
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("shared_apps.accounts.urls")),
+    path("mails/", include(mail_urls.addresses(public))),
 ]
 
 handler400 = "shared_apps.kit.views.bad_request"

@@ -26,7 +26,6 @@ from uuid import UUID
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone, translation
-from django.utils.translation import gettext_lazy as _
 from django_q.exceptions import TimeoutException
 
 from shared_apps.jobs import guard, job

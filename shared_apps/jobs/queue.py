@@ -1,7 +1,7 @@
 """Putting work into the queue and taking it out again: Job rows and django-q's entries, which hold a job's id alone."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -22,10 +22,10 @@ RUN = "shared_apps.jobs.run.run"
 def put(function: JobFunction[Any], args: list[Any], *, key: str, at: datetime | None) -> Job:
     """See JobFunction.later."""
     known_purpose(function.purpose)
-    now, who = timezone.now(), scope.actor_or_none()
+    now, tenant = timezone.now(), None if function.saga else scope.tenant_id()
     job = Job(
-        tenant_uuid=None if function.saga else scope.tenant_id(),
-        actor=asdict(who) if who else None,
+        tenant_uuid=tenant,
+        actor=_remembered(scope.actor_or_none(), tenant),
         purpose=function.purpose,
         name=function.name,
         args=_json(args),
@@ -61,6 +61,13 @@ def purge(tenant_uuid: UUID) -> int:
         OrmQ.objects.filter(pk__in=entries).delete()
         Task.objects.filter(name__in=ids).delete()
         return Job.objects.filter(tenant_uuid=tenant_uuid).delete()[0]
+
+
+def _remembered(who: scope.Actor | None, tenant: UUID | None) -> dict[str, str] | None:
+    """The author as the row keeps it. A client's person is not named in rows that no erasure of the client finds."""
+    if who is None:
+        return None
+    return asdict(who if tenant or who.kind != "user" else replace(who, name="", behalf=""))
 
 
 def _json(args: list[Any]) -> list[Any]:

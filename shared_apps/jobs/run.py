@@ -13,13 +13,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.apps import apps
-from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 from django_q.exceptions import TimeoutException
 
-from shared_apps.jobs import JobFunction, TryAgain, guard
+from shared_apps.jobs import JobFunction, TryAgain, fleet, guard
 from shared_apps.jobs.models import Job
 from shared_apps.jobs.names import UnknownName, find
 from shared_apps.jobs.queue import ring
@@ -28,7 +26,6 @@ from shared_apps.kit import scope
 log = logging.getLogger("smoall.jobs")
 MOST_STARTS = 3
 LONGEST_WAIT = timedelta(hours=4)
-CLOSED = {"erasing"}  # states of a tenant in which no work is done for it
 LOCK = "job"
 _running: ContextVar[UUID | None] = ContextVar("smoall_job", default=None)
 
@@ -93,7 +90,7 @@ def _run_in_transaction(job: Job, function: JobFunction[Any]) -> None:
     with scope.shared(), transaction.atomic():
         if not guard.lock_here(LOCK, job.pk) or not _still_mine(job):
             return
-        if job.tenant_uuid and not _open(job.tenant_uuid):
+        if job.tenant_uuid and not fleet.lock_if_open(job.tenant_uuid):
             return _end(job, Job.State.CANCELLED, timezone.now(), error="its workspace is gone or being erased")
         inside = scope.tenant(job.tenant_uuid, actor=_author(job)) if job.tenant_uuid else scope.shared(actor=_author(job))
         with inside, _reporting(job):
@@ -122,15 +119,6 @@ def _run_alone(job: Job, function: JobFunction[Any]) -> None:
 def _still_mine(job: Job) -> bool:
     """Whether the start that this process counted is the last one."""
     return Job.objects.filter(pk=job.pk, state=Job.State.RUNNING, starts=job.starts).exists()
-
-
-def _open(tenant: UUID) -> bool:
-    """Whether work may be done for a tenant; it then can't be destroyed before this transaction ends."""
-    model = apps.get_model(settings.TENANT_MODEL)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", [str(tenant)])
-    state = model._default_manager.filter(pk=tenant).values_list("state", flat=True).first()
-    return state is not None and state not in CLOSED
 
 
 def _author(job: Job) -> scope.Actor:

@@ -1,0 +1,89 @@
+"""Sending a mail from the outbox: checked again at the last moment, once as far as SMTP can tell."""
+
+import smtplib
+from datetime import datetime, timedelta
+
+from django.core.mail import BadHeaderError
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from shared_apps.jobs import TryAgain, fleet, job
+from shared_apps.jobs.names import find_marked
+from shared_apps.kit import scope
+from shared_apps.mail import Check
+from shared_apps.mail.letter import letter
+from shared_apps.mail.models import Message
+
+RETRIES = 12  # with the jobs' back-off: about a day and a half
+KEPT = timedelta(days=30)
+
+
+@job(purpose="mail.deliver", retries=RETRIES)
+def deliver(message_id: str) -> None:
+    """Send one queued message of this scope's outbox; nothing when it was sent, cancelled or removed meanwhile.
+
+    Its row stays locked while it is sent. When the process dies between the server's yes and the commit it is sent
+    again, under the same Message-ID.
+    """
+    message = Message.objects.select_for_update().filter(pk=message_id, state=Message.State.QUEUED).first()
+    if message is None:
+        return
+    if message.wanted and not find_marked(message.wanted, Check)(message):
+        return _close(message, Message.State.CANCELLED)
+    message.attempts += 1
+    try:
+        letter(message).send()
+    except (smtplib.SMTPException, OSError, BadHeaderError, ValueError) as error:
+        _note(message, error)
+    else:
+        message.sent_at = timezone.now()
+        _close(message, Message.State.SENT)
+
+
+def _note(message: Message, error: Exception) -> None:
+    """Fail for good, or raise TryAgain. What the server said may name the person: its code is enough."""
+    code = _code(error)
+    message.error = f"{type(error).__name__} {code or ''}".strip()
+    if _is_final(error, code) or message.attempts > RETRIES:
+        return _close(message, Message.State.FAILED)
+    message.save(update_fields=["attempts", "error"])
+    raise TryAgain(message.error)
+
+
+def _code(error: Exception) -> int:
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return max((code for code, _ in error.recipients.values()), default=0)
+    return int(error.smtp_code) if isinstance(error, smtplib.SMTPResponseException) else 0
+
+
+def _is_final(error: Exception, code: int) -> bool:
+    """Whether this mail can never arrive. A refused sender or password is ours to mend, so it is not."""
+    if isinstance(error, BadHeaderError) or (isinstance(error, ValueError) and not isinstance(error, OSError)):
+        return True
+    return isinstance(error, smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError) and code >= 500
+
+
+def _close(message: Message, state: Message.State) -> None:
+    """Nothing more is to be sent: the text, which may hold a link that opens doors, goes."""
+    message.state, message.body = state, ""
+    message.save(update_fields=["state", "body", "attempts", "error", "sent_at"])
+
+
+@job(purpose="mail.tidy", saga=True)
+def tidy() -> None:
+    """Forget old mails of every outbox, and ask again for queued ones that no job is left for."""
+    now = timezone.now()
+    with scope.shared():
+        tidy_here(now)
+    fleet.in_each_tenant(lambda: tidy_here(now), actor=scope.actor())
+
+
+def tidy_here(now: datetime) -> None:
+    """One outbox. A mail queued for two days has lost its job: its workspace was closed meanwhile, and is open again."""
+    Message.objects.exclude(state=Message.State.QUEUED).filter(created_at__lt=now - KEPT).delete()
+    for message in _stranded(now):
+        deliver.later(str(message.pk), key=f"again:{message.pk}:{now:%Y%m%d}")
+
+
+def _stranded(now: datetime) -> QuerySet[Message]:
+    return Message.objects.filter(state=Message.State.QUEUED, created_at__lt=now - timedelta(days=2))

@@ -1,0 +1,51 @@
+"""What leaves: the mail that a Message becomes, as plain text and as simple HTML without anything to fetch."""
+
+import re
+from email.utils import formataddr
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.utils import translation
+
+from shared_apps.kit import scope
+from shared_apps.mail.models import Message
+
+LINK = re.compile(r"https?://\S+\Z")
+
+
+class Letter(EmailMultiAlternatives):
+    """A mail that knows its folder and file name, for the development backend."""
+
+    folder: str = "shared"
+    stem: str = ""
+
+
+def letter(message: Message) -> Letter:
+    """The mail of a queued message of the scope in force. Its Message-ID is made from the row: a copy is recognised."""
+    tenant = scope.tenant_id()
+    headers = {
+        "Message-ID": f"<{message.pk}@{settings.SMOALL_DOMAIN}>",
+        "Auto-Submitted": "auto-generated",
+        "Content-Language": message.language,
+        **message.headers,
+    }
+    to = formataddr((message.to_name, message.to_address)) if message.to_name else message.to_address
+    text = f"{message.body}\n\n-- \nSmoall · {settings.SMOALL_CONTROLLER}\n"
+    made = Letter(subject=message.subject, body=text, to=[to], headers=headers)
+    made.attach_alternative(as_html(message), "text/html")
+    made.folder, made.stem = str(tenant or message.about or "shared"), str(message.pk)
+    return made
+
+
+def as_html(message: Message) -> str:
+    """The text in the house's look: paragraphs, and a link that stands alone made easy to hit."""
+    parts: list[dict[str, Any]] = [
+        {"link": part} if LINK.match(part) else {"text": part}
+        for part in (part.strip() for part in re.split(r"\n\s*\n", message.body))
+        if part
+    ]
+    context = {"subject": message.subject, "parts": parts, "controller": settings.SMOALL_CONTROLLER}
+    with translation.override(message.language):
+        return render_to_string("mail/letter.html", {**context, "language": message.language})

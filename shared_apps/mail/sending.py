@@ -1,0 +1,124 @@
+"""Writing a mail into the outbox: what may be written, in whose words, and taking it back. delivery.py sends it."""
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.template import Context, TemplateDoesNotExist
+from django.template.loader import get_template
+from django.utils import translation
+
+from shared_apps.jobs.names import find_marked
+from shared_apps.kit import scope
+from shared_apps.kit.module import known_purpose
+from shared_apps.mail import CannotSend, Check
+from shared_apps.mail.delivery import deliver
+from shared_apps.mail.models import Message
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}\Z")
+OURS = {"from", "to", "cc", "bcc", "subject", "date", "message-id", "reply-to", "sender", "return-path", "content-type"}
+
+
+def send(
+    *,
+    purpose: str,
+    to: str,
+    name: str,
+    language: str,
+    template: str,
+    context: Mapping[str, Any],
+    key: str,
+    about: UUID | None,
+    wanted: str | Check | None,
+    headers: Mapping[str, str] | None,
+    at: datetime | None,
+) -> Message:
+    """See mail.send."""
+    if known := Message.objects.filter(key=key).first():
+        return known
+    subject, body = rendered(template, language, context)
+    message = Message(
+        purpose=known_purpose(purpose),
+        to_address=_address(to),
+        to_name=_one_line(name, "name"),
+        language=language,
+        subject=subject,
+        body=body,
+        headers=_headers(headers or {}),
+        key=key,
+        about=about,
+        wanted=_check_name(wanted),
+    )
+    Message.objects.bulk_create([message], ignore_conflicts=True)
+    kept = Message.objects.get(key=key)
+    if kept.pk == message.pk:
+        deliver.later(str(message.pk), at=at)
+    return kept
+
+
+def rendered(template: str, language: str, context: Mapping[str, Any]) -> tuple[str, str]:
+    """Subject and text of `<template>.txt` in a language. Raises CannotSend for a template without a subject line."""
+    try:
+        found: Any = get_template(f"{template}.txt")
+    except TemplateDoesNotExist as error:
+        raise CannotSend(f"there is no mail template {template}.txt") from error
+    with translation.override(language):
+        text = found.template.render(Context(dict(context), autoescape=False))
+    subject, _, body = text.strip().replace("\r\n", "\n").partition("\n")
+    if not subject.strip() or body[:1] not in ("", "\n"):
+        raise CannotSend(f"{template}.txt must begin with one subject line and an empty one")
+    return _one_line(subject.strip(), "subject")[:300], re.sub(r"\n{3,}", "\n\n", body).strip()
+
+
+def cancel(*, key: str, about: UUID | None) -> int:
+    """See mail.cancel."""
+    if not key and about is None:
+        raise ValueError("say which mails: by key or by client")
+    queued = Message.objects.filter(state=Message.State.QUEUED)
+    queued = queued.filter(key=key) if key else queued
+    queued = queued.filter(about=about) if about else queued
+    return queued.update(state=Message.State.CANCELLED, body="")
+
+
+def purge(tenant_uuid: UUID, *, keep: Sequence[str]) -> int:
+    """See mail.purge."""
+    shutil.rmtree(Path(settings.SMOALL_DATA) / "mails" / str(tenant_uuid), ignore_errors=True)
+    with scope.shared():
+        return Message.objects.filter(about=tenant_uuid).exclude(purpose__in=keep).delete()[0]
+
+
+def _address(to: str) -> str:
+    try:
+        validate_email(_one_line(to, "address"))
+    except ValidationError as error:
+        raise CannotSend("the address is not a mail address") from error
+    return to
+
+
+def _one_line(text: str, what: str) -> str:
+    """The text itself. Raises CannotSend when it could begin another header."""
+    if CONTROL.search(text):
+        raise CannotSend(f"the {what} has a line break or a control character")
+    return text
+
+
+def _headers(headers: Mapping[str, str]) -> dict[str, str]:
+    for name in headers:
+        if not HEADER.match(name) or name.lower() in OURS:
+            raise CannotSend(f"{name!r} is not a header that a mail may add")
+    return {name: _one_line(value, name) for name, value in headers.items()}
+
+
+def _check_name(wanted: str | Check | None) -> str:
+    name = wanted.name if isinstance(wanted, Check) else wanted or ""
+    if name:
+        find_marked(name, Check)
+    return name

@@ -1,0 +1,69 @@
+"""Development alone: the mails that would have been sent, on app.<domain>/mails/."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from email import message_from_binary_file, policy
+from email.message import EmailMessage
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from shared_apps.mail import backend
+
+SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One mail of the folder."""
+
+    folder: str
+    stem: str
+    subject: str
+    to: str
+    written_at: datetime
+    text: str = ""
+
+
+def is_available() -> bool:
+    """Mails are kept as files, and this is not production."""
+    return not settings.SMOALL_IS_PRODUCTION and settings.EMAIL_BACKEND == "shared_apps.mail.backend.FolderBackend"
+
+
+def list(request: HttpRequest) -> HttpResponse:
+    """The latest mails of every workspace, newest first."""
+    _only_in_development()
+    files = sorted(backend.root().glob("*/*.eml"), key=lambda file: file.stat().st_mtime, reverse=True)[:SHOWN]
+    return render(request, "mail/list.html", {"mails": [_read(file) for file in files]})
+
+
+def show(request: HttpRequest, folder: str, stem: UUID) -> HttpResponse:
+    """One mail, its links alive."""
+    _only_in_development()
+    file = backend.root() / folder / f"{stem}.eml"
+    if not backend.SAFE.match(folder) or not file.is_file():
+        raise Http404
+    return render(request, "mail/show.html", {"mail": _read(file, with_text=True)})
+
+
+def _only_in_development() -> None:
+    if not is_available():
+        raise Http404
+
+
+def _read(file: Path, with_text: bool = False) -> Shown:
+    with file.open("rb") as opened:
+        mail = message_from_binary_file(opened, EmailMessage, policy=policy.default)
+    body = mail.get_body(("plain",)) if with_text else None
+    return Shown(
+        folder=file.parent.name,
+        stem=file.stem,
+        subject=str(mail["Subject"] or ""),
+        to=str(mail["To"] or ""),
+        written_at=datetime.fromtimestamp(file.stat().st_mtime, timezone.get_current_timezone()),
+        text=str(body.get_content()) if body is not None else "",
+    )
