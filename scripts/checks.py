@@ -149,12 +149,12 @@ def _threads(node: ast.AST) -> str | None:
 
 
 def _environment(node: ast.AST) -> str | None:
-    """Reading one variable; handing the whole environment to a program that is started is something else."""
-    asked = (
-        node.value if isinstance(node, ast.Subscript) else node.func if isinstance(node, ast.Call) else node
+    """Reading one variable; to hand the whole environment to a program or a function is something else."""
+    read = (
+        node.value if isinstance(node, ast.Subscript) else node.func if isinstance(node, ast.Call) else None
     )
-    by_method = isinstance(asked, ast.Attribute) and _name(asked.value) == "environ"
-    if isinstance(node, (ast.Subscript, ast.Call)) and (_name(asked) in {"environ", "getenv"} or by_method):
+    named = ast.unparse(read) if isinstance(read, (ast.Attribute, ast.Name)) else ""
+    if named in {"os.environ", "os.environ.get", "os.getenv", "getenv"}:
         return "only config/ reads the environment: add a setting to config/env.py."
     return None
 
