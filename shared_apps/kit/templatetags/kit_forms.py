@@ -1,4 +1,4 @@
-"""Form fields: label, control, help and error, tied together for screen readers. Loaded by `{% load kit %}`."""
+"""Form fields: label, control, help and error, tied together for screen readers; in `{% load kit %}`."""
 
 from collections.abc import Iterator
 
@@ -68,14 +68,18 @@ def field(
     bound: BoundField, label: str = "", help: str = "", optional: bool = True, cards: bool = False,
     autofocus: bool = False, add: str = "",
 ) -> dict[str, object]:
-    """One field of a form. `label` and `help` replace the form's own; `optional=False` hides the word "optional";
-    `cards` shows choices as boxes; `add` is text after the control, such as ".smoall.eu"."""
+    """One field of a form, whatever its widget.
+
+    `label` and `help` replace the form's own; `optional=False` hides the word "optional"; `cards` shows
+    choices as boxes; `add` is text after the control, such as ".smoall.eu".
+    """
     kind = "hidden" if bound.is_hidden else _kind(bound.field.widget)
     identifier = bound.auto_id or bound.html_name
-    help_text = help or bound.help_text
+    help_text = str(help or bound.help_text)
     return {
         "bound": bound, "kind": kind, "id": identifier, "label": label or bound.label, "help": help_text,
-        "errors": bound.errors, "required": bound.field.required, "optional": optional, "cards": cards, "add": add,
+        "errors": bound.errors, "required": bound.field.required, "optional": optional, "cards": cards,
+        "add": add,
         "described": " ".join(_described(bound, identifier, help_text)),
         "control": "" if kind == "choices" else _control(bound, kind, identifier, help_text, autofocus),
         "multiple": getattr(bound.field.widget, "allow_multiple_selected", False),
@@ -96,5 +100,6 @@ def form_errors(form: BaseForm) -> dict[str, object]:
         lines = [{"text": str(error), "target": ""} for error in form.non_field_errors()]
         for bound in form:
             target = "" if bound.is_hidden else _target(bound)
-            lines += [{"text": str(error), "label": str(bound.label), "target": target} for error in bound.errors]
+            label = str(bound.label)
+            lines += [{"text": str(error), "label": label, "target": target} for error in bound.errors]
     return {"lines": lines}
