@@ -106,6 +106,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.messages.context_processors.messages",
                 "shared_apps.kit.context.page",
+                "shared_apps.accounts.context.page",
             ],
         },
     }

@@ -1,4 +1,4 @@
-"""What a view declares about who may open it; AccessMiddleware holds it. A view that declares nothing answers 403.
+"""What a view declares about who may open it; the middleware holds it. A view without answers 403.
 
     @public                       everybody
     @signed_in                    whoever is signed in on this host
@@ -10,9 +10,15 @@ In a suspended workspace only reading is left, save for views marked `when_suspe
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, TypeVar, overload
 
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.urls import URLPattern, URLResolver, get_resolver
 from django.views import View
+
+from shared_apps.accounts.models import User
 
 Target = TypeVar("Target", bound=Callable[..., Any])
 
@@ -28,6 +34,26 @@ def access_of(view: Callable[..., Any]) -> Access | None:
     """What a URL's callback declares, None when nothing."""
     found = getattr(view, "access", None)
     return found if isinstance(found, Access) else None
+
+
+def person_of(request: HttpRequest) -> User:
+    """Who is signed in. Raises PermissionDenied when nobody is."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied("nobody is signed in")
+    return request.user
+
+
+@cache
+def rights_of(urlconf: str) -> frozenset[str]:
+    """Every right that some address of a URLconf asks for: what can matter on that host."""
+    found, left = set(), list(get_resolver(urlconf).url_patterns)
+    while left:
+        pattern = left.pop()
+        if isinstance(pattern, URLResolver):
+            left += pattern.url_patterns
+        elif isinstance(pattern, URLPattern) and (access := access_of(pattern.callback)) and access.right:
+            found.add(access.right)
+    return frozenset(found)
 
 
 @overload

@@ -6,6 +6,11 @@ from shared_apps.kit.module import Holding, Module
 class AccountsConfig(Module):
     name = "shared_apps.accounts"
     label = "accounts"
+    purposes = {
+        "accounts.reset": _("To let you set a new password"),
+        "accounts.invitation": _("To invite somebody whom your workspace names"),
+        "accounts.expire": _("To close the ledger of sessions that ran out"),
+    }
     holdings = (
         Holding(
             "accounts.User",

@@ -10,11 +10,16 @@ from shared_apps.accounts.models import User, kind_here
 
 
 class EmailBackend(BaseBackend):
-    """Knows only those who may enter here: operators on ops., integrators on app., a workspace's people on its own host."""
+    """Knows only those who may enter here: see models.kind_here."""
 
-    def authenticate(self, request: HttpRequest | None, email: str | None = None, password: str | None = None,
-                     **kwargs: Any) -> User | None:
-        """The person, or None after the same work: one hash of the password, whether the account exists or not."""
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        email: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
+    ) -> User | None:
+        """The person, or None after the same work, one hash, whether the account exists or not."""
         if email is None or password is None:
             return None
         person = User.objects.by_email(email)

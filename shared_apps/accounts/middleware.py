@@ -1,4 +1,4 @@
-"""Sessions, language and access of a request. Inside the transaction and scope that the host's middleware opened."""
+"""Sessions, language and access of a request, inside the transaction and scope of the host's middleware."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 
-from shared_apps.accounts.access import Access, access_of
+from shared_apps.accounts.access import Access, access_of, person_of
 from shared_apps.accounts.models import User
 from shared_apps.accounts.sessions import Nothing
 from shared_apps.kit import scope
@@ -37,7 +37,7 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
 
 
 class LanguageMiddleware:
-    """The signed-in person's language; else the website's path, the `language` cookie, what the browser asks for."""
+    """The signed-in person's language; else the website's path, the `language` cookie, the browser's wish."""
 
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
@@ -65,18 +65,19 @@ class AccessMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not _is_signed_in(request):
             return self.get_response(request)
-        with scope.acting(request.user.as_actor()):  # type: ignore[union-attr]
+        with scope.acting(person_of(request).as_actor()):
             return self.get_response(request)
 
-    def process_view(self, request: HttpRequest, view: Callable[..., Any], args: Sequence[Any],
-                     kwargs: dict[str, Any]) -> HttpResponse | None:
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> HttpResponse | None:
         """None lets the view run. Raises PermissionDenied (403)."""
         access = access_of(view)
         if access is None:
             raise PermissionDenied("the view declares no access")
         if access.kind != "public" and not _is_signed_in(request):
             return _to_sign_in(request)
-        if access.kind == "requires" and not request.user.may(access.right):  # type: ignore[union-attr]
+        if access.kind == "requires" and not person_of(request).may(access.right):
             raise PermissionDenied(access.right)
         return _refused_when_suspended(request, access)
 
@@ -90,11 +91,12 @@ def _is_signed_in(request: HttpRequest) -> bool:
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    """To the sign-in page, which leads back to the page that was asked for. Raises PermissionDenied on the website."""
+    """To the sign-in page, which leads back to what was asked for. Raises PermissionDenied on the website."""
     if _is_website(request):
         raise PermissionDenied("nobody signs in on the website")
     htmx = getattr(request, "htmx", None)
-    back = htmx.current_url_abs_path if htmx else request.get_full_path() if request.method in READING else None
+    asked = request.get_full_path() if request.method in READING else None
+    back = htmx.current_url_abs_path if htmx else asked
     url = reverse("accounts:sign-in") + (f"?{urlencode({'next': back})}" if back and back != "/" else "")
     return HttpResponseClientRedirect(url) if htmx else HttpResponseRedirect(url)
 

@@ -1,4 +1,4 @@
-"""People who may sign in, their sessions, and the ledger of sign-ins. Tables in the shared schema and in every tenant's.
+"""People who may sign in, their sessions and the ledger of sign-ins; tables in both kinds of schema.
 
 In a tenant's schema everybody is a "person" of that workspace; in the shared one an "operator" (ops.) or the
 person of an "integrator" (app.). Pages are in views.py, the session engine in sessions.py.
@@ -68,14 +68,14 @@ ACTOR_KINDS: dict[str, scope.ActorKind] = {
 def fold_email(email: str) -> str:
     """The one spelling under which an address is looked up: NFKC and case folded, accents kept.
 
-    Two addresses that mail servers or eyes may take for one ("KIM@x.be" with a Kelvin sign) are the same account.
+    Addresses that servers or eyes may take for one ("KIM@x.be" with a Kelvin sign) are the same account.
     """
     folded = unicodedata.normalize("NFKC", email.replace("\0", "").strip()).casefold()
     return unicodedata.normalize("NFKC", folded)
 
 
 def kind_here() -> Kind:
-    """Who may be signed in in the realm in force: operators on ops., integrators on app., people elsewhere."""
+    """Who may enter the realm in force: operators on ops., integrators on app., people elsewhere."""
     return {"ops": Kind.OPERATOR, "app": Kind.INTEGRATOR}.get(scope.realm(), Kind.PERSON)
 
 
@@ -103,9 +103,17 @@ class UserManager(models.Manager.from_queryset(UserQuerySet)):  # type: ignore[m
         found: User = self.get(email_folded=fold_email(username or ""))
         return found
 
-    def create_user(self, *, email: str, name: str, role: int = Role.MEMBER, password: str | None = None,
-                    kind: str = Kind.PERSON, language: str = "fr") -> "User":
-        """A person who may sign in at once (`password`), or only after a link. Raises CannotChange when taken."""
+    def create_user(
+        self,
+        *,
+        email: str,
+        name: str,
+        role: int = Role.MEMBER,
+        password: str | None = None,
+        kind: str = Kind.PERSON,
+        language: str = "fr",
+    ) -> "User":
+        """A person who may sign in at once (`password`) or after a link. Raises CannotChange when taken."""
         person = self.model(email=email.strip(), name=name, role=int(role), kind=kind, language=language)
         person.set_password(password)
         try:
@@ -119,7 +127,7 @@ class UserManager(models.Manager.from_queryset(UserQuerySet)):  # type: ignore[m
 
 
 class User(AbstractBaseUser, Row):
-    """Somebody who may sign in. Deactivated, never deleted, once they have entered: the history names them."""
+    """Somebody who may sign in. Deactivated, never deleted, once they entered: the history names them."""
 
     last_login = None  # the ledger of sign-ins keeps every one
     email = models.EmailField(_("e-mail"))
@@ -170,7 +178,7 @@ class User(AbstractBaseUser, Row):
 
     @property
     def state(self) -> str:
-        """"active", "invited" (never entered) or "deactivated"."""
+        """ "active", "invited" (never entered) or "deactivated"."""
         return "deactivated" if self.deactivated_at else "active" if self.entered_at else "invited"
 
     def get_full_name(self) -> str:
@@ -192,7 +200,7 @@ class User(AbstractBaseUser, Row):
     # --- links ---------------------------------------------------------------------------------------------
 
     def link(self, purpose: Purpose) -> str:
-        """The path of a page on this realm's host, usable once (its token dies with the password it was made for)."""
+        """The path of a page on this realm's host, usable once: it dies with the password it was made for."""
         token = tokens.sign([str(self.id), self._print(purpose)], purpose=f"accounts.{purpose}")
         return reverse(str(purpose), urlconf="shared_apps.accounts.urls", args=[token])
 
@@ -203,14 +211,20 @@ class User(AbstractBaseUser, Row):
 
     @classmethod
     def of_link(cls, purpose: Purpose, token: str, *, lock: bool = False) -> "User":
-        """The person a link was made for. Raises tokens.BadToken: altered, expired, used, or of another realm or purpose.
+        """The person a link was made for. Raises BadToken: altered, old, used, of another realm or purpose.
 
         With `lock` the row is locked until the transaction ends, so that two clicks can't both use the link.
         """
-        payload = tokens.read(token, purpose=f"accounts.{purpose}", max_age=int(LINK_AGE[purpose].total_seconds()))
+        payload = tokens.read(
+            token, purpose=f"accounts.{purpose}", max_age=int(LINK_AGE[purpose].total_seconds())
+        )
         rows = cls.objects.select_for_update() if lock else cls.objects
         person: User | None = rows.filter(id=UUID(payload[0]), kind=kind_here()).first()
-        if person is None or not person.is_active or not hmac.compare_digest(person._print(purpose), payload[1]):
+        if (
+            person is None
+            or not person.is_active
+            or not hmac.compare_digest(person._print(purpose), payload[1])
+        ):
             raise tokens.BadToken("used or withdrawn")
         return person
 
@@ -241,6 +255,8 @@ class User(AbstractBaseUser, Row):
     def deactivate(self, *, by: "User", now: datetime) -> None:
         """Ends every session at once; what the person did keeps its author. Raises CannotChange."""
         self._lock(by, keeps_owner=False)
+        if by.id == self.id:
+            raise CannotChange(gettext("You can't deactivate yourself: ask another administrator."))
         if self.deactivated_at is None:
             self.deactivated_at = now
             self.save(update_fields=["deactivated_at"])
@@ -277,8 +293,10 @@ class User(AbstractBaseUser, Row):
         """
         owners = {owner.id for owner in User.objects.owners().select_for_update().order_by("id")}
         both = User.objects.filter(id__in={self.id, by.id}).select_for_update().order_by("id").in_bulk()
-        fresh, author = both[self.id], both[by.id]
+        fresh, author = both[self.id], both.get(by.id, by)
         self.role, self.deactivated_at, self.entered_at = fresh.role, fresh.deactivated_at, fresh.entered_at
+        if not author.is_active:
+            raise CannotChange(gettext("You were deactivated meanwhile."))
         if author.role < Role.OWNER and Role.OWNER in (self.role, role):
             raise CannotChange(gettext("Only an owner can do this to an owner, or name one."))
         if not keeps_owner and owners == {self.id}:
@@ -301,7 +319,7 @@ class User(AbstractBaseUser, Row):
 
 
 class Session(Row):
-    """What a browser's session cookie opens. The key itself is nowhere: only its hash with the realm (sessions.py)."""
+    """What a session cookie opens. The key itself is nowhere: only its hash with the realm (sessions.py)."""
 
     key_hash = models.CharField(max_length=64, unique=True)
     realm = models.CharField(max_length=36)  # "app", "ops" or the tenant's UUID
@@ -339,7 +357,7 @@ class SignInQuerySet(models.QuerySet["SignIn"]):
 
 
 class SignIn(Row):
-    """The ledger: one row a sign-in, closed once with its cause (P04, P05). No address, no raw user agent (P12)."""
+    """The ledger: one row a sign-in, closed once with its cause (P04, P05). Never an address (P12)."""
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="sign_ins")
     session_hash = models.CharField(max_length=64, editable=False)
@@ -361,12 +379,26 @@ class SignIn(Row):
                 name="accounts_signin_closed_with_cause",
             ),
             models.UniqueConstraint(
-                fields=["session_hash"], condition=models.Q(signed_out_at=None), name="accounts_signin_one_open"
+                fields=["session_hash"],
+                condition=models.Q(signed_out_at=None),
+                name="accounts_signin_one_open",
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.device} {self.signed_in_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def device_text(self) -> str:
+        """The device in the reader's language."""
+        if self.device == UNKNOWN_DEVICE:
+            return gettext("Unknown device")
+        browser, _on, system = self.device.partition(" on ")
+        return (
+            gettext("%(browser)s on %(system)s") % {"browser": browser, "system": system}
+            if system
+            else browser
+        )
 
     @classmethod
     def close_all(cls, cause: Cause, now: datetime) -> int:
@@ -393,7 +425,7 @@ def close_expired(now: datetime) -> int:
 
 
 class Throttle(Row):
-    """Failed attempts on one account, known or not, named by a keyed hash: no address is counted or kept (P12)."""
+    """Failed attempts on an account, known or not, named by a keyed hash: no address is kept (P12)."""
 
     FREE = 5  # failures without a delay
     FIRST, LONGEST = timedelta(seconds=30), timedelta(minutes=15)
@@ -415,9 +447,13 @@ class Throttle(Row):
     @classmethod
     def of(cls, email: str, *, purpose: str, now: datetime) -> "Throttle":
         """The counter of an account and purpose, locked: guesses at the same account wait for each other."""
-        account = salted_hmac(f"smoall.throttle:{scope.realm()}:{purpose}", fold_email(email), algorithm="sha256")
+        account = salted_hmac(
+            f"smoall.throttle:{scope.realm()}:{purpose}", fold_email(email), algorithm="sha256"
+        )
         blank = cls(account=account.hexdigest(), started_at=now, last_at=now)
-        cls.objects.bulk_create([blank], update_conflicts=True, update_fields=["account"], unique_fields=["account"])
+        cls.objects.bulk_create(
+            [blank], update_conflicts=True, update_fields=["account"], unique_fields=["account"]
+        )
         found = cls.objects.get(account=account.hexdigest())
         if found.last_at < now - cls.FORGOTTEN_AFTER:
             found.started_at, found.failures, found.until = now, 0, None
@@ -439,19 +475,33 @@ class Throttle(Row):
         self.delete()
 
 
-BROWSERS = (("Edg", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser", "Samsung Internet"), ("Firefox/", "Firefox"),
-            ("FxiOS/", "Firefox"), ("CriOS/", "Chrome"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
-SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("CrOS", "ChromeOS"),
-           ("Windows", "Windows"), ("Macintosh", "Mac"), ("Linux", "Linux"))
+UNKNOWN_DEVICE = "Unknown device"
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("CrOS", "ChromeOS"),
+    ("Windows", "Windows"),
+    ("Macintosh", "Mac"),
+    ("Linux", "Linux"),
+)
 
 
 def device_label(agent: str) -> str:
     """A few words from two closed lists, such as "Firefox on Windows": never the user agent itself (P12)."""
     browser = next((name for mark, name in BROWSERS if mark in agent), "")
     system = next((name for mark, name in SYSTEMS if re.search(rf"\b{mark}", agent)), "")
-    return " on ".join(filter(None, (browser, system))) or "Unknown device"
+    return " on ".join(filter(None, (browser, system))) or UNKNOWN_DEVICE
 
 
-history.register(
-    User, label="name", exclude=("password", "email_folded", "name_folded")
-)
+history.register(User, label="name", exclude=("password", "email_folded", "name_folded"))

@@ -8,14 +8,15 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, NoReturn
 
-from django.contrib.auth import SESSION_KEY
+from django.contrib.auth import SESSION_KEY, login, logout
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from shared_apps.accounts.models import Cause, Session, SignIn, close_expired
+from shared_apps.accounts.models import Cause, Session, SignIn, User, close_expired, device_label
 from shared_apps.kit import scope
 
 VISITORS_AGE = timedelta(hours=12)  # a sign-in form that was left open
@@ -41,7 +42,7 @@ class SessionStore(SessionBase):
         return hash_of(self.session_key) if self.session_key else ""
 
     def load(self) -> dict[str, Any]:
-        """The data; {} for a key that is unknown, expired, revoked or another realm's. An expired sign-in is closed."""
+        """The data; {} for an unknown, expired or foreign key. An expired sign-in is closed."""
         row = self._rows(self.session_key or "").first()
         if row is not None and row.expires_at > timezone.now():
             return self.decode(row.data)
@@ -64,7 +65,11 @@ class SessionStore(SessionBase):
         if self.session_key is None:
             return self.create()
         data = self._get_session(no_load=must_create)
-        values = {"data": self.encode(data), "user_id": data.get(SESSION_KEY), "expires_at": self.get_expiry_date()}
+        values = {
+            "data": self.encode(data),
+            "user_id": data.get(SESSION_KEY),
+            "expires_at": self.get_expiry_date(),
+        }
         if not must_create:
             if not self._rows(self.session_key).update(**values):
                 raise UpdateError
@@ -81,7 +86,7 @@ class SessionStore(SessionBase):
             self._rows(key).delete()
 
     def flush(self) -> None:
-        """Ends the session. A sign-in that is still open then lost its password's proof: Django flushes for that."""
+        """Ends the session. A sign-in still open lost its password's proof: Django flushes for that alone."""
         if self.session_key:
             SignIn.objects.filter(session_hash=self.hash).close(Cause.PASSWORD_CHANGED, now=timezone.now())
         super().flush()
@@ -99,7 +104,7 @@ class SessionStore(SessionBase):
         close_expired(timezone.now())
 
     def get_expiry_age(self, **kwargs: Any) -> int:
-        """Seconds: SESSION_COOKIE_AGE for the signed in, half a day for visitors, whose session holds a form's token."""
+        """Seconds: SESSION_COOKIE_AGE for the signed in, half a day for visitors (a form's token)."""
         if not kwargs and SESSION_KEY not in self:
             return int(VISITORS_AGE.total_seconds())
         age: int = super().get_expiry_age(**kwargs)
@@ -146,3 +151,28 @@ class Nothing(SessionBase):
 
     def delete(self, session_key: str | None = None) -> None:
         return None
+
+
+def begin(request: HttpRequest, person: User, *, now: datetime) -> SignIn:
+    """Sign somebody in: a new session key, one open row in the ledger. Ends who was signed in here before."""
+    end(request, Cause.SIGNED_OUT, now=now)
+    login(request, person, backend="shared_apps.accounts.backend.EmailBackend")
+    device = device_label(request.headers.get("User-Agent", ""))
+    return SignIn.objects.create(
+        user=person, session_hash=store_of(request).hash, device=device, signed_in_at=now
+    )
+
+
+def end(request: HttpRequest, cause: Cause, *, now: datetime) -> None:
+    """Close this session's sign-in and forget the session; nothing when nobody is signed in."""
+    store = store_of(request)
+    if SESSION_KEY in store:
+        SignIn.objects.filter(session_hash=store.hash).close(cause, now=now)
+        logout(request)
+
+
+def store_of(request: HttpRequest) -> SessionStore:
+    """The request's session, where there is one. Raises SessionError on the website."""
+    if not isinstance(request.session, SessionStore):
+        raise SessionError("the website has no sessions")
+    return request.session

@@ -1,6 +1,21 @@
 """Addresses of accounts, at the root of app., ops. and every workspace's host."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+
+from shared_apps.accounts import views
 
 app_name = "accounts"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("sign-in/", views.sign_in, name="sign-in"),
+    path("sign-out/", views.sign_out, name="sign-out"),
+    path("forgot/", views.forgot, name="forgot"),
+    path("reset/<str:token>/", views.reset, name="reset"),
+    path("invitation/<str:token>/", views.invitation, name="invitation"),
+    path("enter/<str:token>/", views.enter, name="enter"),
+    path("language/<str:code>/", views.language, name="language"),
+    path("me/", views.me, name="me"),
+    path("me/password/", views.password, name="password"),
+    path("me/sessions/", views.sessions, name="sessions"),
+    path("me/sessions/revoke-others/", views.revoke_others, name="revoke-others"),
+    path("me/sessions/<uuid:id>/revoke/", views.revoke, name="revoke"),
+]

@@ -1,0 +1,132 @@
+"""The shape of what people type to sign in, to set a password and to describe themselves."""
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib.auth import authenticate
+from django.contrib.auth.password_validation import validate_password
+from django.http import HttpRequest
+from django.utils import formats, timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
+
+from shared_apps.accounts.models import Throttle, User
+
+LONGEST_PASSWORD = 1000  # characters
+
+
+def _password_field(label: Any, autocomplete: str) -> forms.CharField:
+    widget = forms.PasswordInput(attrs={"autocomplete": autocomplete})
+    return forms.CharField(label=label, strip=False, max_length=LONGEST_PASSWORD, widget=widget)
+
+
+class SignInForm(forms.Form):
+    """`person` after `is_valid()`. One message for every failure: it tells nothing about an account."""
+
+    email = forms.CharField(
+        label=_("E-mail"),
+        widget=forms.EmailInput(
+            attrs={"autocomplete": "username", "autocapitalize": "off", "spellcheck": "false"}
+        ),
+    )
+    password = _password_field(_("Password"), "current-password")
+    person: User | None = None
+    closed_until: datetime | None = None
+
+    def __init__(self, *args: Any, request: HttpRequest, now: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request, self.now = request, now
+
+    @sensitive_variables("password")
+    def clean(self) -> dict[str, Any]:
+        email, password = self.cleaned_data.get("email"), self.cleaned_data.get("password")
+        if not email or not password:
+            self._refuse_whatever_is_wrong()
+            return self.cleaned_data
+        throttle = Throttle.of(email, purpose="sign-in", now=self.now)
+        refuse_when_closed(self, throttle, self.now)
+        found = authenticate(self.request, email=email, password=password)
+        if not isinstance(found, User):
+            throttle.count(self.now)
+            refuse_when_closed(self, throttle, self.now)
+            raise forms.ValidationError(gettext("E-mail or password is not right."))
+        throttle.clear()
+        self.person = found
+        return self.cleaned_data
+
+    def _refuse_whatever_is_wrong(self) -> None:
+        """An empty field is said; NUL or a text without end is one more wrong password."""
+        if any(error.code != "required" for errors in self.errors.as_data().values() for error in errors):
+            self.errors.clear()
+            raise forms.ValidationError(gettext("E-mail or password is not right."))
+
+
+def refuse_when_closed(form: "SignInForm | PasswordForm", throttle: Throttle, now: datetime) -> None:
+    """Raises ValidationError with the time from which on the account may be tried again."""
+    if throttle.is_closed(now) and throttle.until:
+        form.closed_until = throttle.until
+        at = formats.time_format(timezone.localtime(throttle.until), "H:i:s")
+        raise forms.ValidationError(gettext("Too many attempts. Try again after %(time)s.") % {"time": at})
+
+
+class ForgotForm(forms.Form):
+    email = forms.EmailField(label=_("E-mail"), widget=forms.EmailInput(attrs={"autocomplete": "username"}))
+
+
+class NewPasswordForm(forms.Form):
+    """A new password for `person`, by a link that proved who they are."""
+
+    password = _password_field(_("New password"), "new-password")
+
+    def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.person = person
+
+    @sensitive_variables("password")
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        validate_password(password, self.person)
+        return password
+
+
+class EnterForm(NewPasswordForm):
+    name = forms.CharField(
+        label=_("Your name"), max_length=200, widget=forms.TextInput(attrs={"autocomplete": "name"})
+    )
+    password = _password_field(_("Choose a password"), "new-password")
+    field_order = ("name", "password")
+
+
+class PasswordForm(NewPasswordForm):
+    """A new password by somebody signed in, who proves it by the present one."""
+
+    current = _password_field(_("Present password"), "current-password")
+    password = _password_field(_("New password"), "new-password")
+    field_order = ("current", "password")
+    closed_until: datetime | None = None
+
+    def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.now = now
+
+    @sensitive_variables("current")
+    def clean_current(self) -> str:
+        current: str = self.cleaned_data["current"]
+        throttle = Throttle.of(self.person.email, purpose="password", now=self.now)
+        refuse_when_closed(self, throttle, self.now)
+        if not self.person.check_password(current):
+            throttle.count(self.now)
+            raise forms.ValidationError(gettext("This is not your present password."))
+        throttle.clear()
+        return current
+
+
+class MeForm(forms.ModelForm[User]):
+    language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
+
+    class Meta:
+        model = User
+        fields = ("name", "language")

@@ -1,0 +1,43 @@
+"""The mails of accounts: a new password, an invitation. Their links open pages whose buttons post."""
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from shared_apps import mail
+from shared_apps.accounts.models import Purpose, User
+from shared_apps.kit.rows import uuid7
+
+
+def reset(person: User, *, request: HttpRequest) -> None:
+    """A link to set a new password; to the address that is on file, never to the one that was typed."""
+    _send(person, Purpose.RESET, request)
+
+
+def invitation(person: User, *, request: HttpRequest, by: User | None = None) -> None:
+    """A link to accept an invitation, in the words of `by` when somebody invites."""
+    _send(person, Purpose.INVITATION, request, inviter=by.name if by else "")
+
+
+def _send(person: User, purpose: Purpose, request: HttpRequest, **context: str) -> None:
+    mail.send(
+        purpose=f"accounts.{purpose.value}",
+        to=person.email,
+        name=person.name,
+        language=person.language,
+        template=f"accounts/mail/{purpose.value}",
+        context={
+            "name": person.name,
+            "url": origin(request) + person.link(purpose),
+            "place": getattr(request, "workspace_name", "") or "Smoall",
+            **context,
+        },
+        key=f"accounts.{purpose.value}:{uuid7()}",
+    )
+
+
+def origin(request: HttpRequest) -> str:
+    """Scheme, host and port of this host; the port is the deployment's, whatever the request says."""
+    host = request.get_host().rsplit(":", 1)[0].lower().rstrip(".")
+    scheme = "https" if settings.SMOALL_IS_PRODUCTION else "http"
+    port = f":{settings.SMOALL_PORT}" if settings.SMOALL_PORT not in (None, 80, 443) else ""
+    return f"{scheme}://{host}{port}"
