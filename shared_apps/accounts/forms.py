@@ -124,7 +124,7 @@ class PasswordForm(NewPasswordForm):
         return current
 
 
-class MeForm(forms.ModelForm[User]):
+class MeForm(forms.ModelForm):  # type: ignore[type-arg]
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
 
     class Meta:

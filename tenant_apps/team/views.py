@@ -91,7 +91,7 @@ def person(request: HttpRequest, id: UUID) -> HttpResponse:
 
 
 def rights_by_module(shown: User, request: HttpRequest) -> list[tuple[str, list[tuple[str, bool]]]]:
-    """What addresses of this host ask for, by module: [(module, [(right in words, whether the person has it)])]."""
+    """What addresses of this host ask for: [(module, [(right in words, whether the person has it)])]."""
     asked = rights_of(request.urlconf or "") & set(all_rights())  # type: ignore[attr-defined]
     found = []
     for module in modules():
