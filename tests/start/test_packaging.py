@@ -1,0 +1,59 @@
+"""What is shipped beside the program: the lock, the image's ignore list, the deployment."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LOCK = (ROOT / "requirements.lock").read_text()
+COMPOSE = (ROOT / "scripts" / "deploy" / "compose.yaml").read_text()
+CADDY = (ROOT / "scripts" / "deploy" / "Caddyfile").read_text()
+
+
+def test_the_lock_names_no_registry_and_hashes_everything() -> None:
+    assert "http" not in LOCK
+    assert "index-url" not in LOCK
+    packages = [block for block in re.split(r"\n(?=[a-z0-9])", LOCK) if not block.startswith("#")]
+    assert len(packages) > 50
+    assert not [block.split()[0] for block in packages if "--hash=sha256:" not in block]
+
+
+def test_the_lock_holds_every_package_that_the_project_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    names = {re.split(r"[\[<>=~ ;]", line)[0].lower() for line in asked}
+    locked = set(re.findall(r"^([a-z0-9.-]+)==", LOCK, re.MULTILINE))
+    assert names <= locked
+
+
+def test_no_file_that_a_run_makes_is_under_version_control() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    tracked = listed.stdout.splitlines()
+    made = re.compile(
+        r"(^|/)(var|\.venv|__pycache__|\.env)(/|$)|\.(mo|pyc)$|(secrets\.json|secret\.key|uv\.lock)$"
+    )
+    assert not [path for path in tracked if made.search(path)]
+
+
+def test_only_the_web_ports_are_published_and_the_database_has_no_way_out() -> None:
+    assert re.findall(r"ports: (.*)", COMPOSE) == ['["80:80", "443:443"]']
+    assert "inside: {internal: true}" in COMPOSE
+    database = COMPOSE[COMPOSE.index("\n  database:") : COMPOSE.index("\nnetworks:")]
+    assert "networks: [inside]" in database
+
+
+def test_web_and_worker_are_not_given_the_administrators_password() -> None:
+    for service in ("web", "worker"):
+        start = COMPOSE.index(f"\n  {service}:")
+        block = COMPOSE[start : COMPOSE.index("\n\n", start)]
+        assert "POSTGRES_PASSWORD" not in block
+        assert "DATABASE_URL: postgresql://database:5432/smoall" in block
+
+
+def test_certificates_are_only_for_known_hosts_and_visitors_are_not_logged() -> None:
+    assert "ask http://web:8000/internal/known-host" in CADDY
+    assert "respond /internal/* 404" in CADDY
+    assert "Strict-Transport-Security" in CADDY
+    assert "header_up -X-Forwarded-For" in CADDY
+    assert CADDY.count("{") == CADDY.count("}")
