@@ -31,4 +31,5 @@ class EmailBackend(BaseBackend):
 
     def get_user(self, user_id: UUID) -> User | None:
         """The person of a session; None, so nobody, once deactivated or on a host of another kind."""
-        return User.objects.active().filter(id=user_id, kind=kind_here()).first()
+        person: User | None = User.objects.active().filter(id=user_id, kind=kind_here()).first()
+        return person

@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from shared_apps.accounts.models import Throttle, User
+from shared_apps.accounts.models import ONE_LINE, Throttle, User
 
 LONGEST_PASSWORD = 1000  # characters
 
@@ -94,7 +94,10 @@ class NewPasswordForm(forms.Form):
 
 class EnterForm(NewPasswordForm):
     name = forms.CharField(
-        label=_("Your name"), max_length=200, widget=forms.TextInput(attrs={"autocomplete": "name"})
+        label=_("Your name"),
+        max_length=200,
+        validators=[ONE_LINE],
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
     password = _password_field(_("Choose a password"), "new-password")
     field_order = ("name", "password")

@@ -1,11 +1,14 @@
 """The mails of accounts: a new password, an invitation. Their links open pages whose buttons post."""
 
+from uuid import UUID
+
 from django.conf import settings
 from django.http import HttpRequest
 
 from shared_apps import mail
 from shared_apps.accounts.models import Purpose, User
 from shared_apps.kit.rows import uuid7
+from shared_apps.mail.models import Message
 
 
 def reset(person: User, *, request: HttpRequest) -> None:
@@ -16,6 +19,23 @@ def reset(person: User, *, request: HttpRequest) -> None:
 def invitation(person: User, *, request: HttpRequest, by: User | None = None) -> None:
     """A link to accept an invitation, in the words of `by` when somebody invites."""
     _send(person, Purpose.INVITATION, request, inviter=by.name if by else "")
+
+
+@mail.check
+def may_enter(message: Message) -> bool:
+    """Asked when a reset's mail leaves: not deactivated meanwhile."""
+    return (person := _holder(message)) is not None and person.is_active
+
+
+@mail.check
+def is_invited(message: Message) -> bool:
+    """Asked when an invitation leaves: neither withdrawn nor accepted meanwhile."""
+    return (person := _holder(message)) is not None and person.state == "invited"
+
+
+def _holder(message: Message) -> User | None:
+    person: User | None = User.objects.filter(id=UUID(message.key.split(":")[1])).first()
+    return person
 
 
 def _send(person: User, purpose: Purpose, request: HttpRequest, **context: str) -> None:
@@ -31,7 +51,8 @@ def _send(person: User, purpose: Purpose, request: HttpRequest, **context: str) 
             "place": getattr(request, "workspace_name", "") or "Smoall",
             **context,
         },
-        key=f"accounts.{purpose.value}:{uuid7()}",
+        key=f"accounts.{purpose.value}:{person.id}:{uuid7()}",
+        wanted=may_enter if purpose == Purpose.RESET else is_invited,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.validators import RegexValidator
 from django.db import IntegrityError, models, transaction
 from django.urls import reverse
 from django.utils import timezone
@@ -53,6 +54,9 @@ LINK_AGE = {
     Purpose.INVITATION: timedelta(days=14),
     Purpose.ENTER: timedelta(hours=24),
 }
+ONE_LINE = RegexValidator(
+    r"^[^\x00-\x1f\x7f\x85\u2028\u2029]*\Z", _("Write this on one line, without control characters.")
+)  # a name stands in the headers of mails
 ROLE_CHOICES = [
     (Role.MEMBER.value, _("Member")),
     (Role.ADMIN.value, _("Administrator")),
@@ -114,7 +118,9 @@ class UserManager(models.Manager.from_queryset(UserQuerySet)):  # type: ignore[m
         language: str = "fr",
     ) -> "User":
         """A person who may sign in at once (`password`) or after a link. Raises CannotChange when taken."""
-        person = self.model(email=email.strip(), name=name, role=int(role), kind=kind, language=language)
+        person: User = self.model(
+            email=email.strip(), name=name, role=int(role), kind=kind, language=language
+        )
         person.set_password(password)
         try:
             with transaction.atomic():
@@ -132,7 +138,7 @@ class User(AbstractBaseUser, Row):
     last_login = None  # the ledger of sign-ins keeps every one
     email = models.EmailField(_("e-mail"))
     email_folded = models.CharField(max_length=254, unique=True, editable=False)
-    name = models.CharField(_("name"), max_length=200)
+    name = models.CharField(_("name"), max_length=200, validators=[ONE_LINE])
     name_folded = models.CharField(max_length=200, editable=False, db_index=True)
     language = models.CharField(_("language"), max_length=5, default="fr")
     kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.PERSON)
@@ -450,11 +456,11 @@ class Throttle(Row):
         account = salted_hmac(
             f"smoall.throttle:{scope.realm()}:{purpose}", fold_email(email), algorithm="sha256"
         )
-        blank = cls(account=account.hexdigest(), started_at=now, last_at=now)
-        cls.objects.bulk_create(
+        blank = Throttle(account=account.hexdigest(), started_at=now, last_at=now)
+        Throttle.objects.bulk_create(
             [blank], update_conflicts=True, update_fields=["account"], unique_fields=["account"]
         )
-        found = cls.objects.get(account=account.hexdigest())
+        found = Throttle.objects.get(account=account.hexdigest())
         if found.last_at < now - cls.FORGOTTEN_AFTER:
             found.started_at, found.failures, found.until = now, 0, None
         return found

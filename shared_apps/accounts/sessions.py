@@ -6,6 +6,7 @@ signed for the realm, so that a row or cookie carried to another workspace or ho
 
 from datetime import datetime, timedelta
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from django.contrib.auth import SESSION_KEY, login, logout
@@ -64,7 +65,7 @@ class SessionStore(SessionBase):
         """Raises UpdateError when the session was ended meanwhile: it is never brought back."""
         if self.session_key is None:
             return self.create()
-        data = self._get_session(no_load=must_create)
+        data: dict[str, Any] = self._get_session(no_load=must_create)  # type: ignore[attr-defined]
         values = {
             "data": self.encode(data),
             "user_id": data.get(SESSION_KEY),
@@ -126,15 +127,9 @@ class Nothing(SessionBase):
 
     def __init__(self, session_key: str | None = None) -> None:
         super().__init__(None)
-        self._session_cache: dict[str, Any] = {}
+        self._session_cache = MappingProxyType[str, Any]({})  # refuses setdefault and update too
 
     def __setitem__(self, key: str, value: Any) -> NoReturn:
-        raise SessionError("the website keeps nothing about its visitors")
-
-    def setdefault(self, key: str, value: Any) -> NoReturn:
-        self[key] = value
-
-    def update(self, dict_: dict[str, Any]) -> NoReturn:
         raise SessionError("the website keeps nothing about its visitors")
 
     def exists(self, session_key: str) -> bool:

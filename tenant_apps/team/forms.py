@@ -6,7 +6,7 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from shared_apps.accounts.models import ROLE_CHOICES, User
+from shared_apps.accounts.models import ONE_LINE, ROLE_CHOICES, User
 from shared_apps.kit.module import Role
 
 
@@ -24,7 +24,7 @@ class RoleForm(forms.Form):
 
 
 class InviteForm(RoleForm):
-    name = forms.CharField(label=_("Name"), max_length=200)
+    name = forms.CharField(label=_("Name"), max_length=200, validators=[ONE_LINE])
     email = forms.EmailField(label=_("E-mail"))
     role = forms.TypedChoiceField(
         label=_("Role"), coerce=int, initial=Role.MEMBER.value, widget=forms.RadioSelect

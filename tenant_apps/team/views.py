@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -23,16 +23,15 @@ from shared_apps.accounts.views import end_session
 from shared_apps.kit.module import Role, all_rights, modules
 from tenant_apps.team.forms import InviteForm, RoleForm
 
-P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, UUID, P], HttpResponse]
+View = Callable[..., HttpResponse]
 SIGN_INS = 20
 
 
-def says_refusals(view: View[P]) -> View[P]:
+def says_refusals(view: View) -> View:
     """A verb that was refused is said on the person's page; nothing was changed."""
 
     @wraps(view)
-    def wrapped(request: HttpRequest, id: UUID, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def wrapped(request: HttpRequest, id: UUID, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return view(request, id, *args, **kwargs)
         except CannotChange as error:
@@ -92,7 +91,7 @@ def person(request: HttpRequest, id: UUID) -> HttpResponse:
 
 def rights_by_module(shown: User, request: HttpRequest) -> list[tuple[str, list[tuple[str, bool]]]]:
     """What addresses of this host ask for: [(module, [(right in words, whether the person has it)])]."""
-    asked = rights_of(request.urlconf or "") & set(all_rights())  # type: ignore[attr-defined]
+    asked = rights_of(request.urlconf or "") & set(all_rights())
     found = []
     for module in modules():
         rights = [right for right in module.rights if right in asked]
