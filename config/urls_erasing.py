@@ -1,8 +1,8 @@
 """Addresses of a workspace that is being erased: one page that says so, and the owner's cancel."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [path("", include("tenants.urls_erasing"))]
 
 handler400 = "shared_apps.kit.views.bad_request"
 handler403 = "shared_apps.kit.views.forbidden"

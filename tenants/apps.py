@@ -1,13 +1,19 @@
 from django.utils.translation import gettext_lazy as _
 
-from shared_apps.kit.module import Holding, Module
+from shared_apps.kit.module import ADMIN, OWNER, Holding, Module
 
 
 class TenantsConfig(Module):
     name = "tenants"
     label = "tenants"
 
-    purposes = {"tenants.saga": _("To carry out, step by step, what you or an operator asked for")}
+    purposes = {
+        "tenants.saga": _("To carry out, step by step, what you or an operator asked for"),
+        "tenants.export": _("To tell you that a copy of your data is ready"),
+        "tenants.erasure": _("To tell every owner that the workspace is closed and will be erased"),
+        "tenants.certificate": _("To give you the proof that your data was erased"),
+    }
+    rights = {"workspace.export": OWNER, "workspace.erase": OWNER, "workspace.integrator": ADMIN}
     holdings = (
         Holding("tenants.Tenant", whose="client", category="contact", why=_("To know your workspace, its state and release"),
                 kept=_("As long as your data"), exported="shared", erased="rows"),
@@ -30,6 +36,6 @@ class TenantsConfig(Module):
     )
 
     def ready(self) -> None:
-        from tenants import contenttypes
+        from tenants import contenttypes, erasure  # noqa: F401  (its saga is known from the start)
 
         contenttypes.keep_apart()

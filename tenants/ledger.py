@@ -91,13 +91,11 @@ class Ledger:
         _refuse(entry)
         with self._locked() as descriptor:
             chain = self._mended(descriptor)
-            for recorded in chain:
-                if (recorded.entry.tenant, recorded.entry.kind) == (entry.tenant, entry.kind):
-                    return recorded
-            previous = chain[-1].hash if chain else BEGINNING
-            recorded, line = _chained(entry, len(chain) + 1, previous)
-            _write(descriptor, line)
-        return recorded
+            if found := _find(chain, entry.tenant, entry.kind):
+                return found
+            line = _chained(entry, len(chain) + 1, chain[-1].hash if chain else BEGINNING)
+            _write(descriptor, line + b"\n")
+        return _recorded(line)
 
     def entries(self) -> list[Recorded]:
         """Every entry in order; a last line that a crash cut short is left out. Raises LedgerBroken."""
@@ -113,16 +111,16 @@ class Ledger:
         chain = self.entries()
         ends = [Head(0, BEGINNING), *(Head(recorded.seq, recorded.hash) for recorded in chain)]
         if expected is not None and expected not in ends:
-            raise LedgerBroken(f"Line {expected.seq} is gone or is another one: the ledger was cut or replaced.")
+            raise LedgerBroken(f"Line {expected.seq} is gone or another one: the ledger was cut or replaced.")
         return ends[-1]
 
     def contains(self, tenant: UUID, kind: Kind = "data") -> bool:
         """Whether the tenant's data (or its client's contact details) were erased. Raises LedgerBroken."""
-        return any((each.entry.tenant, each.entry.kind) == (tenant, kind) for each in self.entries())
+        return self.find(tenant, kind) is not None
 
     def find(self, tenant: UUID, kind: Kind = "data") -> Recorded | None:
         """The entry of an erasure. Raises LedgerBroken."""
-        return next((one for one in self.entries() if (one.entry.tenant, one.entry.kind) == (tenant, kind)), None)
+        return _find(self.entries(), tenant, kind)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[int]:
@@ -144,8 +142,8 @@ class Ledger:
         content = _read(descriptor)
         chain, whole = _parse(content)
         if whole < len(content):
-            logger.warning("Erasure ledger: a last line cut short by a crash was taken away (%d bytes).",
-                           len(content) - whole)
+            logger.warning("Erasure ledger: the last line was cut short; its rest is kept in erasures.cut.")
+            _set_aside(self.path.with_suffix(".cut"), content[whole:] + b"\n")
             os.ftruncate(descriptor, whole)
             os.fsync(descriptor)
         elif content and not content.endswith(b"\n"):
@@ -154,21 +152,30 @@ class Ledger:
 
 
 def _parse(content: bytes) -> tuple[list[Recorded], int]:
-    """The chain, and how many bytes of the content it takes. A last line without its end may be whole or not."""
+    """The chain, and how many bytes of the content it takes: fewer when the last line was cut short."""
+    *lines, rest = content.split(b"\n")
     chain: list[Recorded] = []
-    taken = 0
-    for number, line in enumerate(content.splitlines(keepends=True), start=1):
+    for line in lines:
         try:
-            recorded = _recorded(line.rstrip(b"\n"))
-            if (recorded.seq, recorded.previous) != (number, chain[-1].hash if chain else BEGINNING):
-                raise LedgerBroken("it does not follow the line before")
+            chain.append(_following(chain, line))
         except LedgerBroken as error:
-            if not line.endswith(b"\n"):  # only the last: a crash in the middle of writing it
-                return chain, taken
-            raise LedgerBroken(f"Line {number} of the erasure ledger is broken: {error}.") from error
-        chain.append(recorded)
-        taken += len(line)
-    return chain, taken
+            raise LedgerBroken(f"Line {len(chain) + 1} of the erasure ledger is broken: {error}.") from error
+    try:
+        chain += [_following(chain, rest)] if rest else []
+    except LedgerBroken:
+        return chain, len(content) - len(rest)
+    return chain, len(content)
+
+
+def _following(chain: list[Recorded], line: bytes) -> Recorded:
+    recorded = _recorded(line)
+    if (recorded.seq, recorded.previous) != (len(chain) + 1, chain[-1].hash if chain else BEGINNING):
+        raise LedgerBroken("it does not follow the line before")
+    return recorded
+
+
+def _find(chain: list[Recorded], tenant: UUID, kind: Kind) -> Recorded | None:
+    return next((one for one in chain if (one.entry.tenant, one.entry.kind) == (tenant, kind)), None)
 
 
 def _recorded(line: bytes) -> Recorded:
@@ -190,10 +197,10 @@ def _recorded(line: bytes) -> Recorded:
     return recorded
 
 
-def _chained(entry: Entry, seq: int, previous: str) -> tuple[Recorded, bytes]:
+def _chained(entry: Entry, seq: int, previous: str) -> bytes:
     values = {"seq": seq, "previous": previous, **entry.as_values()}
     values["hash"] = _hash(values)
-    return Recorded(seq, previous, values["hash"], entry), canonical.dumps(values) + b"\n"
+    return canonical.dumps(values)
 
 
 def _hash(values: Mapping[str, Any]) -> str:
@@ -229,6 +236,14 @@ def _write(descriptor: int, data: bytes) -> None:
     while data:
         data = data[os.write(descriptor, data) :]
     os.fsync(descriptor)
+
+
+def _set_aside(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    try:
+        _write(descriptor, data)
+    finally:
+        os.close(descriptor)
 
 
 def _sync(folder: Path) -> None:

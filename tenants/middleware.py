@@ -5,7 +5,6 @@ Outside sessions, so that everything a request writes, its session included, is 
 
 import re
 from collections.abc import Callable
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -109,20 +108,26 @@ def _resolve(label: str | None) -> tuple[UUID, str, str, str, bool, str] | None:
 
 def _state_page(request: HttpRequest, state: str, status: int) -> HttpResponse:
     """A page about the workspace itself; reads nothing of it."""
-    language = translation.get_language_from_request(request)
-    texts: dict[str, tuple[Any, Any]] = {}
-    with translation.override(language):
-        texts = {
-            "unknown": (_("There is no workspace here"),
-                        _("Check the address, or find your workspaces by e-mail.")),
-            "restoring": (_("This workspace is being restored"), _("It opens by itself when everything is in place.")),
-            "maintenance": (_("This workspace is being updated"),
-                            _("It is back in a few minutes. Nothing is lost.")),
-        }
-        title, text = texts[state]
-        context = {"title": title, "text": text, "state": state, "app_url": host_url("app")}
-        with scope.nothing():
-            response = render(request, "kit/state.html", context, status=status)
+    with translation.override(translation.get_language_from_request(request)), scope.nothing():
+        response = render(request, "kit/state.html", _state_texts()[state], status=status)
     if status == 503:
         response.headers["Retry-After"] = "30"
     return response
+
+
+def _state_texts() -> dict[str, dict[str, str]]:
+    return {
+        "unknown": {
+            "title": _("There is no workspace here"), "picture": "door",
+            "text": _("Check the address, or have the addresses of your workspaces mailed to you."),
+            "action_label": _("Find my workspaces"), "action_url": host_url("app") + "/find/",
+        },
+        "restoring": {
+            "title": _("This workspace is being restored"), "picture": "restoring",
+            "text": _("It opens by itself when everything is in place."),
+        },
+        "maintenance": {
+            "title": _("This workspace is being updated"), "picture": "torn",
+            "text": _("It is back in a few minutes. Nothing is lost."),
+        },
+    }

@@ -182,7 +182,7 @@ class Export(Row):
     """One copy of a tenant's data, encrypted to its recipient; kept until taken once or expired."""
 
     tenant_uuid = models.UUIDField(db_index=True)
-    requested_by = models.JSONField()  # the Actor
+    requested_by = models.JSONField()  # requests.role_of: no name
     recipient = models.CharField(max_length=20)  # "passphrase", "age" or "folder": how it is encrypted, never the secret
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(db_index=True)
@@ -199,16 +199,23 @@ class Export(Row):
 class Erasure(Row):
     """An instruction to erase a client, from closing the workspace to the signed certificate."""
 
-    tenant_uuid = models.UUIDField(unique=True)
+    tenant_uuid = models.UUIDField(db_index=True)
     client_uuid = models.UUIDField()
     with_contacts = models.BooleanField(default=False)  # the contact details too, at once
-    requested_by = models.JSONField()  # the Actor
+    requested_by = models.JSONField()  # requests.role_of: no name
     requested_at = models.DateTimeField()
     destroy_at = models.DateTimeField()
     cancelled_at = models.DateTimeField(null=True, blank=True)
     destroyed_at = models.DateTimeField(null=True, blank=True)
     certificate = models.TextField(blank=True)  # canonical JSON, signed
     saga = models.UUIDField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant_uuid"], condition=models.Q(cancelled_at=None), name="tenants_one_erasure_at_a_time"
+            )
+        ]
 
 
 class Snapshot(models.Model):

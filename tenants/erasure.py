@@ -1,0 +1,263 @@
+"""Erasing a client: closed at once, destroyed after a delay unless an owner cancels, proven by a certificate (P40).
+
+The saga's steps stand here in their order. What is counted and removed outside the schema stands in stores.py.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from shared_apps import mail
+from shared_apps.accounts.models import Cause, SignIn, User
+from shared_apps.clients.models import Client
+from shared_apps.integrators.models import Link
+from shared_apps.jobs.models import Job
+from shared_apps.kit import scope, tokens
+from shared_apps.legal.models import Acceptance
+from shared_apps.mail.models import Message
+from tenants import certificate, sagas, stores
+from tenants.keys import KeyStore
+from tenants.ledger import Entry, Ledger
+from tenants.models import CannotAct, Domain, Erasure, Export, RetiredName, Saga, SignUp, State, Tenant, host_url
+from tenants.requests import role_of
+
+DELAY = timedelta(hours=12)  # between closing and destruction
+LINK_SECONDS = 14 * 24 * 3600  # the cancel link works as long as there is something to cancel
+CLOSABLE = (State.ACTIVE, State.SUSPENDED, State.LEAVING)
+ERASE = sagas.Kind("erase", no_return="destroy")
+
+
+# --- the verbs --------------------------------------------------------------------------------------------
+
+
+def request(id: UUID, *, now: datetime, delay: timedelta = DELAY, with_contacts: bool = False) -> Erasure:
+    """Close the workspace now and have it destroyed after `delay`. The author is the scope's.
+
+    Signs everybody out and mails every owner a link that cancels. Raises CannotAct when it is closed already.
+    """
+    with scope.shared():
+        tenant = Tenant.locked(id)
+        if tenant.state not in CLOSABLE:
+            raise CannotAct(_now("This workspace is closed already."))
+        erasure = Erasure.objects.create(
+            tenant_uuid=id, client_uuid=tenant.client_id, with_contacts=with_contacts, requested_at=now,
+            destroy_at=now + delay, requested_by=role_of(scope.actor()),
+        )
+        tenant._enter(State.ERASING, reason="", now=now)
+        _close(tenant, erasure, now=now)
+        saga = sagas.start("erase", id, key=f"erase:{erasure.id}", data={"erasure": str(erasure.id)}, due_at=erasure.destroy_at)
+        erasure.saga = saga.pk
+        erasure.save(update_fields=["saga"])
+    return erasure
+
+
+def cancel(erasure: Erasure, *, now: datetime) -> None:
+    """Open the workspace again as it was. Raises CannotAct once the destruction has begun."""
+    with scope.shared():
+        tenant = Tenant.locked(erasure.tenant_uuid)
+        try:
+            sagas.cancel(Saga.objects.get(pk=erasure.saga))
+        except sagas.CannotCancel as error:
+            raise CannotAct(_now("It is too late: the destruction has begun.")) from error
+        erasure.cancelled_at = now
+        erasure.save(update_fields=["cancelled_at"])
+        tenant._enter(State(tenant.state_before), reason="", now=now)
+        mail.cancel(about=tenant.id)
+
+
+def pending(id: UUID) -> Erasure | None:
+    """The erasure that a closed workspace waits for."""
+    with scope.shared():
+        return Erasure.objects.filter(tenant_uuid=id, cancelled_at=None, destroyed_at=None).first()
+
+
+def of_cancel_link(token: str) -> Erasure:
+    """The erasure that a mailed link may cancel, in the workspace's own scope. Raises tokens.BadToken."""
+    named = tokens.read(token, purpose="erasure.cancel", max_age=LINK_SECONDS)
+    found = pending(scope.tenant_id())  # type: ignore[arg-type]
+    if found is None or str(found.id) != named:
+        raise tokens.BadToken("no such erasure")
+    return found
+
+
+def _close(tenant: Tenant, erasure: Erasure, *, now: datetime) -> None:
+    with scope.tenant(tenant.id):
+        SignIn.close_all(Cause.ERASED, now)
+        owners = list(User.objects.owners())
+        token = tokens.sign(str(erasure.id), purpose="erasure.cancel")
+    link = tenant.url + reverse("erasing:cancel", args=[token], urlconf="config.urls_erasing")
+    for owner in owners:
+        mail.send(
+            purpose="tenants.erasure", to=owner.email, name=owner.name, language=owner.language, about=tenant.id,
+            template="tenants/mail/erasure_requested", key=f"erasure:{erasure.id}:{owner.id}",
+            context={"company": tenant.client.company, "destroy_at": erasure.destroy_at, "link": link,
+                     "with_contacts": erasure.with_contacts},
+        )
+
+
+# --- the steps --------------------------------------------------------------------------------------------
+
+
+def _erasure(saga: Saga) -> Erasure:
+    with scope.shared():
+        return Erasure.objects.get(pk=saga.data["erasure"])
+
+
+@ERASE.step(_("Counting what is there"))
+def take_stock(saga: Saga) -> None:
+    id = saga.subject
+    saga.data["stores"] = stores.count(id)
+    with scope.tenant(id):
+        saga.data["people"] = [str(key) for key in User.objects.values_list("pk", flat=True)]
+    saga.data["labels"] = list(Domain.objects.filter(tenant_id=id).values_list("domain", flat=True))
+    saga.data["domains"] = [str(key) for key in Domain.objects.filter(tenant_id=id).values_list("pk", flat=True)]
+
+
+@ERASE.step(_("Destroying the tables"), weight=3)
+def destroy(saga: Saga) -> None:
+    """The schema and the row that names it, together: no later save or migration meets a ghost."""
+    id, keys = saga.subject, KeyStore.default()
+    with connection.cursor() as cursor:  # waits for requests that still answer from it
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(id)])
+    for label in saga.data["labels"]:
+        RetiredName.objects.get_or_create(hash=keys.name_hash(label))
+    Tenant.objects.filter(pk=id).delete()
+    with scope.owner(tenant=id), connection.cursor() as cursor:
+        cursor.execute(f"DROP SCHEMA IF EXISTS {scope.schema_of(id)} CASCADE")
+    saga.data["destroyed_at"] = timezone.now().isoformat()
+
+
+@ERASE.step(_("Removing files, copies, jobs and mails"), outside=True, weight=2)
+def purge(saga: Saga) -> None:
+    stores.purge(saga.subject)
+
+
+@ERASE.step(_("Destroying the key"), outside=True)
+def destroy_key(saga: Saga) -> None:
+    KeyStore.default().destroy(saga.subject)
+
+
+@ERASE.step(_("Removing traces in the shared tables"))
+def erase_shared(saga: Saga) -> None:
+    """Rows that name the tenant, and what the shared history knows of its people and addresses."""
+    id = saga.subject
+    saga.data["copies"] = [
+        {"taken_at": export.taken_at.isoformat(), "to": export.requested_by["role"], "bytes": export.size, "sha256": export.sha256}
+        for export in Export.objects.filter(tenant_uuid=id).exclude(taken_at=None)
+    ]
+    exports = [str(key) for key in Export.objects.filter(tenant_uuid=id).values_list("pk", flat=True)]
+    Export.objects.filter(tenant_uuid=id).delete()
+    SignUp.objects.filter(subdomain__in=saga.data["labels"]).delete()
+    Saga.objects.filter(subject=id).exclude(pk=saga.pk).delete()
+    Job.objects.filter(tenant_uuid=id).delete()
+    Link.end_all(_erasure(saga).client_uuid, now=timezone.now())
+    _redact("accounts", "user", saga.data.pop("people"))
+    _redact("tenants", "domain", saga.data.pop("domains"))
+    _redact("tenants", "export", exports)
+    _redact("tenants", "tenant", [str(id)])
+
+
+@ERASE.step(_("Signing the certificate"), outside=True)
+def certify(saga: Saga) -> None:
+    """Counted again, signed, written into the ledger outside the database, kept beside the erasure."""
+    erasure, keys = _erasure(saga), KeyStore.default()
+    if not erasure.certificate:
+        erasure.certificate = certificate.issue(_certificate(saga, erasure), keys).text
+        erasure.destroyed_at = datetime.fromisoformat(saga.data["destroyed_at"])
+        with scope.shared():
+            erasure.save(update_fields=["certificate", "destroyed_at"])
+    labels = saga.data["labels"]
+    Ledger.default().append(
+        Entry(kind="data", tenant=erasure.tenant_uuid, client=erasure.client_uuid, requested_at=erasure.requested_at,
+              erased_at=erasure.destroyed_at, name_hash=keys.name_hash(labels[0]) if labels else "",  # type: ignore[arg-type]
+              certificate=erasure.certificate)
+    )
+
+
+@ERASE.step(_("Sending the certificate"))
+def tell(saga: Saga) -> None:
+    erasure = _erasure(saga)
+    client = Client.objects.filter(pk=erasure.client_uuid).first()
+    saga.data.pop("labels", None)
+    if client is None:
+        return
+    mail.send(
+        purpose="tenants.certificate", to=client.contact_email, name=client.contact_name, language=client.language,
+        about=client.pk, template="tenants/mail/erased", key=f"erased:{erasure.id}",
+        context={"company": client.company, "certificate": erasure.certificate, "with_contacts": erasure.with_contacts,
+                 "readable": certificate.as_text(_verified(erasure), client.language),
+                 "keys_url": host_url("") + "/.well-known/smoall-keys.json"},
+    )
+
+
+@ERASE.step(_("Erasing the contact details"))
+def forget(saga: Saga) -> None:
+    """When asked for: the client's own row, once the certificate has left. Raises NotYet until then, an hour at most."""
+    erasure = _erasure(saga)
+    if not erasure.with_contacts:
+        return
+    waits = Message.objects.filter(key=f"erased:{erasure.id}", state=Message.State.QUEUED).exists()
+    if waits and timezone.now() < erasure.destroyed_at + timedelta(hours=1):  # type: ignore[operator]
+        raise sagas.NotYet(timezone.now() + timedelta(seconds=5))
+    forget_client(erasure.client_uuid)
+    mail.purge(erasure.client_uuid)
+
+
+@ERASE.step(_("Writing the contact details' erasure into the ledger"), outside=True)
+def record_forgetting(saga: Saga) -> None:
+    erasure = _erasure(saga)
+    if erasure.with_contacts:
+        Ledger.default().append(
+            Entry(kind="contacts", tenant=erasure.tenant_uuid, client=erasure.client_uuid,
+                  requested_at=erasure.requested_at, erased_at=timezone.now())
+        )
+
+
+def forget_client(client: UUID) -> None:
+    """Remove a client's contact details from the shared tables and their history."""
+    links = [str(key) for key in Link.objects.filter(client_id=client).values_list("pk", flat=True)]
+    Link.objects.filter(client_id=client).delete()
+    Acceptance.objects.filter(client_uuid=client).delete()
+    Client.objects.filter(pk=client).delete()
+    _redact("integrators", "link", links)
+    _redact("clients", "client", [str(client)])
+
+
+def _redact(module: str, model: str, keys: list[str]) -> None:
+    """Take every value out of these rows' entries, and their name where they were the author."""
+    with scope.owner(), connection.cursor() as cursor:
+        for key in keys:
+            cursor.execute("SELECT redact_history(%s, %s, %s, NULL, '{}'::text[])", [module, model, key])
+
+
+def _certificate(saga: Saga, erasure: Erasure) -> certificate.Certificate:
+    left = {(one["store"], one["what"]): one["count"] for one in stores.count(saga.subject)}
+    destroyed_at = datetime.fromisoformat(saga.data["destroyed_at"])
+    exceptions = [] if erasure.with_contacts else [
+        certificate.Kept("contact_details", "Privacy policy, section 6: twelve months after the end", None)
+    ]
+    return certificate.Certificate(
+        id=erasure.id, controller=settings.SMOALL_CONTROLLER, tenant=erasure.tenant_uuid, client=erasure.client_uuid,
+        requested_by=erasure.requested_by["role"], requested_at=erasure.requested_at, closed_at=erasure.requested_at,
+        destroyed_at=destroyed_at, issued_at=timezone.now(),
+        stores=[certificate.Store(one["store"], one["what"], one["count"], left.get((one["store"], one["what"]), 0))
+                for one in saga.data["stores"]],
+        exceptions=exceptions, copies=[_copy(one) for one in saga.data["copies"]],
+        last_physical_copy_on=destroyed_at.astimezone(certificate.BRUSSELS).date() + timedelta(days=certificate.PHYSICAL_DAYS),
+        release=settings.SMOALL_RELEASE,
+    )
+
+
+def _verified(erasure: Erasure) -> certificate.Verified:
+    return certificate.verify(erasure.certificate, KeyStore.default().public_keys())
+
+
+def _copy(one: dict[str, Any]) -> certificate.Copy:
+    return certificate.Copy(datetime.fromisoformat(one["taken_at"]), one["to"], one["bytes"], one["sha256"])
