@@ -30,6 +30,8 @@ from urllib.parse import quote
 
 import psycopg2
 
+from config.processes import end_with_parent
+
 HOST = "127.0.0.1"
 SUPERUSER = "postgres"
 START_SECONDS = 120
@@ -140,7 +142,7 @@ def stop(data: Path) -> None:
             if pid is None:
                 return
             os.kill(pid, sign)
-            if _wait_gone(home / "cluster", patience):
+            if _wait_gone(home / "cluster", pid, patience):
                 return
         raise ServerError("PostgreSQL does not end; see its log in " + str(home / "cluster" / "log") + ".")
 
@@ -373,9 +375,11 @@ def _clear_dead(cluster: Path) -> None:
     (cluster / "postmaster.pid").unlink(missing_ok=True)
 
 
-def _wait_gone(cluster: Path, seconds: float) -> bool:
+def _wait_gone(cluster: Path, pid: int, seconds: float) -> bool:
+    """Whether the process itself is gone in time: its pid file goes a moment earlier."""
     deadline = time.monotonic() + seconds
-    while _postmaster(cluster) is not None:
+    while _works_in(pid, cluster):
+        _reap(pid)
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
@@ -408,6 +412,8 @@ def _try_launch(data: Path, account: Account, password: str, port: int, durable:
             stdout=log,
             stderr=log,
             start_new_session=True,
+            # A test's server does not outlive a test run that is killed.
+            preexec_fn=None if durable else end_with_parent(signal.SIGQUIT),
             **_as(account, command, cluster, home),
         )
     deadline = time.monotonic() + START_SECONDS

@@ -38,17 +38,19 @@ def spawn(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_end_with_parent(os.getpid()),
+            preexec_fn=end_with_parent(signal.SIGTERM),
         )
 
 
-def _end_with_parent(parent: int) -> Callable[[], None] | None:
+def end_with_parent(sign: signal.Signals) -> Callable[[], None] | None:
+    """What subprocess calls in the new process so that it gets `sign` when we die; None but on Linux."""
     if sys.platform != "linux":
         return None
+    parent = os.getpid()
     libc = ctypes.CDLL(None, use_errno=True)
 
     def prepare() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        libc.prctl(PR_SET_PDEATHSIG, sign, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)
 

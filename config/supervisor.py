@@ -405,7 +405,8 @@ def _reason(log: Path, offset: int) -> str:
         return "the disk is full. Nothing was damaged: make room and start again."
     if any("Address already in use" in line for line in lines):
         return "its port was taken by another program in the meantime."
-    telling = [line for line in lines if line.startswith("CommandError:")] or lines or ["it gave no reason."]
+    marks = ("CommandError:", "Unknown command:")
+    telling = [line for line in lines if line.startswith(marks)] or lines or ["it gave no reason."]
     return telling[-1].removeprefix("CommandError: ")
 
 
