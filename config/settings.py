@@ -48,6 +48,7 @@ TENANT_APPS = [
     *BOTH,
     "tenant_apps.team.apps.TeamConfig",
     "tenant_apps.contacts.apps.ContactsConfig",
+    "tenant_apps.history.apps.HistoryPagesConfig",
 ]
 INSTALLED_APPS = list(
     dict.fromkeys([

@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("shared_apps.accounts.urls")),
+    path("history/", include("tenant_apps.history.urls")),
     path("team/", include("tenant_apps.team.urls")),
 ]
 
