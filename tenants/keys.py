@@ -151,8 +151,11 @@ class KeyStore:
 
     def sign(self, data: bytes, *, key_id: str | None = None) -> Signature:
         """Signs with the key in use or the one named. Raises WrongMaster; NoKey after a rotation."""
+        if key_id is None:
+            self.signing_key_id()
+            with self._locked():  # no rotation between the key's name and its bytes
+                return self.sign(data, key_id=self.signing_key_id())
         try:
-            key_id = key_id or self.signing_key_id()
             wrapped = (self.root / "signing" / f"{key_id}.key").read_bytes()
         except FileNotFoundError as error:
             raise NoKey(f"The signing key {key_id} was rotated away: sign again.") from error
@@ -325,6 +328,8 @@ def verify(data: bytes, signature: Signature, public_keys: PublicKeys) -> None:
         raise BadSignature(f"It was signed by key {signature.key_id}, which is not in the list of keys.")
     try:
         value = base64.b64decode(signature.value, validate=True)
+        if _text(value) != signature.value:  # base64 has spare bits: one signature, one spelling
+            raise ValueError("not canonical")
         Ed25519PublicKey.from_public_bytes(public_keys[signature.key_id]).verify(value, data)
     except (InvalidSignature, binascii.Error, ValueError) as error:
         raise BadSignature("The signature does not fit: something was altered.") from error

@@ -99,6 +99,14 @@ def confirmed_elsewhere(public: bytes, message: bytes, signature: bytes) -> bool
     return True
 
 
+def decode(text: str) -> bytes:
+    """Base64 in its one canonical spelling. Raises ValueError."""
+    value = base64.b64decode(text, validate=True)
+    if base64.b64encode(value).decode() != text:
+        raise ValueError("this is not canonical base64")
+    return value
+
+
 def read_json(text: str) -> Any:
     """JSON without fractions and without a key that is said twice."""
 
@@ -144,7 +152,7 @@ def check(text: str, keys_text: str) -> dict[str, Any]:
     signed = {name: value for name, value in document.items() if name != "signature"}
     try:
         message = json.dumps(signed, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
-        signature = base64.b64decode(str(document.get("signature")), validate=True)
+        signature = decode(str(document.get("signature")))
     except ValueError as error:
         raise Refused("The signature can't be read.") from error
     public = keys[str(document["key_id"])]
