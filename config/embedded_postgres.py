@@ -566,6 +566,8 @@ def _logged(home: Path) -> str:
 
 
 def _last_error(said: str) -> str:
+    if "No space left on device" in said:
+        return "the disk is full."
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     telling = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "error:"))]
     return (telling or lines or ["it gave no reason."])[-1]
