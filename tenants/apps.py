@@ -12,6 +12,10 @@ class TenantsConfig(Module):
         "tenants.export": _("To tell you that a copy of your data is ready"),
         "tenants.erasure": _("To tell every owner that the workspace is closed and will be erased"),
         "tenants.certificate": _("To give you the proof that your data was erased"),
+        "sign_up.confirm": _("To confirm by e-mail that you want to open a workspace"),
+        "sign_up.ready": _("To tell you that your workspace is ready, and its address"),
+        "sign_up.expire": _("To forget sign-ups that nobody confirmed"),
+        "sign_up.find": _("To mail you the addresses of your workspaces"),
     }
     rights = {"workspace.export": OWNER, "workspace.erase": OWNER, "workspace.integrator": ADMIN}
     holdings = (
@@ -24,6 +28,8 @@ class TenantsConfig(Module):
         Holding("tenants.SignUp", whose="client", category="contact", why=_("To open the workspace that you asked for"),
                 kept=_("24 hours when it is not confirmed; otherwise until the workspace is ready"), exported="shared", erased="rows",
                 personal=("name", "email")),
+        Holding("tenants.WorkspaceSearch", whose="user", category="contact", why=_("To mail you the addresses of your workspaces"),
+                kept=_("Until the mail is written, a moment later"), exported="no", erased="rows", personal=("email",)),
         Holding("tenants.Saga", whose="client", category="technical", why=_("So that long work survives a crash"),
                 kept=_("As long as your data"), exported="no", erased="rows"),
         Holding("tenants.Export", whose="client", category="technical", why=_("To give you a copy of your data, once"),
@@ -36,6 +42,6 @@ class TenantsConfig(Module):
     )
 
     def ready(self) -> None:
-        from tenants import contenttypes, erasure  # noqa: F401  (its saga is known from the start)
+        from tenants import contenttypes, erasure, sign_up  # noqa: F401  (their sagas are known from the start)
 
         contenttypes.keep_apart()

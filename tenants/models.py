@@ -144,10 +144,19 @@ class SignUp(Row):
     subdomain = models.CharField(max_length=40, unique=True)
     name = models.CharField(max_length=200)
     email = models.EmailField()
-    terms_version = models.CharField(max_length=20)
+    terms_version = models.CharField(max_length=20, blank=True)  # empty: made by an operator, accepted at the first visit
+    terms_language = models.CharField(max_length=5, blank=True)  # in which the terms were shown
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(db_index=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)
+
+
+class WorkspaceSearch(Row):
+    """Somebody asked for the workspaces of an address; the row waits for its mail and goes with it (sign_up.py)."""
+
+    email = models.EmailField()
+    language = models.CharField(max_length=5)
+    created_at = models.DateTimeField(default=timezone.now)
 
 
 class Saga(Row):

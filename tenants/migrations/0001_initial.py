@@ -75,10 +75,23 @@ class Migration(migrations.Migration):
                 ('subdomain', models.CharField(max_length=40, unique=True)),
                 ('name', models.CharField(max_length=200)),
                 ('email', models.EmailField(max_length=254)),
-                ('terms_version', models.CharField(max_length=20)),
+                ('terms_version', models.CharField(blank=True, max_length=20)),
+                ('terms_language', models.CharField(blank=True, max_length=5)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('expires_at', models.DateTimeField(db_index=True)),
                 ('confirmed_at', models.DateTimeField(blank=True, null=True)),
+            ],
+            options={
+                'abstract': False,
+            },
+        ),
+        migrations.CreateModel(
+            name='WorkspaceSearch',
+            fields=[
+                ('id', models.UUIDField(default=shared_apps.kit.rows.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('email', models.EmailField(max_length=254)),
+                ('language', models.CharField(max_length=5)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
                 'abstract': False,

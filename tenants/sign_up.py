@@ -1,0 +1,423 @@
+"""Opening a workspace, from the form to the first owner's door; and finding one's workspaces again by mail.
+
+A SignUp row holds what was typed until the workspace is there, the saga "provision" makes it, and the mailed link
+leads to wherever that stands. Pages are in views_app.py, the shape of what is typed in forms.py. Who may be called
+what is names.py's matter, how a schema is made provision.py's.
+"""
+
+import hmac
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, ProgrammingError, connection, transaction
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from shared_apps import mail
+from shared_apps.accounts.models import Purpose, Throttle, User, fold_email
+from shared_apps.clients.models import Client
+from shared_apps.jobs import job
+from shared_apps.kit import scope, tokens
+from shared_apps.kit.rows import uuid7
+from shared_apps.legal.documents import Document
+from shared_apps.legal.documents import find as find_document
+from shared_apps.legal.models import Acceptance
+from shared_apps.mail.models import Message
+from tenants import names, provision, sagas
+from tenants.keys import KeyStore
+from tenants.models import CannotAct, Saga, SignUp, State, Tenant, WorkspaceSearch, host_url
+
+CONFIRM_WITHIN = timedelta(hours=24)  # also how long a name is held
+LINK_AGE = timedelta(days=14)  # of the mailed link, which afterwards still leads to the first entry
+ABANDONED_AFTER = timedelta(days=30)  # confirmed, and never made for want of a free name or by an error
+SLOW_AFTER = timedelta(seconds=20)
+RETRY_NAME = timedelta(minutes=1)
+MOST_MAILS = 5  # a day, for one address and purpose
+FORGET_FOUND = timedelta(hours=1)
+DOOR = scope.Actor("system", "sign-up", "Smoall")  # who acts before the first owner is known
+CLOSED = (State.ERASING, State.RESTORING)
+PROVISION = sagas.Kind("provision")
+
+
+class CannotSignUp(CannotAct):
+    """The sentence says why."""
+
+
+class Stage(Enum):
+    """Where a mailed link leads."""
+
+    ASKED = "asked"  # to be confirmed by a button
+    RENAMING = "renaming"  # the name was taken meanwhile
+    PREPARING = "preparing"
+    STUCK = "stuck"  # failed: operators see it and start it again
+    TERMS = "terms"  # made by an operator: the terms are to be accepted
+    READY = "ready"
+    ENTERED = "entered"
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the form asks for. `vat_number` compact with its country's letters, or empty."""
+
+    company: str
+    country: str
+    vat_number: str
+    language: str
+    subdomain: str
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A sign-up and what became of it: the row goes when the workspace is there, the saga stays."""
+
+    id: UUID
+    sign_up: SignUp | None
+    saga: Saga | None
+    tenant: Tenant | None = None
+    owner: User | None = None
+
+    def stage(self) -> Stage:
+        """Runs in the shared schema."""
+        if self.tenant and self.owner:
+            return _stage_of_owner(self.tenant, self.owner)
+        if self.saga and self.saga.status in (Saga.Status.FAILED, Saga.Status.CANCELLED):
+            return Stage.STUCK
+        if self.sign_up and not is_free(self.sign_up):
+            return Stage.RENAMING
+        return Stage.PREPARING if self.saga else Stage.ASKED
+
+    def is_slow(self, now: datetime) -> bool:
+        """Whether to say that it takes longer than it should."""
+        return self.saga is not None and now - self.saga.created_at > SLOW_AFTER
+
+
+# --- asking --------------------------------------------------------------------------------------------------
+
+
+def ask(
+    answers: Answers, *, terms: Document, terms_language: str, own: SignUp | None, now: datetime
+) -> SignUp:
+    """Hold the name for 24 hours and mail the link that confirms. In the shared schema.
+
+    `own` is what this person asked for before: it is replaced, and a link that went to another address is void.
+    Raises names.BadName, and CannotSignUp when too many mails went to this address.
+    """
+    sign_up = previous(answers, own) or SignUp()
+    for field, value in asdict(answers).items():
+        setattr(sign_up, field, value)
+    sign_up.subdomain = names.check(answers.subdomain, but=sign_up)
+    sign_up.terms_version, sign_up.terms_language = terms.version, terms.language(terms_language)
+    sign_up.created_at, sign_up.expires_at = now, now + CONFIRM_WITHIN
+    _save(sign_up)
+    mail_confirmation(sign_up, now=now)
+    return sign_up
+
+
+def previous(answers: Answers, own: SignUp | None) -> SignUp | None:
+    """The sign-up that these answers replace: this browser's own, or the same address asking for the same name."""
+    asked = SignUp.objects.select_for_update().filter(confirmed_at=None)
+    if own and (found := asked.filter(pk=own.pk).first()):
+        return found
+    same = asked.filter(subdomain=answers.subdomain.strip().lower()).first()
+    return same if same and fold_email(same.email) == fold_email(answers.email) else None
+
+
+def _save(sign_up: SignUp) -> None:
+    """Raises names.BadName when somebody else took the name in this very moment."""
+    try:
+        with transaction.atomic():
+            sign_up.save()
+    except IntegrityError as error:
+        raise names.BadName(_now("This name is taken.")) from error
+
+
+def mail_confirmation(sign_up: SignUp, *, now: datetime) -> None:
+    """The link that confirms, once more if need be. Raises CannotSignUp after MOST_MAILS in a day."""
+    if not _may_mail(sign_up.email, purpose="sign-up", now=now):
+        raise CannotSignUp(
+            _now("Five mails went to this address within a day. Use the link in the last one, or try again tomorrow.")
+        )
+    _send(
+        sign_up, purpose="sign_up.confirm", about=sign_up.id, wanted=is_awaited,
+        context={"address": host_url(sign_up.subdomain)},
+    )
+
+
+def _send(sign_up: SignUp, *, purpose: str, about: UUID, wanted: mail.Check, context: dict[str, Any]) -> None:
+    mail.send(
+        purpose=purpose, to=sign_up.email, name=sign_up.name, language=sign_up.language,
+        template=f"tenants/mail/{purpose.replace('.', '_')}", key=f"{purpose}:{uuid7()}", about=about, wanted=wanted,
+        context={"name": sign_up.name, "company": sign_up.company, "url": link(sign_up), **context},
+    )
+
+
+def _may_mail(email: str, *, purpose: str, now: datetime) -> bool:
+    """Count a mail to an address that anybody may type, by a keyed hash of it; False when that was enough today."""
+    counted = Throttle.of(email, purpose=purpose, now=now)
+    if counted.failures >= MOST_MAILS:
+        return False
+    counted.failures += 1
+    counted.last_at = now
+    counted.save()
+    return True
+
+
+@mail.check
+def is_awaited(message: Message) -> bool:
+    """The sign-up waits to be confirmed, by this very address."""
+    sign_up = SignUp.objects.filter(pk=message.about, confirmed_at=None).first()
+    return sign_up is not None and sign_up.email == message.to_address
+
+
+@mail.check
+def is_open(message: Message) -> bool:
+    """The client's workspace is there and not being erased."""
+    return Tenant.objects.filter(client_id=message.about).exclude(state__in=CLOSED).exists()
+
+
+# --- the mailed link ---------------------------------------------------------------------------------------
+
+
+def link(sign_up: SignUp) -> str:
+    """The address of the page where the opening of this workspace can be followed; bound to the e-mail address."""
+    with scope.shared(realm="app"):
+        token = tokens.sign([str(sign_up.id), _print(sign_up.id, sign_up.email)], purpose="sign_up")
+    return host_url("app") + reverse("app:opening", urlconf="config.urls_app", args=[token])
+
+
+def read(token: str, *, lock: bool = False) -> Opening:
+    """What a mailed link is about, in the realm "app". With `lock` its row is held until the transaction ends.
+
+    Raises tokens.BadToken: altered, too old, forgotten after 24 hours, or sent to an address that was corrected.
+    """
+    payload = tokens.read(token, purpose="sign_up", max_age=int(LINK_AGE.total_seconds()))
+    id, made = UUID(payload[0]), str(payload[1])
+    rows = SignUp.objects.select_for_update() if lock else SignUp.objects
+    sign_up, saga = rows.filter(pk=id).first(), Saga.objects.filter(key=_key(id)).first()
+    if sign_up is None and saga is None:
+        raise tokens.BadToken("forgotten")
+    wanted = _print(id, sign_up.email) if sign_up else str(saga and saga.data.get("print"))
+    if not hmac.compare_digest(wanted, made):
+        raise tokens.BadToken("sent to another address")
+    return opening(id, sign_up, saga)
+
+
+def opening(id: UUID, sign_up: SignUp | None, saga: Saga | None) -> Opening:
+    """With the workspace and its first owner when they are there. Raises tokens.BadToken when they are gone again."""
+    person = saga.data.get("person") if saga else None
+    if sign_up is None and not person:
+        raise tokens.BadToken("given up")
+    if saga is None or not person:
+        return Opening(id, sign_up, saga)
+    tenant = Tenant.objects.filter(pk=saga.subject).exclude(state__in=CLOSED).first()
+    owner = _person(tenant, UUID(person)) if tenant else None
+    if owner is None:
+        raise tokens.BadToken("the workspace is gone")
+    return Opening(id, sign_up, saga, tenant, owner)
+
+
+def _person(tenant: Tenant, id: UUID) -> User | None:
+    with scope.tenant(tenant.id):
+        return User.objects.active().filter(pk=id).first()
+
+
+def _print(id: UUID, email: str) -> str:
+    """Names the address in a link and in the saga without holding it."""
+    return salted_hmac("smoall.sign_up", f"{id}|{fold_email(email)}", algorithm="sha256").hexdigest()[:32]
+
+
+def _key(id: UUID) -> str:
+    return f"provision:{id}"
+
+
+def _stage_of_owner(tenant: Tenant, owner: User) -> Stage:
+    if owner.entered_at:
+        return Stage.ENTERED
+    accepted = Acceptance.objects.filter(client_uuid=tenant.client_id, kind="terms").exists()
+    return Stage.READY if accepted else Stage.TERMS
+
+
+def is_free(sign_up: SignUp) -> bool:
+    """Whether it can still have the name that it holds."""
+    try:
+        names.check(sign_up.subdomain, but=sign_up)
+    except names.BadName:
+        return False
+    return True
+
+
+def door(tenant: Tenant, owner: User) -> str:
+    """Where the first owner enters: a single-use link before the first entry, the sign-in page afterwards."""
+    with scope.tenant(tenant.id):
+        path = reverse("sign-in", urlconf="shared_apps.accounts.urls") if owner.entered_at else owner.link(Purpose.ENTER)
+    return tenant.url + path
+
+
+# --- confirming ----------------------------------------------------------------------------------------------
+
+
+def confirm(sign_up: SignUp, *, now: datetime) -> Saga:
+    """Have the workspace made. Twice the same click is one workspace. The row must be locked.
+
+    Raises names.BadName when the name was taken meanwhile, CannotSignUp when the 24 hours are over.
+    """
+    if sign_up.confirmed_at is None:
+        if sign_up.expires_at <= now:
+            raise CannotSignUp(_now("This link was valid for 24 hours. Sign up again: it takes a minute."))
+        names.check(sign_up.subdomain, but=sign_up)
+        sign_up.confirmed_at, sign_up.expires_at = now, now + CONFIRM_WITHIN
+        sign_up.save(update_fields=["confirmed_at", "expires_at"])
+    data = {"sign_up": str(sign_up.id), "print": _print(sign_up.id, sign_up.email)}
+    return sagas.start("provision", uuid7(), key=_key(sign_up.id), data=data)
+
+
+def rename(sign_up: SignUp, label: str, *, now: datetime) -> None:
+    """Take another name instead of one that was taken meanwhile. The row must be locked. Raises names.BadName."""
+    sign_up.subdomain = names.check(label, but=sign_up)
+    _save(sign_up)
+    if saga := Saga.objects.filter(key=_key(sign_up.id)).first():
+        sagas.hasten(saga, now)
+
+
+def open_for(answers: Answers, *, now: datetime) -> Saga:
+    """A workspace that an operator makes: nothing to confirm; the terms are accepted at the first visit.
+
+    The author is the scope's. Raises names.BadName.
+    """
+    with scope.shared():
+        sign_up = SignUp(**asdict(answers), created_at=now, expires_at=now + CONFIRM_WITHIN, confirmed_at=now)
+        sign_up.subdomain = names.check(answers.subdomain)
+        _save(sign_up)
+        return confirm(sign_up, now=now)
+
+
+def accept_terms(tenant: Tenant, terms: Document, *, language: str, now: datetime) -> None:
+    Acceptance.record(terms, client=tenant.client_id, language=language, at=now)
+
+
+# --- the saga ------------------------------------------------------------------------------------------------
+
+
+@PROVISION.step(_("Making the key of your workspace"), outside=True)
+def key(saga: Saga) -> None:
+    KeyStore.default().ensure(saga.subject)
+
+
+@PROVISION.step(_("Making your workspace"), weight=8)
+def workspace(saga: Saga) -> None:
+    """Everything or nothing: client, schema, address, first owner, accepted terms; what was typed is forgotten."""
+    sign_up = SignUp.objects.select_for_update().filter(pk=saga.data["sign_up"]).first()
+    if sign_up is None:  # abandoned
+        return
+    try:
+        with transaction.atomic():
+            tenant = _made(saga, sign_up)
+    except names.BadName as error:
+        now = timezone.now()
+        if now >= sign_up.expires_at:
+            return forget(sign_up)
+        raise sagas.NotYet(min(now + RETRY_NAME, sign_up.expires_at)) from error
+    with scope.tenant(tenant.id):
+        saga.data["person"] = str(User.objects.get(email_folded=fold_email(sign_up.email)).id)
+    _send(sign_up, purpose="sign_up.ready", about=tenant.client_id, wanted=is_open, context={"address": tenant.url})
+    forget(sign_up)
+
+
+@PROVISION.step(_("Opening the door"))
+def opened(saga: Saga) -> None:
+    """Leaves no key behind when nothing was made."""
+    if not Tenant.objects.filter(pk=saga.subject).exists():
+        KeyStore.default().destroy(saga.subject)
+
+
+def _made(saga: Saga, sign_up: SignUp) -> Tenant:
+    client = Client.objects.create(
+        company=sign_up.company, vat_number=sign_up.vat_number, country=sign_up.country, language=sign_up.language,
+        contact_name=sign_up.name, contact_email=sign_up.email,
+    )  # fmt: skip
+    person = provision.FirstPerson(sign_up.name, sign_up.email, sign_up.language)
+    tenant = provision.create(
+        saga.subject, client=client, subdomain=sign_up.subdomain, person=person, by=scope.actor(), sign_up=sign_up
+    )
+    if sign_up.terms_version:
+        terms = find_document("terms", sign_up.terms_version)
+        Acceptance.record(terms, client=client.id, language=sign_up.terms_language, at=sign_up.created_at)
+    return tenant
+
+
+# --- forgetting ----------------------------------------------------------------------------------------------
+
+
+def forget(sign_up: SignUp) -> None:
+    """The row, and every mail about it."""
+    mail.purge(sign_up.id)
+    sign_up.delete()
+
+
+@job(purpose="sign_up.expire")
+def expire() -> None:
+    forget_expired(now=timezone.now())
+
+
+def forget_expired(*, now: datetime) -> int:
+    """Sign-ups that nobody confirmed within 24 hours, and searches. Returns how many sign-ups went."""
+    with scope.shared():
+        asked = SignUp.objects.filter(confirmed_at=None, expires_at__lte=now)
+        abandoned = SignUp.objects.filter(confirmed_at__isnull=False, expires_at__lte=now - ABANDONED_AFTER)
+        gone = [*asked.select_for_update(skip_locked=True), *abandoned.select_for_update(skip_locked=True)]
+        for sign_up in gone:
+            forget(sign_up)
+        WorkspaceSearch.objects.filter(created_at__lte=now - CONFIRM_WITHIN).delete()
+        found = Message.objects.filter(purpose="sign_up.find", created_at__lte=now - FORGET_FOUND)
+        found.exclude(state=Message.State.QUEUED).delete()
+    return len(gone)
+
+
+# --- finding one's workspaces --------------------------------------------------------------------------------
+
+
+def search(email: str, *, language: str, now: datetime) -> None:
+    """Mail an address the list of its workspaces; five times a day at most, and silently. In the shared schema."""
+    if _may_mail(email, purpose="find", now=now):
+        row = WorkspaceSearch.objects.create(email=email, language=language, created_at=now)
+        find.later(str(row.id))
+
+
+@job(purpose="sign_up.find", saga=True)
+def find(search_id: str) -> None:
+    """Ask every workspace, each in its own scope: the shared schema knows no user (I1)."""
+    with scope.shared():
+        asked = WorkspaceSearch.objects.filter(pk=search_id).first()
+        if asked is None:
+            return
+        tenants = list(Tenant.objects.exclude(state__in=CLOSED).select_related("client").prefetch_related("domains"))
+    found = [tenant for tenant in tenants if _knows(tenant.id, asked.email)]
+    with scope.shared():
+        if WorkspaceSearch.objects.filter(pk=search_id).delete()[0]:
+            mail.send(
+                purpose="sign_up.find", to=asked.email, language=asked.language, template="tenants/mail/sign_up_find",
+                key=f"sign_up.find:{search_id}",
+                context={
+                    "workspaces": [{"company": tenant.client.company, "url": tenant.url} for tenant in found],
+                    "sign_up_url": host_url("app") + reverse("app:sign-up", urlconf="config.urls_app"),
+                },
+            )  # fmt: skip
+
+
+def _knows(tenant: UUID, email: str) -> bool:
+    """Whether somebody active there has this address; False for a workspace that is gone by now."""
+    try:
+        with transaction.atomic(), scope.tenant(tenant), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", [str(tenant)])
+            person = User.objects.by_email(email)
+    except ProgrammingError:
+        return False
+    return person is not None and person.is_active
