@@ -10,6 +10,8 @@ class TenantsConfig(Module):
     purposes = {
         "tenants.saga": _("To carry out, step by step, what you or an operator asked for"),
         "tenants.export": _("To tell you that a copy of your data is ready"),
+        "tenants.restored": _("To let the owners enter a workspace that was restored"),
+        "tenants.restored": _("To let the owners enter a workspace that was restored"),
         "tenants.erasure": _("To tell every owner that the workspace is closed and will be erased"),
         "tenants.certificate": _("To give you the proof that your data was erased"),
         "sign_up.confirm": _("To confirm by e-mail that you want to open a workspace"),
@@ -42,6 +44,6 @@ class TenantsConfig(Module):
     )
 
     def ready(self) -> None:
-        from tenants import contenttypes, erasure, sign_up  # noqa: F401  (their sagas are known from the start)
+        from tenants import contenttypes, erasure, export, restore, sign_up  # noqa: F401  (their sagas are known from the start)
 
         contenttypes.keep_apart()

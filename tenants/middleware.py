@@ -40,6 +40,8 @@ class HostMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path == "/healthz":
             return HttpResponse("ok", content_type="text/plain")
+        if request.path == "/internal/known-host":
+            return HttpResponse(status=200 if _is_known(request.GET.get("domain", "")) else 404)
         label = _label(request)
         if label == "":
             return self._website(request)
@@ -87,13 +89,29 @@ def _label(request: HttpRequest) -> str | None:
 
     Raises DisallowedHost for a host outside the domain.
     """
-    host = request.get_host().rsplit(":", 1)[0].lower().rstrip(".")
+    return _label_of(request.get_host().rsplit(":", 1)[0])
+
+
+def _label_of(host: str) -> str | None:
+    host = host.lower().rstrip(".")
     if host == settings.SMOALL_DOMAIN:
         return ""
     label = host.removesuffix(f".{settings.SMOALL_DOMAIN}")
     if label == host:
         raise DisallowedHost(f"not below the domain: {host!r}")
     return "" if label == "www" else label if LABEL.match(label) else None
+
+
+def _is_known(host: str) -> bool:
+    """Whether a certificate may be ordered for the host: the proxy in front asks before it does so."""
+    try:
+        label = _label_of(host)
+    except DisallowedHost:
+        return False
+    if label == "" or label in SHARED_HOSTS:
+        return True
+    with transaction.atomic():
+        return _resolve(label) is not None
 
 
 def _resolve(label: str | None) -> tuple[UUID, str, str, str, bool, str] | None:

@@ -1,6 +1,8 @@
 """A new workspace: schema, address and first person, all in one transaction, from the release's snapshot (I8)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -10,7 +12,7 @@ from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.kit.module import OWNER
 from tenants import names, snapshot
-from tenants.models import Domain, SignUp, State, Tenant
+from tenants.models import Domain, SignUp, Snapshot, State, Tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,13 @@ class FirstPerson:
 
 def create(
     id: UUID, *, client: Client, subdomain: str, person: FirstPerson | None, by: scope.Actor,
-    state: str = State.ACTIVE, sign_up: SignUp | None = None,
+    state: str = State.ACTIVE, sign_up: SignUp | None = None, recorded: Snapshot | None = None,
+    load: Callable[[Any], None] | None = None,
 ) -> Tenant:
     """Make the workspace `id`, or return it when an earlier run made it already.
 
-    One transaction: either everything is there or nothing. Raises names.BadName, snapshot.SchemaExists.
+    One transaction: either everything is there or nothing. `recorded` and `load` are a restore's: the snapshot of
+    the release that the rows are of, and what fills the tables. Raises names.BadName, snapshot.SchemaExists.
     """
     with scope.shared(actor=by):
         with connection.cursor() as cursor:
@@ -36,8 +40,8 @@ def create(
         if made := Tenant.objects.filter(pk=id).first():
             return made
         label = names.check(subdomain, but=sign_up)
-        recorded = snapshot.current()
-        snapshot.replay(id, recorded)
+        recorded = recorded or snapshot.current()
+        snapshot.replay(id, recorded, load)
         tenant = Tenant(id=id, client=client, release=recorded.release, fingerprint=recorded.fingerprint, state=state)
         tenant.save(force_insert=True)
         Domain.objects.create(tenant=tenant, domain=label)

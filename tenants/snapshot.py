@@ -3,7 +3,7 @@
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import StringIO
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ from shared_apps.history import triggers
 from shared_apps.kit import scope
 from tenants import roles
 from tenants.fingerprint import fingerprint
-from tenants.models import Snapshot
+from tenants.models import Snapshot, Tenant
 
 TEMPLATE = UUID(int=0)  # never a tenant's
 BUILDER = scope.Actor("system", "release", "Smoall")
@@ -84,23 +84,46 @@ def current() -> Snapshot:
     return Snapshot.objects.get(release=settings.SMOALL_RELEASE)
 
 
-def replay(tenant: UUID, snapshot: Snapshot) -> None:
-    """Make the tenant's schema from the snapshot, in the caller's transaction.
+def replay(tenant: UUID, snapshot: Snapshot, load: Callable[[Any], None] | None = None) -> None:
+    """Make the tenant's schema from the snapshot, in the caller's transaction, with the release's own rows.
 
+    `load(cursor)` fills the tables instead, before the triggers are there: loading writes no history.
     Raises SchemaExists. One DDL statement an execute, as Citus asks.
     """
     schema = scope.schema_of(tenant)
+    statements = list(split(snapshot.ddl.replace(snapshot.schema, schema)))
     with scope.owner(tenant=tenant, actor=BUILDER), connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [schema])
         if cursor.fetchone():
             raise SchemaExists(schema)
-        for statement in split(snapshot.ddl.replace(snapshot.schema, schema)):
-            cursor.execute(statement)
-        for table, rows in snapshot.seeds.items():
-            cursor.copy_expert(f"COPY {schema}.{table} FROM STDIN (FORMAT csv, HEADER)", StringIO(rows))
-            _restart_identity(cursor, schema, table)
+        for statement in statements:
+            if not is_trigger(statement):
+                cursor.execute(statement)
+        if load:
+            load(cursor)
+        else:
+            _plant(cursor, schema, snapshot.seeds)
+        for statement in statements:
+            if is_trigger(statement):
+                cursor.execute(statement)
         for statement in roles.grants(schema):
             cursor.execute(statement)
+
+
+def bring_forward(tenant: Tenant) -> None:
+    """Migrate a schema of an older release to this one, in the caller's transaction, and note it on the row."""
+    with scope.owner(tenant=tenant.id, actor=BUILDER):
+        _build(tenant.schema_name)
+        found = fingerprint(tenant.schema_name)
+    with scope.shared():
+        tenant.release, tenant.fingerprint = settings.SMOALL_RELEASE, found
+        tenant.save(update_fields=["release", "fingerprint"])
+
+
+def _plant(cursor: Any, schema: str, seeds: dict[str, str]) -> None:
+    for table, rows in seeds.items():
+        cursor.copy_expert(f"COPY {schema}.{table} FROM STDIN (FORMAT csv, HEADER)", StringIO(rows))
+        restart_identity(cursor, schema, table)
 
 
 def split(ddl: str) -> Iterator[str]:
@@ -112,6 +135,10 @@ def split(ddl: str) -> Iterator[str]:
         if line.endswith(";") and not _is_quoted(statement):
             yield statement
             lines = []
+
+
+def is_trigger(statement: str) -> bool:
+    return statement.startswith("CREATE TRIGGER")
 
 
 def _is_quoted(text: str) -> bool:
@@ -173,7 +200,7 @@ def _seeds(schema: str) -> dict[str, str]:
     return found
 
 
-def _restart_identity(cursor: Any, schema: str, table: str) -> None:
+def restart_identity(cursor: Any, schema: str, table: str) -> None:
     """Let the table's identity column go on after its highest value."""
     cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [f"{schema}.{table}"])
     if sequence := cursor.fetchone()[0]:

@@ -40,6 +40,7 @@ class Holding:
     exported: Literal["rows", "files", "shared", "no"]  # how a client takes it out
     erased: Literal["schema", "rows", "files", "queue", "kept", "public"]  # how erasure reaches it; "kept": the law
     personal: tuple[str, ...] = ()  # fields that name a person
+    secret: tuple[str, ...] = ()  # columns that leave neither with an export nor otherwise
 
 
 class Module(AppConfig):

@@ -1,0 +1,188 @@
+"""An export loaded into a new workspace: verified first, from snapshots that this deployment recorded itself.
+
+No SQL of an archive is ever run: its tables are made from the release's own snapshot, its rows are copied in.
+"""
+
+import base64
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from shared_apps import mail
+from shared_apps.accounts.models import Purpose, User
+from shared_apps.clients.models import Client
+from shared_apps.kit import scope
+from shared_apps.kit.rows import uuid7
+from shared_apps.mail.models import Message
+from tenants import export, names, provision, sagas, snapshot, stores
+from tenants.archive import ArchiveReader, BadArchive
+from tenants.keys import KeyStore
+from tenants.models import CannotAct, Saga, Snapshot, State, Tenant
+
+RESTORE = sagas.Kind("restore")
+BLOCK = 1024 * 1024
+CONTACT_FIELDS = (
+    "company", "vat_number", "street", "postal_code", "city", "country", "language", "contact_name", "contact_email", "phone",
+)
+
+
+class CannotRestore(CannotAct):
+    """The archive is refused; the message says why."""
+
+
+def request(path: Path, secret: str | None, *, subdomain: str) -> Saga:
+    """Check the name, then start a restore of the archive at `path`, opened with a passphrase or age secret key.
+
+    The secret waits sealed to the new tenant's key. Raises names.BadName.
+    """
+    id, keys = uuid7(), KeyStore.default()
+    with scope.shared():
+        label = names.check(subdomain)
+    keys.ensure(id)
+    sealed = base64.b64encode(keys.seal(id, secret.encode())).decode() if secret else ""
+    try:
+        with scope.shared():
+            return sagas.start(
+                "restore", id, key=f"restore:{id}", data={"path": str(path.resolve()), "sealed": sealed, "label": label}
+            )
+    except BaseException:
+        keys.destroy(id)
+        raise
+
+
+def opened(path: Path, secret: str | None) -> ArchiveReader:
+    """A reader whose manifest is checked. Raises BadArchive with the reason."""
+    try:
+        reader = ArchiveReader(path, secret)
+    except OSError as error:
+        raise BadArchive(f"{path.name} can't be read: {error.strerror}.") from error
+    try:
+        reader.manifest(KeyStore.default().public_keys())
+    except BaseException:
+        reader.__exit__(None, None, None)
+        raise
+    return reader
+
+
+def check_release(release: str, fingerprint: str) -> Snapshot:
+    """The recorded snapshot that the rows fit. Raises CannotRestore when the archive is newer or of another shape."""
+    with scope.shared():
+        recorded = Snapshot.objects.filter(release=release).first()
+    if recorded is None:
+        if _ordered(release) > _ordered(settings.SMOALL_RELEASE):
+            raise CannotRestore(f"It was made by release {release}; this is {settings.SMOALL_RELEASE}. Update first.")
+        raise CannotRestore(f"It was made by release {release}, whose tables this deployment never recorded.")
+    if recorded.fingerprint != fingerprint:
+        raise CannotRestore(f"Its tables are not those of release {release}.")
+    return recorded
+
+
+@RESTORE.step(_("Verifying the archive"), outside=True, weight=3)
+def verify(saga: Saga) -> None:
+    with _reader(saga) as reader:
+        report = reader.verify(KeyStore.default().public_keys())
+        if not report.is_sound or report.manifest is None:
+            problem = report.problems[0]
+            raise CannotRestore(f"{problem.part}: {problem.reason}" if problem.part else problem.reason)
+        check_release(report.manifest.release, report.manifest.fingerprint)
+
+
+@RESTORE.step(_("Loading the tables"), weight=4)
+def load(saga: Saga) -> None:
+    """Client, schema, rows and the row that names them, in one transaction; closed to everybody until the end."""
+    with _reader(saga) as reader:
+        manifest = reader.manifest(KeyStore.default().public_keys())
+        recorded = check_release(manifest.release, manifest.fingerprint)
+        client = _client(json.loads(reader.read("shared.json"))["client"])
+        tables = export.exported_tables(recorded)
+        schema = scope.schema_of(saga.subject)
+
+        def fill(cursor: Any) -> None:
+            for table, columns in tables:
+                names = ", ".join(f'"{column}"' for column in columns)
+                with reader.open(f"rows/{table}.csv") as rows:
+                    cursor.copy_expert(f"COPY {schema}.{table} ({names}) FROM STDIN (FORMAT csv, HEADER)", rows)
+                if cursor.rowcount != manifest.counts[table]:
+                    raise CannotRestore(f"rows/{table}.csv: {cursor.rowcount} rows instead of {manifest.counts[table]}.")
+                if export._is_numbered(table):
+                    snapshot.restart_identity(cursor, schema, table)
+
+        tenant = provision.create(
+            saga.subject, client=client, subdomain=saga.data["label"], person=None, by=scope.actor(),
+            state=State.RESTORING, recorded=recorded, load=fill,
+        )
+        if recorded.release != settings.SMOALL_RELEASE:
+            snapshot.bring_forward(tenant)
+
+
+@RESTORE.step(_("Loading the files"), outside=True, weight=2)
+def load_files(saga: Saga) -> None:
+    root = stores.folder("files", saga.subject)
+    with _reader(saga) as reader:
+        for name in reader.names():
+            if name.startswith("files/"):
+                _place(reader, name, root / name.removeprefix("files/"))
+
+
+@RESTORE.step(_("Opening the workspace"))
+def open_doors(saga: Saga) -> None:
+    """No session, link or waiting mail of the old workspace works here; its owners are told how to enter."""
+    tenant = Tenant.locked(saga.subject)
+    with scope.tenant(tenant.id):
+        Message.objects.filter(state=Message.State.QUEUED).update(state=Message.State.CANCELLED)
+        for owner in User.objects.owners():
+            mail.send(
+                purpose="tenants.restored", to=owner.email, name=owner.name, language=owner.language,
+                template="tenants/mail/restored", key=f"restored:{saga.pk}:{owner.id}",
+                context={"link": tenant.url + owner.link(Purpose.RESET), "url": tenant.url},
+            )
+    tenant._enter(State.ACTIVE, reason="", now=timezone.now())
+    saga.data.pop("sealed", None)
+
+
+def _reader(saga: Saga) -> ArchiveReader:
+    sealed = saga.data.get("sealed")
+    secret = KeyStore.default().unseal(saga.subject, base64.b64decode(sealed)).decode() if sealed else None
+    return opened(Path(saga.data["path"]), secret)
+
+
+def _client(known: dict[str, Any]) -> Client:
+    """The client whose export it is when it still has contact details here and no workspace; else a new one."""
+    found = Client.objects.filter(pk=UUID(known["id"]), tenant=None).first()
+    if found:
+        return found
+    client = Client(**{name: known[name] for name in CONTACT_FIELDS})
+    try:
+        client.clean_fields(exclude=["company_folded"])
+    except ValidationError as error:
+        raise CannotRestore("shared.json: the contact details are not usable.") from error
+    client.save()
+    return client
+
+
+def _place(reader: ArchiveReader, name: str, place: Path) -> None:
+    """Beside its place first, moved there once its hash was right."""
+    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = place.with_name(place.name[:200] + ".part")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with reader.open(name) as source, os.fdopen(descriptor, "wb") as target:
+        for block in _blocks(source):
+            target.write(block)
+    draft.replace(place)
+
+
+def _blocks(source: Any) -> Iterator[bytes]:
+    while block := source.read(BLOCK):
+        yield block
+
+
+def _ordered(release: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in release.split(".") if part.isdigit())

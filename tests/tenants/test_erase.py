@@ -1,0 +1,141 @@
+"""P40: erasing closes at once, destroys after the delay, leaves the neighbour as it was, and proves it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client as Browser
+from django.utils import timezone
+
+from shared_apps.accounts.models import SignIn, User
+from shared_apps.clients.models import Client
+from shared_apps.jobs.run import drain
+from shared_apps.kit import scope
+from shared_apps.mail.models import Message
+from tenants import certificate, erasure, fleet, names
+from tenants.keys import KeyStore
+from tenants.ledger import Ledger
+from tenants.models import CannotAct, Domain, Erasure, State, Tenant
+from tests.conftest import PASSWORD, TESTER, make_workspace
+from tests.toys.fixtures import committed
+
+__all__ = ["committed"]
+
+
+@pytest.fixture
+def doomed(committed: Any) -> Iterator[Tenant]:
+    """A committed workspace of its own, with a mail in its outbox, a file and an open session."""
+    with scope.shared():
+        label = f"doomed-{Tenant.objects.count()}-{Erasure.objects.count()}"
+    tenant = make_workspace(label)
+    browser = Browser(HTTP_HOST=f"{label}.smoall.localhost")
+    browser.post("/sign-in/", {"email": f"olga@{label}.test", "password": PASSWORD})
+    yield tenant
+
+
+def erase(tenant: Tenant, *, with_contacts: bool = False) -> Erasure:
+    """Ask, wait, destroy."""
+    with scope.acting(TESTER):
+        found = erasure.request(tenant.id, now=timezone.now(), delay=timedelta(0), with_contacts=with_contacts)
+    drain()
+    with scope.shared():
+        found.refresh_from_db()
+    return found
+
+
+def test_closing_signs_everybody_out_and_mails_every_owner_a_way_back(doomed: Tenant) -> None:
+    with scope.acting(TESTER):
+        found = erasure.request(doomed.id, now=timezone.now())
+    with scope.tenant(doomed.id):
+        assert SignIn.objects.get().cause == "erased"
+        assert User.objects.count() == 3
+    with scope.shared():
+        assert Tenant.objects.get(pk=doomed.pk).state == State.ERASING
+        mails = list(Message.objects.filter(purpose="tenants.erasure"))
+    assert [mail.to_address for mail in mails] == [f"olga@{doomed.subdomain}.test"]
+    assert found.destroy_at - found.requested_at == timedelta(hours=12)
+    browser = Browser(HTTP_HOST=f"{doomed.subdomain}.smoall.localhost")
+    for address in ("/", "/sign-in/", "/contacts/"):
+        assert browser.get(address).status_code == 410
+    link = next(line for line in mails[0].body.splitlines() if "/erasure/cancel/" in line)
+    path = link.split(".localhost", 1)[1]
+    shown = browser.get(path)
+    assert shown.status_code == 200
+    with scope.shared():
+        assert Tenant.objects.get(pk=doomed.pk).state == State.ERASING, "looking at the link must not cancel"
+    assert browser.post(path).status_code == 302
+    with scope.shared():
+        assert Tenant.objects.get(pk=doomed.pk).state == State.ACTIVE
+    assert browser.post(path).status_code == 410, "once"
+
+
+def test_the_cancel_link_of_another_workspace_stops_nothing(doomed: Tenant, committed: Any) -> None:
+    _, zenith = committed
+    with scope.acting(TESTER):
+        erasure.request(doomed.id, now=timezone.now())
+        with scope.shared():
+            other = Message.objects.filter(purpose="tenants.erasure").get().body
+        erasure.request(zenith.id, now=timezone.now())
+    path = next(line for line in other.splitlines() if "/erasure/cancel/" in line).split(".localhost", 1)[1]
+    try:
+        assert Browser(HTTP_HOST=zenith.host).post(path).status_code == 410
+        with scope.shared():
+            assert Tenant.objects.get(pk=zenith.id).state == State.ERASING
+    finally:
+        with scope.acting(TESTER):
+            pending = erasure.pending(zenith.id)
+            assert pending
+            erasure.cancel(pending, now=timezone.now())
+
+
+def test_nothing_is_left_but_the_contact_details_the_ledger_and_the_certificate(doomed: Tenant) -> None:
+    label, client = doomed.subdomain, doomed.client_id
+    done = erase(doomed)
+    assert done.destroyed_at is not None
+    with scope.owner(), connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_namespace WHERE nspname = %s", [doomed.schema_name])
+        assert cursor.fetchone() == (0,)
+    with scope.shared():
+        assert not Tenant.objects.filter(pk=doomed.pk).exists()
+        assert not Domain.objects.filter(domain=label).exists()
+        assert Client.objects.filter(pk=client).exists()
+        with pytest.raises(names.BadName):
+            names.check(label)
+    assert not KeyStore.default().exists(doomed.id)
+    assert Ledger.default().contains(doomed.id)
+    verified = certificate.verify(done.certificate, KeyStore.default().public_keys())
+    assert verified.certificate.tenant == doomed.id
+    assert {store.store for store in verified.certificate.stores} >= {"schema", "files", "queue", "key"}
+    assert [one for one in fleet.problems() if str(doomed.id) in one] == []
+
+
+def test_with_contacts_the_client_is_gone_from_the_shared_tables_and_their_history(doomed: Tenant) -> None:
+    label, company = doomed.subdomain, doomed.client.company
+    erase(doomed, with_contacts=True)
+    drain(now=timezone.now() + timedelta(hours=2))
+    assert found_in_database(label) == []
+    assert found_in_database(company) == []
+    assert found_in_database(f"Olga {label.title()}") == []
+    assert Ledger.default().contains(doomed.id, "contacts")
+
+
+def test_a_workspace_is_closed_once(doomed: Tenant) -> None:
+    with scope.acting(TESTER):
+        erasure.request(doomed.id, now=timezone.now())
+        with pytest.raises(CannotAct):
+            erasure.request(doomed.id, now=timezone.now())
+
+
+def found_in_database(word: str) -> list[str]:
+    """Every table of every schema that holds the word in any column, as text."""
+    found = []
+    with scope.owner(), connection.cursor() as cursor:
+        cursor.execute("SELECT schemaname, tablename FROM pg_tables WHERE schemaname = 'public' OR schemaname LIKE 't\\_%%'")
+        for schema, table in cursor.fetchall():
+            cursor.execute(f"SELECT t::text FROM {schema}.{table} t WHERE t::text ILIKE %s", [f"%{word}%"])
+            found += [f"{schema}.{table}: {row}" for (row,) in cursor.fetchall()]
+    return found
+
+
