@@ -1,0 +1,3 @@
+from tests.toys.fixtures import committed, toys
+
+__all__ = ["committed", "toys"]

@@ -1,0 +1,104 @@
+"""Fixtures of the tests that need the toys or real commits; a test module imports those that it uses."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import override_settings
+from django_q.models import OrmQ, Task
+
+from shared_apps.jobs.models import Job
+from shared_apps.kit import scope
+from shared_apps.mail.models import Message
+from tenants.models import Saga, Tenant
+from tests.conftest import Cast, _cast
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+Worker = subprocess.Popen[bytes]
+
+
+@pytest.fixture(scope="module")
+def toys() -> Iterator[None]:
+    """The toys are an installed app."""
+    from django.conf import settings
+
+    with override_settings(
+        INSTALLED_APPS=[*settings.INSTALLED_APPS, "tests.toys.apps.ToysConfig"],
+        SMOALL_TIMED_JOBS="tests.toys.jobs.NO_TIMED_JOBS",
+    ):
+        yield
+
+
+@pytest.fixture
+def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[tuple[Cast, Cast]]:
+    """acme and zenith with real commits; every job, queue entry, mail and saga goes afterwards."""
+    with django_db_blocker.unblock():
+        _clear()
+        yield _cast("acme"), _cast("zenith")
+        _clear()
+        connection.close()
+
+
+def _clear() -> None:
+    with scope.shared():
+        for model in (Job, OrmQ, Task, Message, Saga):
+            model._default_manager.all().delete()
+        tenants = list(Tenant.objects.values_list("pk", flat=True))
+    for tenant in tenants:
+        with scope.tenant(tenant):
+            Message.objects.all().delete()
+
+
+def left(where: Cast | None = None) -> list[str]:
+    """What the toys left behind, in a workspace or in the shared schema."""
+    with scope.tenant(where.id) if where else scope.shared():
+        return sorted(Message.objects.filter(purpose="toys.play").values_list("subject", flat=True))
+
+
+@contextmanager
+def worker(**environment: str) -> Iterator[Worker]:
+    """A real worker: `manage.py qcluster` and its children, ended with the block."""
+    with command("qcluster", SMOALL_PROCESS="worker", **environment) as process:
+        yield process
+
+
+@contextmanager
+def command(*words: str, **environment: str) -> Iterator[Worker]:
+    """A command of this deployment with the toys installed, in a process group of its own."""
+    variables = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.toys.settings"} | environment
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", *words], cwd=ROOT, env=variables, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        kill(process)
+
+
+def kill(process: Worker) -> None:
+    """kill -9 of the whole group."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait(10)
+    if process.stderr:
+        process.stderr.close()
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 20) -> Any:
+    """The condition's first true value. Fails when there is none in time."""
+    until = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.05)
+    return found
