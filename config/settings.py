@@ -134,7 +134,7 @@ CSRF_FAILURE_VIEW = "shared_apps.kit.views.csrf_failed"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 SECURE_SSL_REDIRECT = ENV.is_production
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^internal/known-host$"]  # asked by the proxy, inside
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if ENV.is_production else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
