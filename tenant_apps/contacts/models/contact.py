@@ -1,0 +1,369 @@
+"""Contacts: the companies and people that a workspace deals with. Searching, sorting and the verbs on one of them.
+
+`name_folded`, `city_folded` and `search` are twins made from the other columns by `derive`; the history leaves them out.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID
+
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.lookups import TrigramWordSimilar
+from django.contrib.postgres.search import TrigramWordSimilarity
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator, MaxValueValidator
+from django.db import connection, models
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from shared_apps import history
+from shared_apps.accounts.models import User
+from shared_apps.kit import numbers, places, scope
+from shared_apps.kit.rows import Row
+from shared_apps.kit.text import fold
+from tenant_apps.contacts.models.tag import Tag
+
+models.TextField.register_lookup(TrigramWordSimilar)  # django.contrib.postgres itself isn't installed
+
+SIMILAR = 0.4  # word similarity from which on a word counts as a slip of the finger; tried on Belgian names
+FEW = 5  # with fewer rows that hold the words, look-alikes are shown too
+SEPARATORS = re.compile(r"[ .\-/()+]+")  # what people put into numbers
+CODE = re.compile(r"\d+|[a-z]{2,3}\d{6,}(b\d\d)?")  # a phone, VAT or postal number without them
+
+
+class CannotArchive(Exception):
+    """The contact is archived already."""
+
+
+class CannotRestore(Exception):
+    """The contact isn't archived."""
+
+
+class Kind(models.TextChoices):
+    COMPANY = "company", _("Company")
+    PERSON = "person", _("Person")
+
+
+class Relation(models.TextChoices):
+    """What a contact is to the workspace; each is a column `is_…` and several may hold at once."""
+
+    CUSTOMER = "customer", _("Customer")
+    SUPPLIER = "supplier", _("Supplier")
+    PROSPECT = "prospect", _("Prospect")
+
+
+class ContactQuerySet(models.QuerySet["Contact"]):
+    def active(self) -> Self:
+        return self.filter(archived_at=None)
+
+    def archived(self) -> Self:
+        return self.exclude(archived_at=None)
+
+    def related_as(self, relation: str) -> Self:
+        """Customers, suppliers or prospects. Raises ValueError for another word."""
+        return self.filter(**{f"is_{Relation(relation).value}": True})
+
+    def holding(self, words: Sequence[str]) -> Self:
+        """Those whose search text holds every word: anywhere, or at a word's beginning when it is very short."""
+        found = self
+        for word in words:
+            found = found.filter(search__contains=word if len(word) > 2 else f" {word}")
+        return found
+
+    def like(self, words: Sequence[str]) -> Self:
+        """Those with a word like each of these: letters swapped, doubled or forgotten.
+
+        The index is asked with a threshold of its own, which is set for the rest of the transaction.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('pg_trgm.word_similarity_threshold', %s, true)", [str(SIMILAR)])
+        found = self
+        for word in words:
+            found = found.filter(search__trigram_word_similar=word)
+        return found
+
+    def found(self, text: str) -> Self:
+        """Those that people mean by these words, the best first: names that begin so, then words, then the rest.
+
+        Accents and case don't count. When few rows hold the words, look-alikes follow at the end. Two extra
+        statements at most.
+        """
+        words = terms(text)
+        if not words:
+            return self
+        ids = self.holding(words).order_by()
+        rank: Any = _rank(words)
+        if ids.values("pk")[:FEW].count() < FEW and any(len(word) > 3 for word in words):
+            look_alikes = self.like([word for word in words if len(word) > 3]).order_by()
+            likeness = TrigramWordSimilarity(" ".join(words), "search")
+            either = self.filter(models.Q(pk__in=ids.values("pk")) | models.Q(pk__in=look_alikes.values("pk")))
+            return either.annotate(rank=rank).order_by("rank", likeness.desc(), "name_folded", "id")
+        return ids.annotate(rank=rank).order_by("rank", "name_folded", "id")
+
+    def possible_duplicates(self, contact: "Contact", *, with_look_alikes: bool = False) -> Self:
+        """Others with the same VAT number, e-mail or name; with look-alikes also those whose name is nearly the same."""
+        same = models.Q()
+        if contact.vat_number:
+            same |= models.Q(vat_number=contact.vat_number)
+        if contact.email:
+            same |= models.Q(email__iexact=contact.email)
+        if contact.name_folded:
+            same |= models.Q(name_folded=contact.name_folded)
+            words = [word for word in terms(contact.name) if len(word) > 3]
+            if with_look_alikes and words:
+                same |= models.Q(pk__in=self.like(words).order_by().values("pk")[:FEW])
+        if not same:
+            return self.none()
+        return self.filter(same).exclude(pk=contact.pk).order_by("name_folded", "id")
+
+
+def terms(text: str) -> list[str]:
+    """What is searched for: folded words, and numbers without the spaces and dots that people put into them."""
+    folded = fold(text)[:200]
+    if CODE.fullmatch(compact := SEPARATORS.sub("", folded)):
+        return [compact]
+    return [word for word in re.split(r"[\s,;]+", folded.replace("%", " ")) if word][:8]
+
+
+def _rank(words: Sequence[str]) -> models.Case:
+    start = " ".join(words)
+    return models.Case(
+        models.When(name_folded__startswith=start, then=0),
+        models.When(search__startswith=f" {start}", then=0),
+        models.When(search__contains=f" {start}", then=1),
+        models.When(search__contains=start, then=2),
+        default=3,
+        output_field=models.SmallIntegerField(),
+    )
+
+
+class Contact(Row):
+    """A company or a person. A person may work at a company that is a contact too."""
+
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.COMPANY)
+    name = models.CharField(_("name"), max_length=200, blank=True)  # of a person: first and last name
+    name_folded = models.CharField(max_length=400, editable=False, db_collation="C")  # as sorted: "dupont marie"
+    first_name = models.CharField(_("first name"), max_length=99, blank=True)
+    last_name = models.CharField(_("last name"), max_length=100, blank=True)
+    company = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="people", verbose_name=_("company")
+    )
+    job_title = models.CharField(_("role there"), max_length=100, blank=True)
+    is_customer = models.BooleanField(_("customer"), default=False)
+    is_supplier = models.BooleanField(_("supplier"), default=False)
+    is_prospect = models.BooleanField(_("prospect"), default=False)
+    tags = models.ManyToManyField(Tag, blank=True, related_name="contacts", verbose_name=_("tags"))
+    email = models.EmailField(_("e-mail"), blank=True)
+    phone = models.CharField(_("phone"), max_length=40, blank=True)
+    mobile = models.CharField(_("mobile"), max_length=40, blank=True)
+    website = models.URLField(_("website"), blank=True)
+    street = models.CharField(_("street and number"), max_length=200, blank=True)
+    postal_code = models.CharField(_("postal code"), max_length=20, blank=True)
+    city = models.CharField(_("city"), max_length=100, blank=True)
+    city_folded = models.CharField(max_length=200, editable=False, db_collation="C")
+    country = models.CharField(_("country"), max_length=2, blank=True)  # ISO 3166-1
+    vat_number = models.CharField(_("VAT number"), max_length=20, blank=True)  # compact, with its prefix
+    iban = models.CharField(_("bank account (IBAN)"), max_length=34, blank=True)  # compact
+    payment_days = models.PositiveSmallIntegerField(
+        _("payment term"), null=True, blank=True, validators=[MaxValueValidator(365)]
+    )  # calendar days
+    language = models.CharField(_("language"), max_length=5, blank=True)
+    notes = models.TextField(_("notes"), blank=True, validators=[MaxLengthValidator(20_000)])
+    search = models.TextField(editable=False)  # folded words, a space before each
+    archived_at = models.DateTimeField(_("archived"), null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(_("changed"), default=timezone.now, editable=False)
+
+    objects = ContactQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = pgettext_lazy("in the address book", "contact")
+        verbose_name_plural = pgettext_lazy("in the address book", "contacts")
+        ordering = ["name_folded", "id"]
+        indexes = [
+            models.Index(fields=["name_folded", "id"], name="contacts_by_name"),
+            models.Index(fields=["city_folded", "name_folded", "id"], name="contacts_by_city"),
+            models.Index(fields=["-updated_at", "-id"], name="contacts_by_change"),
+            models.Index(fields=["vat_number"], name="contacts_by_vat", condition=~models.Q(vat_number="")),
+            models.Index(Lower("email"), name="contacts_by_email", condition=~models.Q(email="")),
+            GinIndex(fields=["search"], opclasses=["gin_trgm_ops"], name="contacts_search"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(kind__in=["company", "person"]), name="contacts_contact_kind"),
+            models.CheckConstraint(condition=~models.Q(name=""), name="contacts_contact_name"),
+            models.CheckConstraint(
+                condition=models.Q(kind="person") | models.Q(company=None, first_name="", last_name=""),
+                name="contacts_only_people_work_somewhere",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    # --- what is stored ------------------------------------------------------------------------------------
+
+    def clean(self) -> None:
+        """Bring what was typed into the form that is stored. Raises ValidationError by field."""
+        wrong: dict[str, ValidationError] = {}
+        for field, tidy in (
+            ("vat_number", lambda: numbers.clean_vat(self.vat_number, self.country)),
+            ("iban", lambda: numbers.clean_iban(self.iban)),
+            ("phone", lambda: numbers.clean_phone(self.phone)),
+            ("mobile", lambda: numbers.clean_phone(self.mobile)),
+        ):
+            try:
+                setattr(self, field, tidy())
+            except ValidationError as error:
+                wrong[field] = error
+        if self.country and not places.is_country(self.country):
+            wrong["country"] = ValidationError(_now("There is no country with this code."), code="country")
+        if self.language and self.language not in places.WRITTEN:
+            wrong["language"] = ValidationError(_now("Documents can't be written in this language."), code="language")
+        wrong |= self._clean_kind()
+        if wrong:
+            raise ValidationError(wrong)
+
+    def _clean_kind(self) -> dict[str, ValidationError]:
+        if self.kind == Kind.COMPANY:
+            self.first_name = self.last_name = self.job_title = ""
+            self.company = None
+            missing = {} if self.name.strip() else {"name": _now("A company needs a name.")}
+        else:
+            is_named = self.first_name.strip() or self.last_name.strip()
+            missing = {} if is_named else {"last_name": _now("A person needs a first or a last name.")}
+            if not self._state.adding and self.people.exists():
+                missing["kind"] = _now("People work there: it can't become a person.")
+        return {field: ValidationError(text, code="required") for field, text in missing.items()}
+
+    def derive(self, tags: Iterable[str] = ()) -> None:
+        """Make the twins from the other columns. `tags` are folded names, which can be read only of a stored row."""
+        if self.kind == Kind.PERSON:
+            self.name = " ".join(f"{self.first_name} {self.last_name}".split())
+            self.name_folded = fold(f"{self.last_name} {self.first_name}")[:400]
+        else:
+            self.name = " ".join(self.name.split())
+            self.name_folded = fold(self.name)[:400]
+        self.city_folded = fold(self.city)[:200]
+        self.search = self._search_text(tags)
+
+    def _search_text(self, tags: Iterable[str]) -> str:
+        codes = [self.vat_number.lower(), *numbers.phone_digits(self.phone), *numbers.phone_digits(self.mobile)]
+        words = [self.name, self.email, self.city, self.postal_code]
+        return f" {' '.join([*(fold(word) for word in words if word), *filter(None, codes), *tags])}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """With `update_fields`, the caller names the twins that its fields have."""
+        if kwargs.get("update_fields") is None:
+            self.derive([] if self._state.adding else self.tags.values_list("name_folded", flat=True))
+        super().save(*args, **kwargs)
+
+    @classmethod
+    def reindex(cls, ids: Collection[UUID]) -> None:
+        """Make the search text anew for contacts whose tags changed; no change that the history shows."""
+        ids = list(ids)
+        for start in range(0, len(ids), 500):
+            contacts = list(cls.objects.filter(pk__in=ids[start : start + 500]).prefetch_related("tags"))
+            for contact in contacts:
+                contact.derive([tag.name_folded for tag in contact.tags.all()])
+            cls.objects.bulk_update(contacts, ["search"])
+
+    # --- verbs ---------------------------------------------------------------------------------------------
+
+    @classmethod
+    def locked(cls, id: UUID) -> Self:
+        """The row, held until the transaction ends, so that two changes follow each other. Raises DoesNotExist."""
+        return cls.objects.select_for_update(of=("self",)).get(pk=id)
+
+    def keep(self, *, tags: Iterable[str], company_name: str = "", by: User, now: datetime) -> None:
+        """Store a new or changed contact that was cleaned before, with its tags by name.
+
+        A person's company is found by its name, or made when none has it.
+        """
+        with scope.acting(by.as_actor()):
+            if self.kind == Kind.PERSON:
+                self.company = self._company(company_name, now)
+            self.updated_at = now
+            found = Tag.named(list(tags))
+            self.save()
+            self.tags.set(found)
+            self.derive([tag.name_folded for tag in found])
+            self.save(update_fields=["search"])
+
+    def _company(self, name: str, now: datetime) -> "Contact | None":
+        folded = fold(name)
+        if not folded:
+            return None
+        if self.company and self.company.name_folded == folded:
+            return self.company
+        found = Contact.objects.active().filter(kind=Kind.COMPANY, name_folded=folded).order_by("created_at").first()
+        return found or Contact.objects.create(kind=Kind.COMPANY, name=name, created_at=now, updated_at=now)
+
+    def archive(self, *, by: User, now: datetime) -> None:
+        """Out of the lists, kept and found on demand. Raises CannotArchive."""
+        if self.archived_at:
+            raise CannotArchive(_now("%(name)s is archived already.") % {"name": self.name})
+        self._set_archived(now, by, now)
+
+    def restore(self, *, by: User, now: datetime) -> None:
+        """Back into the lists. Raises CannotRestore."""
+        if not self.archived_at:
+            raise CannotRestore(_now("%(name)s isn't archived.") % {"name": self.name})
+        self._set_archived(None, by, now)
+
+    def _set_archived(self, archived_at: datetime | None, by: User, now: datetime) -> None:
+        with scope.acting(by.as_actor()):
+            self.archived_at, self.updated_at = archived_at, now
+            self.save(update_fields=["archived_at", "updated_at"])
+
+    def remove(self, *, by: User) -> None:
+        """Delete the contact with its attachments, for good; people who work there stay."""
+        with scope.acting(by.as_actor()):
+            for attachment in self.attachments.all():
+                attachment.remove(by=by)
+            self.delete()
+
+    def add_tag(self, tag: Tag, *, by: User) -> None:
+        with scope.acting(by.as_actor()):
+            self.tags.add(tag)
+            Contact.reindex([self.id])
+
+    # --- as people read it -----------------------------------------------------------------------------------
+
+    @property
+    def is_person(self) -> bool:
+        return self.kind == Kind.PERSON
+
+    @property
+    def relations(self) -> list[str]:
+        """Customer, supplier, prospect in words."""
+        return [str(relation.label) for relation in Relation if getattr(self, f"is_{relation.value}")]
+
+    @property
+    def vat_shown(self) -> str:
+        return numbers.format_vat(self.vat_number)
+
+    @property
+    def iban_shown(self) -> str:
+        return numbers.format_iban(self.iban)
+
+    @property
+    def bic(self) -> str:
+        return numbers.bic_of(self.iban)
+
+    @property
+    def country_shown(self) -> str:
+        return places.country_name(self.country) if self.country else ""
+
+    @property
+    def language_shown(self) -> str:
+        return places.language_name(self.language) if self.language else ""
+
+
+history.register(
+    Contact, label="name", exclude=("name_folded", "city_folded", "search", "updated_at"), m2m=("tags",)
+)
