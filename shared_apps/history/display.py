@@ -15,6 +15,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.formats import number_format
 from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from shared_apps.history.models import LogEntry
 from shared_apps.kit.templatetags.kit import moment
@@ -129,7 +130,9 @@ def done(entry: Any) -> str:
     """What happened, in a word."""
     if is_redaction(entry):
         return _("Took details out of the history")
-    return {0: _("Created"), 2: _("Deleted")}.get(entry.action, _("Changed"))
+    return {0: pgettext("history", "Created"), 2: pgettext("history", "Deleted")}.get(
+        entry.action, pgettext("history", "Changed")
+    )
 
 
 def is_redaction(entry: Any) -> bool:
@@ -180,7 +183,7 @@ def _readable(field: Any, text: str) -> Any:
     if field.choices:
         return str({str(value): label for value, label in field.flatchoices}.get(text, text))
     if isinstance(field, models.BooleanField):
-        return {"true": _("yes"), "false": _("no")}.get(text, text)
+        return {"true": pgettext("value", "yes"), "false": pgettext("value", "no")}.get(text, text)
     if isinstance(field, models.DateTimeField):
         return moment(datetime.fromisoformat(text), "exact")
     if isinstance(field, models.DateField):

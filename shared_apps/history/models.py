@@ -4,15 +4,6 @@ from typing import Any
 
 from auditlog.models import AbstractLogEntry
 from django.db import models
-from django.utils.translation import gettext_lazy as _
-
-ACTOR_KINDS = [
-    ("user", _("person")),
-    ("operator", _("Smoall operator")),
-    ("integrator", _("integrator")),
-    ("job", _("automatic job")),
-    ("system", _("Smoall")),
-]
 
 
 class LogEntry(AbstractLogEntry):  # type: ignore[misc]
@@ -51,7 +42,7 @@ class LogEntry(AbstractLogEntry):  # type: ignore[misc]
     parent_pk = models.CharField(max_length=255, blank=True)
     module = models.CharField(max_length=40)
     table_name = models.CharField(max_length=63)
-    actor_kind = models.CharField(max_length=10, choices=ACTOR_KINDS)
+    actor_kind = models.CharField(max_length=10)  # see kit.scope.Actor
     actor_id = models.CharField(max_length=64)
     actor_name = models.CharField(max_length=300)
     actor_behalf = models.CharField(max_length=300, blank=True)

@@ -7,22 +7,28 @@ from django import forms
 from django.contrib.contenttypes.models import ContentType
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from shared_apps.history import display, reading, registry
 from shared_apps.kit import scope
 
-DONE = [("", _("Anything")), ("0", _("Created")), ("1", _("Changed")), ("2", _("Deleted"))]
+DONE = [
+    ("", pgettext_lazy("history", "Anything")),
+    ("0", pgettext_lazy("history", "Created")),
+    ("1", pgettext_lazy("history", "Changed")),
+    ("2", pgettext_lazy("history", "Deleted")),
+]
 
 
 class FilterForm(forms.Form):
     """Nothing is required; a field that can't be read filters nothing and says so."""
 
-    q = forms.CharField(label=_("Name"), required=False, max_length=100)
-    what = forms.ChoiceField(label=_("What"), required=False)
-    who = forms.ChoiceField(label=_("Who"), required=False)
-    done = forms.ChoiceField(label=_("Change"), required=False, choices=DONE)
-    since = forms.DateField(label=_("From"), required=False, widget=forms.DateInput)
-    until = forms.DateField(label=_("Until"), required=False, widget=forms.DateInput)
+    q = forms.CharField(label=pgettext_lazy("history", "Name"), required=False, max_length=100)
+    what = forms.ChoiceField(label=pgettext_lazy("history", "What"), required=False)
+    who = forms.ChoiceField(label=pgettext_lazy("history", "Who"), required=False)
+    done = forms.ChoiceField(label=pgettext_lazy("history", "Change"), required=False, choices=DONE)
+    since = forms.DateField(label=pgettext_lazy("history", "From"), required=False, widget=forms.DateInput)
+    until = forms.DateField(label=pgettext_lazy("history", "Until"), required=False, widget=forms.DateInput)
     cid = forms.CharField(required=False, max_length=20, widget=forms.HiddenInput)
     at = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
 
@@ -33,9 +39,12 @@ class FilterForm(forms.Form):
         self.modules = modules
         self.types = {f"{t.app_label}.{t.model}": t for t in _types() if t.app_label in modules}
         kinds: Any = self.fields["what"]
-        kinds.choices = [("", _("Everything")), *self._kinds()]
+        kinds.choices = [("", pgettext_lazy("history", "Everything")), *self._kinds()]
         people: Any = self.fields["who"]
-        people.choices = [("", _("Everybody")), *((id, name) for id, _kind, name in authors if id)]
+        people.choices = [
+            ("", pgettext_lazy("history", "Everybody")),
+            *((id, name) for id, _kind, name in authors if id),
+        ]
 
     def filters(self) -> reading.Filters:
         """What the address asks for, as far as it can be read, within the modules that the reader may see."""

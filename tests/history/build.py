@@ -7,8 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import models
-from django.db.models import F, Value
-from django.db.models.functions import Concat
 from django.utils import timezone
 
 from shared_apps.history import registry
@@ -71,18 +69,18 @@ def value_for(field: Any) -> Any:
 
 
 def changeable(model: type[models.Model]) -> Any:
-    """A tracked, visible field whose value may be anything of its type: text if there is any."""
+    """A tracked, visible field whose value may be anything of its type: text if there is any, else a relation."""
     hidden = registry.masked_fields(model)
-    fields = [f for f in registry.tracked_fields(model) if not (f.primary_key or f.is_relation or f.choices)]
+    fields = [f for f in registry.tracked_fields(model) if not (f.primary_key or f.choices)]
     fields = [f for f in fields if f.name not in hidden and not getattr(f, "auto_now", False)]
-    texts = [f for f in fields if type(f) in (models.CharField, models.TextField)]
-    plain = [f for f in fields if not f.unique and not isinstance(f, models.BooleanField)]
-    found = [f for f in texts if not f.unique] or plain or texts
+    own = [f for f in fields if not f.is_relation]
+    texts = [f for f in own if type(f) in (models.CharField, models.TextField)]
+    plain = [f for f in own if not f.unique and not isinstance(f, models.BooleanField)]
+    found = [f for f in texts if not f.unique] or plain or texts or [f for f in fields if f.is_relation]
     assert found, f"{model._meta.label} tracks no field that a test could change"
     return found[0]
 
 
-def changed_in_sql(field: Any) -> Any:
-    """A value for QuerySet.update that is new in each row."""
-    is_text = isinstance(field, models.CharField | models.TextField)
-    return Concat(F(field.name), Value("x")) if is_text else value_for(field)
+def new_value(field: Any) -> Any:
+    """A value for the attribute of that field; the row that a relation needs is saved."""
+    return saved(field.related_model).pk if field.is_relation else value_for(field)

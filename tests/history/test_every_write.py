@@ -9,12 +9,13 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import Case, F, Value, When
 
 from shared_apps.history.registry import models_with_history
 from shared_apps.kit import scope
 from tests.conftest import Cast
-from tests.history.build import build, changeable, changed_in_sql, saved, value_for
+from tests.history.build import build, changeable, new_value, saved
 from tests.history.shelf import written
 
 AUTHOR = scope.Actor("user", "0190-author", "Ann Author", behalf="Bob Behalf")
@@ -74,60 +75,57 @@ def _create_by_sql(model: Any, rows: list[Any]) -> None:
         )
 
 
-def _update_by_save(model: Any, rows: list[Any]) -> None:
-    field = changeable(model)
-    for row in rows:
-        setattr(row, field.attname, value_for(field))
+def _update_by_save(model: Any, rows: list[Any], field: Any, values: list[Any]) -> None:
+    for row, value in zip(rows, values, strict=True):
+        setattr(row, field.attname, value)
         row.save()
 
 
-def _update_some_fields(model: Any, rows: list[Any]) -> None:
-    field = changeable(model)
-    for row in rows:
-        setattr(row, field.attname, value_for(field))
+def _update_some_fields(model: Any, rows: list[Any], field: Any, values: list[Any]) -> None:
+    for row, value in zip(rows, values, strict=True):
+        setattr(row, field.attname, value)
         row.save(update_fields=[field.name])
 
 
-def _update_by_queryset(model: Any, rows: list[Any]) -> None:
-    field = changeable(model)
-    for row in rows:
-        _these(model, [row]).update(**{field.name: value_for(field)})
+def _update_by_queryset(model: Any, rows: list[Any], field: Any, values: list[Any]) -> None:
+    for row, value in zip(rows, values, strict=True):
+        _these(model, [row]).update(**{field.attname: value})
 
 
-def _update_by_expression(model: Any, rows: list[Any]) -> None:
-    field = changeable(model)
-    _these(model, rows).update(**{field.name: changed_in_sql(field)})
+def _update_by_expression(model: Any, rows: list[Any], field: Any, values: list[Any]) -> None:
+    type_ = field.target_field if field.is_relation else field
+    cases = [When(pk=row.pk, then=Value(value, type_)) for row, value in zip(rows, values, strict=True)]
+    changed = Case(*cases, default=F(field.attname), output_field=type_)
+    _these(model, rows).update(**{field.attname: changed})
 
 
-def _update_in_bulk(model: Any, rows: list[Any]) -> None:
-    field = changeable(model)
-    for row in rows:
-        setattr(row, field.attname, value_for(field))
+def _update_in_bulk(model: Any, rows: list[Any], field: Any, values: list[Any]) -> None:
+    for row, value in zip(rows, values, strict=True):
+        setattr(row, field.attname, value)
     model._base_manager.bulk_update(rows, [field.name])
 
 
-def _update_or_create(model: Any, rows: list[Any]) -> None:
-    field = changeable(model)
-    for row in rows:
-        assert not model.objects.update_or_create(pk=row.pk, defaults={field.name: value_for(field)})[1]
+def _update_or_create(model: Any, rows: list[Any], field: Any, values: list[Any]) -> None:
+    for row, value in zip(rows, values, strict=True):
+        assert not model.objects.update_or_create(pk=row.pk, defaults={field.attname: value})[1]
 
 
-def _upsert(model: Any, rows: list[Any]) -> None:
-    field = changeable(model)
-    for row in rows:
-        setattr(row, field.attname, value_for(field))
+def _upsert(model: Any, rows: list[Any], field: Any, values: list[Any]) -> None:
+    for row, value in zip(rows, values, strict=True):
+        setattr(row, field.attname, value)
+    key = model._meta.pk.name
     model._base_manager.bulk_create(
-        rows, update_conflicts=True, update_fields=[field.name], unique_fields=[model._meta.pk.name]
+        rows, update_conflicts=True, update_fields=[field.name], unique_fields=[key]
     )
 
 
-def _update_by_sql(model: Any, rows: list[Any]) -> None:
-    field, meta = changeable(model), model._meta
+def _update_by_sql(model: Any, rows: list[Any], field: Any, values: list[Any]) -> None:
+    meta = model._meta
     with connection.cursor() as cursor:
-        for row in rows:
+        for row, value in zip(rows, values, strict=True):
             cursor.execute(
                 f'UPDATE "{meta.db_table}" SET "{field.column}" = %s WHERE "{meta.pk.column}"::text = %s',
-                [field.get_db_prep_save(value_for(field), connection), str(row.pk)],
+                [field.get_db_prep_save(value, connection), str(row.pk)],
             )
 
 
@@ -166,7 +164,7 @@ def _these(model: Any, rows: list[Any]) -> Any:
 
 
 CREATIONS: tuple[Way, ...] = (_create_by_save, _create_by_manager, _create_by_get_or_create, _create_in_bulk)
-UPDATES: tuple[Way, ...] = (
+UPDATES: tuple[Any, ...] = (
     _update_by_save,
     _update_some_fields,
     _update_by_queryset,
@@ -226,31 +224,43 @@ def test_P06_rows_put_in_by_sql_have_one_entry_each(model: Any, tenant: bool, ac
 
 @pytest.mark.parametrize(("model", "tenant"), _cases())
 @pytest.mark.parametrize("way", UPDATES, ids=_name)
-def test_P06_each_updated_row_has_one_entry(way: Way, model: Any, tenant: bool, acme: Cast) -> None:
+def test_P06_each_updated_row_has_one_entry(way: Any, model: Any, tenant: bool, acme: Cast) -> None:
     with _entered(acme, tenant):
-        rows = [saved(model) for _ in range(3)]
+        rows, field = [saved(model) for _ in range(3)], changeable(model)
+        values = [new_value(field) for _ in rows]
         with written() as entries:
-            way(model, rows)
-        _check(entries, model, [str(row.pk) for row in rows], UPDATE)
-        assert all(list(entry.changes) == [changeable(model).name] for entry in entries)
+            done = _unless_refused(way, model, rows, field, values)
+        _check(entries, model, [str(row.pk) for row in rows] if done else [], UPDATE)
+        assert all(list(entry.changes) == [field.name] for entry in entries)
 
 
 @pytest.mark.parametrize(("model", "tenant"), _cases())
 @pytest.mark.parametrize("way", DELETIONS, ids=_name)
-def test_P06_each_deleted_row_has_one_entry(way: Way, model: Any, tenant: bool, acme: Cast) -> None:
+def test_P06_each_deleted_row_has_one_entry(way: Any, model: Any, tenant: bool, acme: Cast) -> None:
     with _entered(acme, tenant):
         rows = [saved(model) for _ in range(3)]
         keys = [str(row.pk) for row in rows]
         with written() as entries:
-            way(model, rows)
-        _check(entries, model, keys, DELETE)
+            done = _unless_refused(way, model, rows)
+        _check(entries, model, keys if done else [], DELETE)
 
 
 @pytest.mark.parametrize(("model", "tenant"), _cases())
-def test_P06_a_save_that_changes_nothing_writes_nothing(model: Any, tenant: bool, acme: Cast) -> None:
+def test_P06_a_change_of_nothing_writes_nothing(model: Any, tenant: bool, acme: Cast) -> None:
     with _entered(acme, tenant):
-        row = saved(model)
-        row = model._base_manager.get(pk=row.pk)
+        row, field = saved(model), changeable(model)
         with written() as entries:
-            _these(model, [row]).update(**{changeable(model).name: getattr(row, changeable(model).attname)})
+            _these(model, [row]).update(**{field.attname: F(field.attname)})
         assert entries == []
+
+
+def _unless_refused(way: Any, model: Any, *told: Any) -> bool:
+    """Whether the model let it happen: some rows are never changed (CannotChange, CannotDelete)."""
+    try:
+        with transaction.atomic():
+            way(model, *told)
+    except Exception as error:
+        if not type(error).__name__.startswith("Cannot"):
+            raise
+        return False
+    return True

@@ -19,7 +19,7 @@ from shared_apps.history import display, reading
 from shared_apps.history.models import LogEntry
 from shared_apps.history.redaction import redact
 from shared_apps.kit import scope
-from tenant_apps.history.views import safe_cell, visible_modules
+from tenant_apps.history.views import visible_modules
 from tests.conftest import Cast
 from tests.history.pages import add_entries, add_many
 from tests.history.shelf import Book, Shelf, Tag
@@ -33,7 +33,11 @@ ROBOT = scope.Actor("job", "tidy", "Tidy up")
 
 def _text(response: Any) -> str:
     main = re.search(r'<ol class="timeline">.*?</ol>', response.content.decode(), re.S)
-    return " ".join(strip_tags(main.group(0)).split()) if main else ""
+    return _plain(main.group(0)) if main else ""
+
+
+def _plain(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
 
 
 @pytest.fixture
@@ -211,17 +215,11 @@ def test_the_csv_has_a_line_for_each_changed_field_and_no_formula(acme: Cast, re
     body = b"".join(response)
     assert body.startswith(b"\xef\xbb\xbf")
     rows = list(csv.reader(io.StringIO(body.decode("utf-8-sig")), delimiter=";"))
-    assert rows[0][:4] == ["Time", "Who", "For", "Change"]
+    assert rows[0][:4] == ["Time", "Who", "On behalf of", "Change"]
     found = {row[7]: row for row in rows[1:] if row[6] == str(acme.colleague.pk)}
     assert found["Name"][1:6] == ["Olga Acme", "", "Changed", "Person", "'=cmd|' /C calc'!A0"]
     assert found["Name"][8:] == ["Colin Acme", "'=cmd|' /C calc'!A0"]
     assert found["Language"][8:] == ["en", "nl"]
-
-
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
-def test_no_cell_starts_a_formula(start: str) -> None:
-    assert safe_cell(f"{start}1+1") == f"'{start}1+1"
-    assert safe_cell("1+1") == "1+1"
 
 
 def test_the_export_holds_all_lines(acme: Cast, reader: Any) -> None:
@@ -263,7 +261,7 @@ def test_the_tag_shows_a_record_and_its_children(library: Cast, statements: Any)
     page = Template("{% load history %}{% record_history shelf %}")
     with statements() as sent:
         html = page.render(Context({"shelf": shelf, "person": library.admin}))
-    text = " ".join(strip_tags(html).split())
+    text = _plain(html)
     assert "Created: Shelf North" in text
     assert "Created: Book Atlas" in text
     assert "Shelf: North" in text, "a related row is named"

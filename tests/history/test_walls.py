@@ -13,7 +13,7 @@ from shared_apps.history.models import LogEntry
 from shared_apps.history.registry import models_with_history
 from shared_apps.kit import scope
 from tests.conftest import Cast
-from tests.history.build import build, changeable, changed_in_sql
+from tests.history.build import build, changeable, new_value
 from tests.history.shelf import Book, Shelf, Tag, make_tables
 from tests.history.test_every_write import AUTHOR, _cases, _entered
 
@@ -85,6 +85,7 @@ def test_P07_a_change_without_an_author_is_refused_and_changes_nothing(
         row, unsaved = build(model), build(model)
         row.save()
         field = changeable(model)
+        value = new_value(field)
         held = list(model._base_manager.order_by("pk").values())
     with _entered(acme, tenant, actor=None):
         assert scope.actor_or_none() is None
@@ -94,7 +95,7 @@ def test_P07_a_change_without_an_author_is_refused_and_changes_nothing(
         with _refused("has no author", triggers.NO_AUTHOR):
             model._base_manager.bulk_create([build_again(unsaved)])
         with _refused("has no author", triggers.NO_AUTHOR):
-            same.update(**{field.name: changed_in_sql(field)})
+            same.update(**{field.attname: value})
         with _refused("has no author", triggers.NO_AUTHOR):
             same._raw_delete("default")
         assert list(model._base_manager.order_by("pk").values()) == held
