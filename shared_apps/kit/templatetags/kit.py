@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from html import unescape
 from typing import Any
 
 import heroicons
@@ -67,7 +68,7 @@ def slot(context: Context, name: str) -> SafeString:
 @register.simple_tag(takes_context=True)
 def title_text(context: Context) -> str:
     """The page's `title` block as plain text, for <title>."""
-    return " ".join(strip_tags(slot(context, "title")).split())
+    return " ".join(unescape(strip_tags(slot(context, "title"))).split())
 
 
 # --- lists: sorting, filtering, pages ------------------------------------------------------------------
