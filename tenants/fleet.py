@@ -12,7 +12,7 @@ from shared_apps.kit import scope
 from tenants import roles
 from tenants.fingerprint import fingerprint
 from tenants.keys import KeyStore
-from tenants.ledger import Ledger
+from tenants.ledger import Ledger, LedgerBroken
 from tenants.models import Saga, Snapshot, Tenant
 from tenants.snapshot import TEMPLATE
 
@@ -85,11 +85,13 @@ def _keys(tenants: dict[UUID, Tenant], working: set[UUID]) -> Iterator[str]:
 
 
 def _ledger(tenants: dict[UUID, Tenant]) -> Iterator[str]:
-    ledger = Ledger.default()
-    yield from (f"erasure ledger: {problem}" for problem in ledger.problems())
-    for id in sorted(tenants, key=str):
-        if ledger.contains(id):
-            yield f"client {tenants[id].subdomain} ({id}) was erased, says the ledger, but is there"
+    try:
+        erased = {recorded.entry.tenant for recorded in Ledger.default().entries() if recorded.entry.kind == "data"}
+    except LedgerBroken as error:
+        yield f"erasure ledger: {error}"
+        return
+    for id in sorted(erased & tenants.keys(), key=str):
+        yield f"client {tenants[id].subdomain} ({id}) was erased, says the ledger, but is there"
 
 
 def _roles() -> Iterator[str]:
