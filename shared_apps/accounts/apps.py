@@ -21,6 +21,7 @@ class AccountsConfig(Module):
             exported="rows",
             erased="schema",
             personal=("name", "email"),
+            secret=("password",),
         ),
         Holding(
             "accounts.SignIn",
