@@ -6,6 +6,7 @@ from shared_apps.accounts.access import public
 from shared_apps.mail import urls as mail_urls
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("tenants.urls_app")),
     path("", include("shared_apps.accounts.urls")),
     path("mails/", include(mail_urls.addresses(public))),
 ]

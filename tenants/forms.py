@@ -18,10 +18,9 @@ from tenants.models import SignUp
 from tenants.sign_up import Answers
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")  # also what turns text around
-LOOK = {  # asks, while one types, whether the name is free
-    "hx-get": reverse_lazy("app:name", urlconf="config.urls_app"),
-    "hx-include": "closest form",
-    "hx-target": "#workspace-name",
+LOOK = {  # asks, while one types, whether the name is free; by POST, since an address with its query may be logged
+    "hx-post": reverse_lazy("app:name", urlconf="config.urls_app"),
+    "hx-params": "csrfmiddlewaretoken,company,subdomain,suggested,take",
     "hx-sync": "closest form:replace",
 }
 
@@ -46,7 +45,8 @@ def _label_field() -> forms.CharField:
         widget=forms.TextInput(
             attrs={
                 **LOOK,
-                "hx-trigger": "input changed delay:350ms, blur changed",
+                "hx-trigger": "input changed delay:350ms",
+                "hx-target": "#name-status",
                 "autocomplete": "off", "autocapitalize": "off", "spellcheck": "false",
             }
         ),
@@ -60,7 +60,7 @@ class CompanyForm(forms.Form):
         label=_("Company"),
         max_length=200,
         widget=forms.TextInput(
-            attrs={**LOOK, "hx-trigger": "input changed delay:500ms", "hx-vals": '{"suggest": "1"}',
+            attrs={**LOOK, "hx-trigger": "input changed delay:500ms", "hx-target": "#workspace-name",
                    "autocomplete": "organization"}
         ),
     )  # fmt: skip

@@ -110,7 +110,7 @@ def ask(
     `own` is what this person asked for before: it is replaced, and a link that went to another address is void.
     Raises names.BadName, and CannotSignUp when too many mails went to this address.
     """
-    sign_up = previous(answers, own) or SignUp()
+    sign_up = previous(own, subdomain=answers.subdomain, email=answers.email) or SignUp()
     for field, value in asdict(answers).items():
         setattr(sign_up, field, value)
     sign_up.subdomain = names.check(answers.subdomain, but=sign_up)
@@ -121,13 +121,13 @@ def ask(
     return sign_up
 
 
-def previous(answers: Answers, own: SignUp | None) -> SignUp | None:
-    """The sign-up that these answers replace: this browser's own, or the same address asking for the same name."""
+def previous(own: SignUp | None, *, subdomain: str, email: str) -> SignUp | None:
+    """What a new answer replaces, locked: this person's own sign-up, or the same address asking for the same name."""
     asked = SignUp.objects.select_for_update().filter(confirmed_at=None)
     if own and (found := asked.filter(pk=own.pk).first()):
         return found
-    same = asked.filter(subdomain=answers.subdomain.strip().lower()).first()
-    return same if same and fold_email(same.email) == fold_email(answers.email) else None
+    same = asked.filter(subdomain=subdomain.strip().lower()).first()
+    return same if same and fold_email(same.email) == fold_email(email) else None
 
 
 def _save(sign_up: SignUp) -> None:
