@@ -213,7 +213,7 @@ class Reader(io.RawIOBase):
         length = source.seek(0, os.SEEK_END) - self._start
         self._chunks = -(-length // (CHUNK + TAG))
         self._size = length - TAG * self._chunks
-        if len(nonce) < 16 or length - (self._chunks - 1) * (CHUNK + TAG) < TAG:
+        if len(nonce) < 16 or length < TAG or length - (self._chunks - 1) * (CHUNK + TAG) < TAG:
             raise BadAge("The file is cut short.")
         self._cipher = ChaCha20Poly1305(_derive(file_key, nonce, b"payload"))
         self._seen = bytearray(self._chunks)

@@ -184,7 +184,7 @@ class ArchiveWriter:
     ) -> None:
         """`recipients`: "age1…" texts, keys, or one passphrase. Raises ValueError for an empty list.
 
-        None writes a plain ZIP: only for an archive that never leaves memory or a test.
+        None writes a plain ZIP: for a folder that is encrypted itself.
         """
         self._keys = keys
         self._made_at = made_at
@@ -286,7 +286,7 @@ class _Counter:
 
 
 class _Gate:
-    """Between ZIP and encryption. Shut, it lets nothing through: a ZipFile that is collected ends its file."""
+    """Between ZIP and encryption. Shut, it lets nothing through: a collected ZipFile ends its file."""
 
     def __init__(self, inner: "age.Writer | _Counter") -> None:
         self._inner: age.Writer | _Counter | None = inner
@@ -330,7 +330,7 @@ class Report:
 
 
 class ArchiveReader:
-    """An archive, plain or encrypted, read where it stands: nothing plain on the disk. To be used by `with`."""
+    """An archive, plain or encrypted, read where it stands, nothing plain on the disk. Use it by `with`."""
 
     def __init__(self, path: Path, identity: str | age.Identity | None = None) -> None:
         """`identity`: "AGE-SECRET-KEY-1…", else a passphrase. Raises BadArchive, WrongKey, OSError."""

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 import stat
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -76,7 +77,10 @@ def test_folder_and_file_are_for_the_owner_alone(three: Ledger) -> None:
 
 
 # --- a crash in the middle of a line ----------------------------------------------------------------------
-def test_cut_anywhere_in_its_last_line_it_loses_no_whole_entry_and_takes_the_next(three: Ledger) -> None:
+def test_cut_anywhere_in_its_last_line_it_loses_no_whole_entry_and_takes_the_next(
+    three: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # two thousand of them take their time
     whole = three.path.read_bytes()
     chain = three.entries()
     start = whole.rindex(b"\n", 0, -1) + 1
@@ -91,6 +95,15 @@ def test_cut_anywhere_in_its_last_line_it_loses_no_whole_entry_and_takes_the_nex
         three.path.write_bytes(whole[:cut])
         assert three.append(more).seq == kept + 1
         assert three.verify_chain().seq == kept + 1
+
+
+def test_an_entry_is_on_the_disk_before_append_returns(
+    three: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    three.append(an_entry())
+    assert synced[-1] == three.path.stat().st_size
 
 
 @pytest.mark.parametrize("rubbish", [b"\0" * 4096, b"{", b'{"seq":4}', b"\xff\xfe", b"4\r"])

@@ -1,0 +1,559 @@
+"""The archive of an export: what goes in comes out, and nothing altered comes out unnoticed."""
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import pyrage
+import pytest
+
+from tenants import age, archive, verifiers
+from tenants.archive import (
+    ArchiveReader,
+    ArchiveWriter,
+    BadArchive,
+    BadPart,
+    ManifestFields,
+    Report,
+    Written,
+    WrongKey,
+)
+from tenants.keys import KeyStore
+from tenants.verifiers import verify
+
+NOW = datetime(2026, 11, 23, 5, 10, 12, tzinfo=UTC)
+IDENTITY = pyrage.x25519.Identity.generate()
+SECRET, PUBLIC = str(IDENTITY), str(IDENTITY.to_public())
+FIELDS = ManifestFields(
+    release="2026.11", fingerprint="f" * 64, tenant=UUID(int=7), counts={"contacts_contact": 3},
+    about={"client": str(UUID(int=8))},
+)
+CONTENT = {
+    "schema.sql": b"CREATE TABLE contacts_contact (id uuid PRIMARY KEY, name text);\n",
+    "restore.sql": b"\\i schema.sql\n",
+    "rows/contacts_contact.csv": "id,name\n1,Éric\n2,\"a, b\"\n3,\"\"\n".encode(),
+    "files/photo é.jpg": Random(3).randbytes(3000),
+    "files/empty": b"",
+    "shared.json": b'{"company": "CANARY SRL"}',
+}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> KeyStore:
+    prepared = KeyStore(tmp_path_factory.mktemp("archive") / "keys")
+    prepared.prepare()
+    return prepared
+
+
+def write(path: Path, store: KeyStore, recipients: Any, content: dict[str, bytes] = CONTENT) -> Written:
+    with path.open("wb") as file, ArchiveWriter(file, recipients, keys=store, made_at=NOW) as writer:
+        for name, data in content.items():
+            writer.add(name, (data[at : at + 7] for at in range(0, len(data), 7)))
+        return writer.close(FIELDS)
+
+
+@pytest.fixture
+def plain(tmp_path: Path, store: KeyStore) -> Path:
+    write(tmp_path / "plain.zip", store, None)
+    return tmp_path / "plain.zip"
+
+
+@pytest.fixture
+def sealed(tmp_path: Path, store: KeyStore) -> Path:
+    write(tmp_path / "sealed.zip.age", store, [PUBLIC])
+    return tmp_path / "sealed.zip.age"
+
+
+def check(path: Path, store: KeyStore, identity: str | None = None) -> Report:
+    with ArchiveReader(path, identity) as reader:
+        return reader.verify(store.public_keys())
+
+
+def is_refused(path: Path, store: KeyStore, identity: str | None = None) -> bool:
+    try:
+        return not check(path, store, identity).is_sound
+    except BadArchive:
+        return True
+
+
+# --- round trip -------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("recipients", "identity"),
+    [(None, None), ([PUBLIC], SECRET), ([age.PublicKey.parse(PUBLIC)], SECRET),
+     ([age.Passphrase("correct horse battery", work=10)], "correct horse battery")],
+)
+def test_what_goes_in_comes_out(
+    tmp_path: Path, store: KeyStore, recipients: Any, identity: str | None
+) -> None:
+    path = tmp_path / "archive"
+    written = write(path, store, recipients)
+    with ArchiveReader(path, identity) as reader:
+        report = reader.verify(store.public_keys())
+        assert report.is_sound, report.problems
+        assert report.manifest == written.manifest
+        assert {name: reader.read(name) for name in CONTENT} == CONTENT
+        assert reader.names() == sorted([*CONTENT, "README.txt", "verify.py"])
+        assert report.bytes == sum(part.bytes for part in written.manifest.parts.values())
+
+
+def test_the_manifest_says_what_the_exporter_said(plain: Path, store: KeyStore) -> None:
+    with ArchiveReader(plain) as reader:
+        manifest = reader.manifest(store.public_keys())
+    for name in ManifestFields.__dataclass_fields__:
+        assert getattr(manifest, name) == getattr(FIELDS, name)
+    assert manifest.made_at == NOW
+    assert manifest.key_id == store.signing_key_id()
+
+
+def test_size_and_hash_of_the_file_are_reported(tmp_path: Path, store: KeyStore) -> None:
+    import hashlib
+
+    written = write(tmp_path / "a", store, [PUBLIC])
+    data = (tmp_path / "a").read_bytes()
+    assert (written.bytes, written.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+
+
+def test_the_usual_tools_open_it(tmp_path: Path, plain: Path, sealed: Path) -> None:
+    opened = io.BytesIO()
+    with sealed.open("rb") as file:
+        pyrage.decrypt_io(file, opened, [IDENTITY])
+    for source in (opened, plain):
+        with zipfile.ZipFile(source) as zipped:
+            assert zipped.testzip() is None
+            assert zipped.read("files/photo é.jpg") == CONTENT["files/photo é.jpg"]
+            assert zipped.getinfo("schema.sql").date_time == (2026, 11, 23, 5, 10, 12)
+    if unzip := shutil.which("unzip"):
+        subprocess.run([unzip, "-tq", plain], check=True, capture_output=True)
+
+
+def test_nothing_plain_touches_the_disk(sealed: Path, store: KeyStore) -> None:
+    with ArchiveReader(sealed, SECRET) as reader:
+        assert reader.verify(store.public_keys()).is_sound
+        reader.read("shared.json")
+        assert list(sealed.parent.iterdir()) == [sealed]
+    for word in (b"CANARY", b"schema.sql", b"PK\x03\x04", b"smoall"):
+        assert word not in sealed.read_bytes()
+
+
+def test_a_tenants_own_key_is_a_recipient_and_its_destruction_closes_the_archive(
+    tmp_path: Path, store: KeyStore
+) -> None:
+    tenant = UUID(int=9)
+    store.create(tenant)
+    write(tmp_path / "backup", store, [store.recipient(tenant)])
+    assert check(tmp_path / "backup", store, str(store.identity(tenant))).is_sound
+    store.destroy(tenant)
+    store.create(tenant)
+    with pytest.raises(WrongKey):
+        check(tmp_path / "backup", store, str(store.identity(tenant)))
+
+
+# --- writing ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "name",
+    ["", "/etc/passwd", "../up", "a/../../b", "a//b", "a/", "./a", "a\\b", "C:/a", "a\0b", "a\nb", "x" * 256,
+     "é" * 128, "manifest.json", "manifest.sig", "README.txt", "schema.sql", "\ud800"],
+)
+def test_an_unsafe_or_used_name_is_refused(tmp_path: Path, store: KeyStore, name: str) -> None:
+    with (tmp_path / "a").open("wb") as file, ArchiveWriter(file, None, keys=store, made_at=NOW) as writer:
+        writer.add_bytes("schema.sql", b"")
+        with pytest.raises(BadPart):
+            writer.add_bytes(name, b"x")
+        writer.close(FIELDS)
+    assert check(tmp_path / "a", store).is_sound
+
+
+def test_no_recipient_at_all_is_refused(store: KeyStore) -> None:
+    with pytest.raises(ValueError, match="One passphrase"):
+        ArchiveWriter(io.BytesIO(), [], keys=store, made_at=NOW)
+
+
+@pytest.mark.parametrize("recipients", [None, [PUBLIC]])
+def test_an_error_half_way_leaves_a_file_that_opens_nowhere(
+    tmp_path: Path, store: KeyStore, recipients: Any
+) -> None:
+    def failing() -> Iterator[bytes]:
+        yield b"x" * 100_000
+        raise ConnectionError("the database went away")
+
+    def attempt() -> None:
+        with path.open("wb") as file, ArchiveWriter(file, recipients, keys=store, made_at=NOW) as writer:
+            writer.add("rows/a.csv", failing())
+
+    path = tmp_path / "a"
+    with pytest.raises(ConnectionError):
+        attempt()
+    with pytest.raises(BadArchive):
+        ArchiveReader(path, SECRET if recipients else None)
+
+
+def test_after_a_failed_part_it_can_not_be_closed(store: KeyStore) -> None:
+    def failing() -> Iterator[bytes]:
+        raise ConnectionError
+        yield b""
+
+    def attempt() -> None:
+        with ArchiveWriter(io.BytesIO(), None, keys=store, made_at=NOW) as writer:
+            with pytest.raises(ConnectionError):
+                writer.add("rows/a.csv", failing())
+            writer.close(FIELDS)
+
+    with pytest.raises(RuntimeError, match="broken"):
+        attempt()
+
+
+def test_forgetting_to_close_is_an_error(store: KeyStore) -> None:
+    target = io.BytesIO()
+    writer = ArchiveWriter(target, None, keys=store, made_at=NOW)
+    with pytest.raises(RuntimeError, match="without close"), writer:
+        pass
+    assert not zipfile.is_zipfile(target)
+
+
+def test_what_no_manifest_can_say_is_not_written(store: KeyStore) -> None:
+    from dataclasses import replace
+
+    with pytest.raises(BadArchive), ArchiveWriter(io.BytesIO(), None, keys=store, made_at=NOW) as writer:
+        writer.close(replace(FIELDS, about={"share": 0.5}))
+
+
+# --- altered ----------------------------------------------------------------------------------------------
+def test_a_flipped_bit_in_each_part_is_found_and_the_part_is_named(plain: Path, store: KeyStore) -> None:
+    whole = plain.read_bytes()
+    with zipfile.ZipFile(plain) as zipped:
+        entries = [entry for entry in zipped.infolist() if entry.file_size]
+    assert len(entries) == len(CONTENT) - 1 + 4
+    for entry in entries:
+        start = entry.header_offset + 30 + len(entry.filename.encode()) + (20 if b"\x01\0\x10\0" in whole[
+            entry.header_offset + 30 : entry.header_offset + 60 + len(entry.filename.encode())] else 0)
+        altered = bytearray(whole)
+        altered[start + entry.compress_size // 2] ^= 0x10
+        plain.write_bytes(altered)
+        report = check(plain, store)
+        wrong = {problem.part for problem in report.problems}
+        assert wrong == ({""} if entry.filename.startswith("manifest") else {entry.filename}), report.problems
+
+
+def test_no_flipped_bit_of_a_plain_archive_changes_what_anybody_reads(plain: Path, store: KeyStore) -> None:
+    """A ZIP has bytes that mean nothing to a reader (a date said twice): those may change, no content."""
+    whole, noticed = plain.read_bytes(), 0
+    for at in range(0, len(whole), 5):
+        altered = bytearray(whole)
+        altered[at] ^= 1 << at % 8
+        plain.write_bytes(altered)
+        if is_refused(plain, store):
+            noticed += 1
+            continue
+        with ArchiveReader(plain) as reader:
+            reader.manifest(store.public_keys())
+            assert {name: reader.read(name) for name in CONTENT} == CONTENT, at
+    assert noticed > len(whole) / 5 * 0.7
+
+
+def test_no_flipped_bit_of_an_encrypted_archive_goes_unnoticed(sealed: Path, store: KeyStore) -> None:
+    whole = sealed.read_bytes()
+    for at in range(0, len(whole), 11):
+        altered = bytearray(whole)
+        altered[at] ^= 1 << at % 8
+        sealed.write_bytes(altered)
+        assert is_refused(sealed, store, SECRET), at
+
+
+def test_no_flipped_bit_in_any_chunk_of_a_large_encrypted_archive_goes_unnoticed(
+    tmp_path: Path, store: KeyStore
+) -> None:
+    path, random = tmp_path / "large", Random(5)
+    write(path, store, [PUBLIC], {f"files/{n}": random.randbytes(90_001) for n in range(5)})
+    whole = path.read_bytes()
+    for start in range(0, len(whole), age.CHUNK // 2):
+        at = min(start + random.randrange(age.CHUNK // 2), len(whole) - 1)
+        altered = bytearray(whole)
+        altered[at] ^= 1
+        path.write_bytes(altered)
+        assert is_refused(path, store, SECRET), at
+
+
+def test_cut_short_anywhere_it_is_refused(plain: Path, sealed: Path, store: KeyStore) -> None:
+    for path, identity in ((plain, None), (sealed, SECRET)):
+        whole = path.read_bytes()
+        for end in [*range(0, len(whole), 61), len(whole) - 1]:
+            path.write_bytes(whole[:end])
+            assert is_refused(path, store, identity), (path.name, end)
+
+
+def rebuilt(path: Path, change: Callable[[dict[str, bytes]], Any]) -> None:
+    """The archive as somebody could pack it again after changing it."""
+    with zipfile.ZipFile(path) as zipped:
+        parts = {name: zipped.read(name) for name in zipped.namelist()}
+    change(parts)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as zipped:
+        for name, data in parts.items():
+            zipped.writestr(name, data)
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        (lambda parts: parts.pop("files/empty"), "files/empty"),
+        (lambda parts: parts.pop("verify.py"), "verify.py"),
+        (lambda parts: parts.update({"files/more": b""}), "files/more"),
+        (lambda parts: parts.update({"../escape": b""}), "../escape"),
+        (lambda parts: parts.update({"files/folder/": b""}), "files/folder/"),
+        (lambda parts: parts.update({"shared.json": b'{"company": "CANARY BVX"}'}), "shared.json"),
+        (lambda parts: parts.update({"shared.json": b"{}"}), "shared.json"),
+        (lambda parts: parts.update({"files/empty": b"x" * 10_000_000}), "files/empty"),
+        (lambda parts: parts.pop("manifest.json"), ""),
+        (lambda parts: parts.pop("manifest.sig"), ""),
+        (lambda parts: parts.update({"manifest.json": parts["manifest.json"] + b"\n"}), ""),
+        (lambda parts: parts.update({"manifest.json": parts["manifest.json"].replace(b": 3", b": 4")}), ""),
+        (lambda parts: parts.update({"manifest.sig": b"{}"}), ""),
+        (lambda parts: parts.update({"manifest.sig": b"\xff"}), ""),
+        (lambda parts: parts.update({"manifest.json": b"[" * 1_000_000}), ""),
+    ],
+)
+def test_a_part_that_is_missing_added_or_replaced_is_named(
+    plain: Path, store: KeyStore, change: Callable[[dict[str, bytes]], Any], part: str
+) -> None:
+    rebuilt(plain, lambda parts: None)
+    assert check(plain, store).is_sound  # packing again alone alters nothing
+    rebuilt(plain, change)
+    report = check(plain, store)
+    assert part in {problem.part for problem in report.problems}
+    assert not report.is_sound
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_part_that_is_in_it_twice_is_refused(plain: Path, store: KeyStore) -> None:
+    with zipfile.ZipFile(plain, "a") as zipped:
+        zipped.writestr("shared.json", CONTENT["shared.json"])
+    assert not check(plain, store).is_sound
+
+
+def test_a_link_in_place_of_a_file_is_refused(plain: Path, store: KeyStore) -> None:
+    with zipfile.ZipFile(plain) as zipped:
+        parts = {entry: zipped.read(entry) for entry in zipped.infolist()}
+    with zipfile.ZipFile(plain, "w") as zipped:
+        for entry, data in parts.items():
+            if entry.filename == "files/empty":
+                entry.external_attr = 0o120777 << 16
+            zipped.writestr(entry, data)
+    assert {problem.part for problem in check(plain, store).problems} == {"files/empty"}
+
+
+def test_an_archive_signed_by_a_stranger_is_refused(plain: Path, tmp_path: Path) -> None:
+    stranger = KeyStore(tmp_path / "stranger")
+    stranger.prepare()
+    report = check(plain, stranger)
+    assert report.manifest is None
+    assert "not in the list" in report.problems[0].reason
+
+
+def test_a_declared_size_is_enforced_while_reading(plain: Path, store: KeyStore) -> None:
+    """A part whose directory entry lies about its size is not unpacked beyond what the manifest says."""
+    with zipfile.ZipFile(plain) as zipped:
+        parts = {name: zipped.read(name) for name in zipped.namelist()}
+    true = parts["shared.json"]
+    with zipfile.ZipFile(plain, "w", zipfile.ZIP_DEFLATED) as zipped:
+        for name, data in parts.items():
+            zipped.writestr(name, true + bytes(50_000_000) if name == "shared.json" else data)
+        zipped.getinfo("shared.json").file_size = len(true)  # as the directory will say
+    with ArchiveReader(plain) as reader:
+        reader.manifest(store.public_keys())
+        with reader.open("shared.json") as part, pytest.raises(BadArchive):
+            part.read()
+
+
+def test_a_huge_directory_is_not_read_into_memory(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "INDEX_LIMIT", 100)
+    with pytest.raises(BadArchive, match="directory"):
+        ArchiveReader(plain)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"hello", bytes(100_000), b"PK\x05\x06" + bytes(18)])
+def test_what_is_no_archive_is_refused(tmp_path: Path, store: KeyStore, content: bytes) -> None:
+    (tmp_path / "a").write_bytes(content)
+    assert is_refused(tmp_path / "a", store)
+
+
+def test_nothing_is_given_before_the_manifest_is_trusted(plain: Path, store: KeyStore) -> None:
+    with ArchiveReader(plain) as reader:
+        with pytest.raises(RuntimeError, match="manifest"):
+            reader.open("shared.json")
+        reader.manifest(store.public_keys())
+        with pytest.raises(KeyError):
+            reader.open("manifest.sig")
+
+
+def test_a_wrong_or_missing_key_says_so(sealed: Path, tmp_path: Path, store: KeyStore) -> None:
+    for identity in (None, "a passphrase of mine", str(pyrage.x25519.Identity.generate()), SECRET[:-1]):
+        with pytest.raises(WrongKey):
+            ArchiveReader(sealed, identity)
+    write(tmp_path / "b", store, [age.Passphrase("correct horse battery", work=10)])
+    for identity in (None, "correct horse battery ", SECRET):
+        with pytest.raises(WrongKey):
+            ArchiveReader(tmp_path / "b", identity)
+
+
+# --- memory -----------------------------------------------------------------------------------------------
+HUNGRY = """
+import random, resource, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+from tenants.archive import ArchiveReader, ArchiveWriter, ManifestFields
+from tenants.keys import KeyStore
+folder, secret, public, megabytes = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+block = random.Random(1).randbytes(256 << 10) + bytes(768 << 10)
+store = KeyStore(folder / "keys")
+with (folder / "a").open("wb") as file:
+    with ArchiveWriter(file, [public], keys=store, made_at=datetime.now(UTC)) as writer:
+        writer.add("files/warm-up", [block])
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        writer.add("files/large", (block for _ in range(megabytes)))
+        writer.close(ManifestFields(release="1", fingerprint="", tenant=UUID(int=1), counts={}))
+with ArchiveReader(folder / "a", secret) as reader:
+    assert reader.verify(store.public_keys()).is_sound
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, (folder / "a").stat().st_size)
+"""
+
+
+def test_a_part_of_300_megabytes_is_written_and_verified_in_constant_memory(tmp_path: Path) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-c", HUNGRY, str(tmp_path), SECRET, PUBLIC, "300"], capture_output=True, text=True,
+        check=True, cwd=Path(__file__).resolve().parents[2],
+    )
+    grown, size = map(int, answer.stdout.split())
+    assert size > 75_000_000
+    assert grown < 20, f"{grown} MB more"
+
+
+# --- the offline verifier ---------------------------------------------------------------------------------
+def run(*arguments: object, cwd: Path, stdlib_only: bool = True) -> Any:
+    """verify.py as a client runs it; -I -S: no packages at all."""
+    python = [sys.executable, *(["-I", "-S"] if stdlib_only else [])]
+    return subprocess.run(
+        [*python, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, check=False, input=""
+    )
+
+
+@pytest.fixture
+def unpacked(plain: Path, tmp_path: Path) -> Path:
+    with zipfile.ZipFile(plain) as zipped:
+        zipped.extractall(tmp_path / "unpacked")
+    return tmp_path / "unpacked"
+
+
+def test_unpacked_the_verifier_inside_finds_everything_sound(unpacked: Path, store: KeyStore) -> None:
+    keys = unpacked.parent / "keys.json"
+    keys.write_text(json.dumps(store.public_document()))
+    alone = run("verify.py", cwd=unpacked)
+    assert alone.returncode == 0, alone.stderr
+    assert "Whose key that is was not checked" in alone.stdout
+    (unpacked / ".DS_Store").write_bytes(b"what a desktop leaves behind")
+    known = run(unpacked / "verify.py", "--keys", keys, cwd=unpacked.parent)
+    assert known.returncode == 0, known.stderr
+    assert "one of the keys that you gave" in known.stdout
+    assert "3 rows in 1 tables" in known.stdout
+
+
+def test_unpacked_an_altered_part_is_named(unpacked: Path) -> None:
+    for name in ("rows/contacts_contact.csv", "files/photo é.jpg", "README.txt"):
+        path = unpacked / name
+        before = path.read_bytes()
+        path.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+        answer = run("-X", "utf8", "verify.py", cwd=unpacked)
+        assert answer.returncode == 1
+        assert f"{name}: altered" in answer.stderr
+        path.write_bytes(before)
+    (unpacked / "files" / "empty").unlink()
+    assert "files/empty: missing" in run("verify.py", cwd=unpacked).stderr
+    (unpacked / "files" / "empty").symlink_to("/dev/null")
+    assert "files/empty: altered (it is a link)" in run("verify.py", cwd=unpacked).stderr
+
+
+def test_packed_it_agrees_with_smoall_on_every_change(plain: Path, store: KeyStore) -> None:
+    whole, keys = plain.read_bytes(), store.public_keys()
+
+    def says_sound() -> bool:
+        try:
+            return verify.check(plain, keys)[2] == []
+        except (verify.Refused, zipfile.BadZipFile, ValueError, NotImplementedError, OSError, KeyError):
+            return False
+
+    assert says_sound()
+    for at in range(0, len(whole), 53):
+        altered = bytearray(whole)
+        altered[at] ^= 1 << at % 8
+        plain.write_bytes(altered)
+        if says_sound():
+            with zipfile.ZipFile(plain) as zipped:
+                assert {name: zipped.read(name) for name in CONTENT} == CONTENT
+
+
+def test_packed_missing_and_added_parts_are_named(plain: Path) -> None:
+    (plain.parent / "verify.py").write_bytes(verifiers.source("verify.py"))
+    assert run("verify.py", plain, cwd=plain.parent).returncode == 0
+    rebuilt(plain, lambda parts: parts.update({"more": b""}))
+    assert "more: added" in run("verify.py", plain, cwd=plain.parent).stderr
+    rebuilt(plain, lambda parts: (parts.pop("more"), parts.pop("schema.sql")))
+    assert "schema.sql: missing" in run("verify.py", plain, cwd=plain.parent).stderr
+
+
+def test_a_stranger_who_signs_an_altered_archive_is_found_out_by_the_keys(
+    tmp_path: Path, store: KeyStore
+) -> None:
+    stranger = KeyStore(tmp_path / "stranger")
+    write(tmp_path / "forged.zip", stranger, None)
+    with pytest.raises(verify.Refused, match="not one of Smoall's"):
+        verify.check(tmp_path / "forged.zip", store.public_keys())
+
+
+def test_an_encrypted_archive_is_decrypted_first(sealed: Path, tmp_path: Path) -> None:
+    (tmp_path / "verify.py").write_bytes(verifiers.source("verify.py"))
+    (tmp_path / "key.txt").write_text(f"# created: today\n{SECRET}\n")
+    told = run("verify.py", sealed, cwd=tmp_path)
+    assert told.returncode == 1
+    assert "age -d" in told.stderr
+    decrypt = ("verify.py", sealed, "--identity", "key.txt", "--decrypt-to")
+    opened = run(*decrypt, "out.zip", cwd=tmp_path, stdlib_only=False)
+    assert opened.returncode == 0, opened.stderr
+    (tmp_path / "key.txt").write_text(str(pyrage.x25519.Identity.generate()))
+    refused = run(*decrypt, "no.zip", cwd=tmp_path, stdlib_only=False)
+    assert refused.returncode == 1
+    assert not (tmp_path / "no.zip").exists()
+
+
+def test_a_file_that_is_not_there_is_told_apart_from_one_that_is_altered(tmp_path: Path) -> None:
+    (tmp_path / "verify.py").write_bytes(verifiers.source("verify.py"))
+    assert run("verify.py", "absent.zip", cwd=tmp_path).returncode == 2
+
+
+# --- to whom ----------------------------------------------------------------------------------------------
+def test_a_key_or_a_passphrase_is_told_apart() -> None:
+    assert archive.parse_recipient(f"  {PUBLIC}\n") == age.PublicKey.parse(PUBLIC)
+    for phrase in ("age1 is how my phrase begins", "l’été où tout commença"):
+        assert archive.parse_recipient(phrase) == age.Passphrase(phrase)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (SECRET, "secret"), (SECRET.lower(), "secret"), ("ssh-ed25519 AAAAC3Nza", "kind"),
+        ("age1pq1qqqqqq", "kind"), ("age1yubikey1qwerty", "kind"), (PUBLIC[:-1], "mistyped"),
+        (PUBLIC[:-1] + "b", "mistyped"), (PUBLIC.upper(), "mistyped"), ("", "short"), ("fourteen chars", "short"), ("x" * 1001, "long"),
+        (" correct horse battery", "edges"), ("correct horse\nbattery", "unprintable"), ("a" * 20, "weak"),
+    ],
+)
+def test_what_can_not_be_used_is_refused_with_its_reason(text: str, code: str) -> None:
+    with pytest.raises(archive.BadRecipient) as caught:
+        archive.parse_recipient(text)
+    assert caught.value.code == code
