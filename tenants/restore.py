@@ -23,7 +23,7 @@ from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from shared_apps.mail.models import Message
 from tenants import export, names, provision, sagas, snapshot, stores
-from tenants.archive import ArchiveReader, BadArchive
+from tenants.archive import ArchiveReader, BadArchive, Report
 from tenants.keys import KeyStore
 from tenants.models import CannotAct, Saga, Snapshot, State, Tenant
 
@@ -34,7 +34,7 @@ CONTACT_FIELDS = (
 )
 
 
-class CannotRestore(CannotAct):
+class CannotRestore(CannotAct, sagas.CannotGoOn):
     """The archive is refused; the message says why."""
 
 
@@ -87,12 +87,23 @@ def check_release(release: str, fingerprint: str) -> Snapshot:
 
 @RESTORE.step(_("Verifying the archive"), outside=True, weight=3)
 def verify(saga: Saga) -> None:
-    with _reader(saga) as reader:
-        report = reader.verify(KeyStore.default().public_keys())
-        if not report.is_sound or report.manifest is None:
-            problem = report.problems[0]
-            raise CannotRestore(f"{problem.part}: {problem.reason}" if problem.part else problem.reason)
-        check_release(report.manifest.release, report.manifest.fingerprint)
+    """A refused archive leaves nothing behind, not even the key that waited for it."""
+    try:
+        with _reader(saga) as reader:
+            check(reader)
+    except (BadArchive, CannotRestore) as error:
+        KeyStore.default().destroy(saga.subject)
+        raise CannotRestore(str(error)) from error
+
+
+def check(reader: ArchiveReader) -> Report:
+    """Every part of it, and that its rows fit a release recorded here. Raises BadArchive, CannotRestore."""
+    report = reader.verify(KeyStore.default().public_keys())
+    if not report.is_sound or report.manifest is None:
+        problem = report.problems[0]
+        raise BadArchive(f"{problem.part}: {problem.reason}" if problem.part else problem.reason)
+    check_release(report.manifest.release, report.manifest.fingerprint)
+    return report
 
 
 @RESTORE.step(_("Loading the tables"), weight=4)
@@ -136,13 +147,14 @@ def load_files(saga: Saga) -> None:
 def open_doors(saga: Saga) -> None:
     """No session, link or waiting mail of the old workspace works here; its owners are told how to enter."""
     tenant = Tenant.locked(saga.subject)
+    url = tenant.url
     with scope.tenant(tenant.id):
         Message.objects.filter(state=Message.State.QUEUED).update(state=Message.State.CANCELLED)
         for owner in User.objects.owners():
             mail.send(
                 purpose="tenants.restored", to=owner.email, name=owner.name, language=owner.language,
                 template="tenants/mail/restored", key=f"restored:{saga.pk}:{owner.id}",
-                context={"link": tenant.url + owner.link(Purpose.RESET), "url": tenant.url},
+                context={"link": url + owner.link(Purpose.RESET), "url": url},
             )
     tenant._enter(State.ACTIVE, reason="", now=timezone.now())
     saga.data.pop("sealed", None)

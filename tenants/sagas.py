@@ -63,6 +63,10 @@ class NotYet(Exception):
         self.due_at = due_at
 
 
+class CannotGoOn(Exception):
+    """Raised by a step that would fail again for ever: the saga fails now. The text is kept and shown to people."""
+
+
 class _Overtaken(Exception):
     """The saga was cancelled, or another runner took it, while the step ran."""
 
@@ -278,6 +282,9 @@ def _do(saga: Saga) -> bool:
         return False
     except NotYet as error:
         _wait(saga, error.due_at, error="", attempts=0)
+        return False
+    except CannotGoOn as error:
+        _wait(saga, timezone.now(), error=str(error), attempts=kind(saga.kind).attempts)
         return False
     except (Exception, TimeoutException) as error:
         _failed(saga, error, now=timezone.now())

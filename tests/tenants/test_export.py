@@ -1,0 +1,226 @@
+"""P29: an export is everything, loads by psql alone, and comes back row for row and file for file."""
+
+import io
+import json
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.utils import timezone
+
+from config import embedded_postgres
+from shared_apps.accounts.models import User
+from shared_apps.clients.models import Client
+from shared_apps.history.models import LogEntry
+from shared_apps.jobs.run import drain
+from shared_apps.kit import scope
+from tenants import export, fleet, restore, sagas
+from tenants.archive import ArchiveReader
+from tenants.keys import KeyStore
+from tenants.models import CannotAct, Export, Saga, State, Tenant
+from tests.conftest import TESTER, make_workspace
+from tests.toys.fixtures import committed
+
+__all__ = ["committed"]
+PASSPHRASE = "a long sentence to remember"
+
+
+@pytest.fixture
+def source(committed: Any) -> Iterator[Tenant]:
+    """A committed workspace with changes in its history and files below two folders."""
+    with scope.shared():
+        label = f"source-{Tenant.objects.count()}"
+    tenant = make_workspace(label)
+    with scope.tenant(tenant.id, actor=TESTER):
+        for number in range(5):
+            User.objects.create_user(name=f"Éric; \"{number}\", ünï\ncode", email=f"p{number}@{label}.test")
+        User.objects.filter(name__contains="3").update(language="nl")
+        default_storage.save("contacts/a/scan é.pdf", ContentFile(b"%PDF scan"))
+        default_storage.save("contacts/b/empty.txt", ContentFile(b""))
+    yield tenant
+
+
+def plain(tenant: Tenant) -> zipfile.ZipFile:
+    held = io.BytesIO()
+    export.write(tenant.id, held, None, now=timezone.now())
+    return zipfile.ZipFile(held)
+
+
+def contents(archive: zipfile.ZipFile) -> dict[str, bytes]:
+    """What must come back: rows, files and DDL; not what tells one copy from another."""
+    return {name: archive.read(name) for name in archive.namelist() if name.startswith(("rows/", "files/", "schema", "triggers"))}
+
+
+def test_an_export_holds_every_table_and_file_and_no_secret(source: Tenant) -> None:
+    archive = plain(source)
+    names = set(archive.namelist())
+    assert {"files/contacts/a/scan é.pdf", "files/contacts/b/empty.txt", "rows/accounts_user.csv", "rows/history_logentry.csv",
+            "shared.json", "restore.sql", "schema.sql", "verify.py", "README.txt", "manifest.json", "manifest.sig"} <= names
+    assert not {"rows/accounts_session.csv", "rows/accounts_throttle.csv"} & names
+    people = archive.read("rows/accounts_user.csv").decode()
+    assert people.count("md5$") == 0
+    assert "Éric" in people
+    assert json.loads(archive.read("shared.json"))["client"]["company"].startswith("Source")
+
+
+def test_export_restore_export_is_equal(source: Tenant, tmp_path: Path) -> None:
+    before = plain(source)
+    path = tmp_path / "copy.age"
+    with scope.acting(TESTER):
+        made = export.request(source.id, PASSPHRASE, now=timezone.now())
+        drain()
+        taken, file = export.take(made.id, now=timezone.now())
+    path.write_bytes(file.read())
+    with scope.acting(TESTER):
+        saga = restore.request(path, PASSPHRASE, subdomain=f"copy-{source.id.hex[-6:]}")
+    drain()
+    with scope.shared():
+        saga.refresh_from_db()
+        assert (saga.status, saga.error) == (Saga.Status.DONE, "")
+        copy = Tenant.objects.select_related("client").get(pk=saga.subject)
+        assert copy.state == State.ACTIVE
+    after = contents(plain(copy))
+    mails = after.pop("rows/mail_message.csv")
+    expected = contents(before)
+    assert b"tenants.restored" in mails
+    expected.pop("rows/mail_message.csv")
+    assert after == expected
+    assert [problem for problem in fleet.problems() if str(copy.id) in problem] == []
+
+
+def test_loading_writes_no_history_and_the_copy_goes_on_writing_its_own(source: Tenant, tmp_path: Path) -> None:
+    with scope.tenant(source.id):
+        entries = LogEntry.objects.count()
+    copy = restored(source, tmp_path)
+    with scope.tenant(copy, actor=TESTER):
+        assert LogEntry.objects.exclude(object_repr="").count() >= entries
+        before = LogEntry.objects.count()
+        User.objects.filter(email="p1@nowhere").update(name="x")
+        User.objects.create_user(name="New", email="new@copy.test")
+        assert LogEntry.objects.count() == before + 1
+
+
+def restored(source: Tenant, folder: Path) -> Any:
+    path = folder / "plain.zip"
+    with path.open("wb") as file:
+        export.write(source.id, file, None, now=timezone.now())
+    with scope.acting(TESTER):
+        saga = restore.request(path, None, subdomain=f"again-{source.id.hex[-6:]}")
+    assert sagas.run(saga.pk).error == ""
+    return saga.subject
+
+
+def test_a_copy_loads_by_psql_alone(source: Tenant, tmp_path: Path) -> None:
+    loaded_by_psql(source, tmp_path, embedded_postgres.admin_url(settings.SMOALL_DATA), str(embedded_postgres.bin("psql")))
+
+
+def loaded_by_psql(source: Tenant, tmp_path: Path, server: str, psql: str) -> None:
+    plain(source).extractall(tmp_path)
+    admin = psycopg2.connect(server)
+    admin.autocommit = True
+    with admin.cursor() as cursor:
+        cursor.execute("DROP DATABASE IF EXISTS loaded_alone")
+        cursor.execute("CREATE DATABASE loaded_alone")
+    target = server.rsplit("/", 1)[0] + "/loaded_alone"
+    ran = subprocess.run([psql, target, "-q", "-f", "restore.sql"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    counts = json.loads((tmp_path / "manifest.json").read_text())["counts"]
+    loaded = psycopg2.connect(target)
+    with loaded.cursor() as cursor:
+        for table, rows in counts.items():
+            cursor.execute(f"SELECT count(*) FROM workspace.{table}")
+            assert cursor.fetchone() == (rows,), table
+        cursor.execute("SELECT set_config('smoall.actor', '{\"kind\":\"user\",\"id\":\"1\",\"name\":\"x\",\"behalf\":\"\"}', false)")
+        cursor.execute("UPDATE workspace.accounts_user SET name = 'changed' WHERE name LIKE '%1%'")
+        cursor.execute("SELECT count(*) FROM workspace.history_logentry")
+        assert cursor.fetchone()[0] > counts["history_logentry"]  # type: ignore[index]
+    loaded.close()
+    with admin.cursor() as cursor:
+        cursor.execute("DROP DATABASE loaded_alone")
+    admin.close()
+
+
+def test_a_copy_is_taken_once_and_only_while_it_is_fresh(source: Tenant) -> None:
+    now = timezone.now()
+    with scope.acting(TESTER):
+        made = export.request(source.id, PASSPHRASE, now=now)
+        with pytest.raises(CannotAct):
+            export.request(source.id, PASSPHRASE, now=now)
+        with pytest.raises(CannotAct):
+            export.take(made.id, now=now)
+        drain()
+        with pytest.raises(CannotAct):
+            export.take(made.id, now=now + timedelta(days=8))
+        _, file = export.take(made.id, now=now)
+        file.close()
+        with pytest.raises(CannotAct):
+            export.take(made.id, now=now)
+    with scope.shared():
+        made.refresh_from_db()
+    assert not export.path_of(made).exists()
+    assert made.sha256
+    with scope.shared():
+        assert "sealed" not in Saga.objects.get(pk=made.saga).data
+
+
+def test_what_lies_on_the_disk_is_encrypted(source: Tenant) -> None:
+    with scope.acting(TESTER):
+        made = export.request(source.id, PASSPHRASE, now=timezone.now())
+    drain()
+    with scope.shared():
+        made = Export.objects.get(pk=made.pk)
+    raw = export.path_of(made).read_bytes()
+    assert b"Source" not in raw
+    assert b"PK\x03\x04" not in raw
+    with ArchiveReader(export.path_of(made), PASSPHRASE) as reader:
+        assert reader.verify(KeyStore.default().public_keys()).is_sound
+
+
+@pytest.mark.parametrize("part", ["rows/accounts_user.csv", "files/contacts/a/scan é.pdf", "schema.sql", "shared.json"])
+def test_a_changed_part_is_refused_and_leaves_nothing(source: Tenant, tmp_path: Path, part: str) -> None:
+    archive = plain(source)
+    path = tmp_path / "changed.zip"
+    with zipfile.ZipFile(path, "w") as changed:
+        for name in archive.namelist():
+            content = archive.read(name)
+            changed.writestr(name, content[:-1] + bytes([content[-1] ^ 1]) if name == part else content)
+    with scope.acting(TESTER):
+        saga = restore.request(path, None, subdomain=f"never-{source.id.hex[-6:]}")
+    ended = sagas.run(saga.pk)
+    assert ended.status == Saga.Status.FAILED
+    with scope.shared():
+        assert not Tenant.objects.filter(pk=saga.subject).exists()
+    assert not KeyStore.default().exists(saga.subject)
+
+
+def test_a_copy_of_a_newer_release_is_refused_with_the_reason(source: Tenant) -> None:
+    with pytest.raises(restore.CannotRestore, match="Update first"):
+        restore.check_release("99.0.0", "x")
+    with pytest.raises(restore.CannotRestore, match="never recorded"):
+        restore.check_release("0.0.1", "x")
+    with pytest.raises(restore.CannotRestore, match="not those of release"):
+        restore.check_release(settings.SMOALL_RELEASE, "x")
+
+
+def test_a_restore_uses_the_clients_own_contact_details_when_they_are_still_here(source: Tenant, tmp_path: Path) -> None:
+    copy = restored(source, tmp_path)
+    with scope.shared():
+        assert Client.objects.get(tenant__id=copy).company == Client.objects.get(tenant__id=source.id).company
+        assert Tenant.objects.get(pk=copy).client_id != source.client_id
+
+
+def test_big_tables_leave_in_blocks_of_whole_rows(source: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = contents(plain(source))
+    monkeypatch.setattr(export, "BATCH", 2)
+    assert contents(plain(source)) == expected
+    with connection.cursor() as cursor, scope.tenant(source.id):
+        cursor.execute("SELECT 1")
