@@ -37,7 +37,7 @@ def databases(env: Env, secret: str) -> dict[str, Any]:
             "PORT": (url.port or 5432) if url else 1,
             "USER": login,
             "PASSWORD": login_password(secret, login),
-            "CONN_MAX_AGE": 60 if env.process == "web" else 0,
+            "CONN_MAX_AGE": 0 if env.process == "command" else 60,
             "CONN_HEALTH_CHECKS": True,
             "ATOMIC_REQUESTS": False,
             "OPTIONS": {"application_name": f"smoall-{env.process}", "connect_timeout": 5},

@@ -17,6 +17,9 @@ from django_q.models import OrmQ
 from shared_apps.kit import scope
 
 TICK = 2.0  # seconds between two looks at the timed jobs
+# How long an entry is hidden once handed out. Shorter than many jobs last: a second delivery does nothing but go
+# away, and what a killed worker held comes back within a minute.
+HIDDEN = timedelta(seconds=60)
 
 
 class Broker(ORM):  # type: ignore[misc]
@@ -42,7 +45,7 @@ class Broker(ORM):  # type: ignore[misc]
         return int(entry.pk)
 
     def dequeue(self) -> list[tuple[int, str]] | None:
-        """The oldest visible entries, hidden from others until the retry time; sleeps outside the transaction."""
+        """The oldest visible entries, hidden from others for a minute; sleeps outside the transaction."""
         if not connection.in_atomic_block:
             close_old_connections()
         self._tick()
@@ -53,7 +56,7 @@ class Broker(ORM):  # type: ignore[misc]
                 .filter(key=self._key, lock__lte=now)
                 .order_by("lock", "pk")[: Conf.BULK]
             )
-            OrmQ.objects.filter(pk__in=[entry.pk for entry in found]).update(lock=now + timedelta(seconds=Conf.RETRY))
+            OrmQ.objects.filter(pk__in=[entry.pk for entry in found]).update(lock=now + HIDDEN)
         if found:
             return [(entry.pk, entry.payload) for entry in found]
         sleep(Conf.POLL)

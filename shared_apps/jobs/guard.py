@@ -41,10 +41,10 @@ def held(kind: str, id: UUID) -> Iterator[bool]:
 def execute_aside(sql: str, params: list[Any]) -> None:
     """One statement in the shared schema that is committed at once, whatever becomes of the current transaction.
 
-    It must not touch a row that the current transaction has changed: it would wait for itself.
+    A row that the current transaction has changed can't be had: after a second it raises OperationalError.
     """
     with _aside() as other, scope._entered(scope.SHARED, None), other.cursor() as cursor:
-        cursor.execute(sql, params)
+        cursor.execute(f"SET LOCAL lock_timeout TO '1s'; {sql}", params)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from shared_apps.kit import scope
 log = logging.getLogger("smoall.jobs")
 MOST_STARTS = 3
 LONGEST_WAIT = timedelta(hours=4)
+ORPHANED_AFTER = timedelta(seconds=30)
 LOCK = "job"
 _running: ContextVar[UUID | None] = ContextVar("smoall_job", default=None)
 
@@ -74,8 +75,8 @@ def _start(id: UUID, *, now: datetime) -> Job | None:
             return None
         if job.state == Job.State.WAITING and job.run_after > now:
             return None
-        if job.state == Job.State.RUNNING and not guard.lock_here(LOCK, id):
-            return None  # it is being done
+        if job.state == Job.State.RUNNING and not is_orphan(job, now):
+            return None
         if job.starts >= MOST_STARTS:
             _end(job, Job.State.FAILED, now, error="stopped after three starts")
             return None
@@ -83,6 +84,15 @@ def _start(id: UUID, *, now: datetime) -> Job | None:
         job.state, job.started_at, job.progress = Job.State.RUNNING, now, 0
         job.save(update_fields=["starts", "state", "started_at", "progress"])
     return job
+
+
+def is_orphan(job: Job, now: datetime) -> bool:
+    """Whether a running job's worker died. In a transaction: then nobody else can begin it before that ends.
+
+    Not in the first half minute, in which its worker may still be about to lock it.
+    """
+    is_fresh = job.started_at is not None and job.started_at > now - ORPHANED_AFTER
+    return not is_fresh and guard.lock_here(LOCK, job.pk)
 
 
 def _run_in_transaction(job: Job, function: JobFunction[Any]) -> None:

@@ -6,15 +6,14 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.models import Task
 
-from shared_apps.jobs import guard, job
+from shared_apps.jobs import job
 from shared_apps.jobs.models import Job
 from shared_apps.jobs.names import UnknownName, find
 from shared_apps.jobs.queue import ring
-from shared_apps.jobs.run import LOCK
+from shared_apps.jobs.run import ORPHANED_AFTER, is_orphan
 from shared_apps.kit import scope
 
-ORPHANED_AFTER = timedelta(seconds=30)  # longer than between counting a start and locking
-UNHEARD_AFTER = timedelta(minutes=15)  # a queue entry is handed out again after twelve
+UNHEARD_AFTER = timedelta(minutes=15)  # a queue entry is handed out again after one
 KEPT = timedelta(days=7)
 KEPT_FAILED = timedelta(days=90)
 
@@ -40,9 +39,7 @@ def _wake(id: object, now: datetime) -> bool:
         found = Job.objects.select_for_update(skip_locked=True).filter(pk=id).first()
         if found is None or found.rung_at >= now or found.state not in (Job.State.WAITING, Job.State.RUNNING):
             return False
-        if found.state == Job.State.RUNNING and (
-            not guard.lock_here(LOCK, found.pk) or (found.started_at or now) >= now - ORPHANED_AFTER
-        ):
+        if found.state == Job.State.RUNNING and not is_orphan(found, now):
             return False
         try:
             timeout = find(found.name).timeout

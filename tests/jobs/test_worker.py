@@ -120,3 +120,5 @@ def test_a_worker_that_is_asked_to_end_ends(committed: Committed) -> None:
         wait_for(lambda: states() == ["done"])
         process.terminate()
         assert process.wait(20) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == b""  # no process of it missed a scope or said anything else

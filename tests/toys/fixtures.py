@@ -102,3 +102,17 @@ def wait_for(condition: Callable[[], Any], seconds: float = 20) -> Any:
         assert time.monotonic() < until, "waited in vain"
         time.sleep(0.05)
     return found
+
+
+def dies_at(point: str, work: Callable[[], object]) -> bool:
+    """Do the work in a child process that kills itself at a saga's point of death. False when it never came there."""
+    connection.close()  # a child must not speak on its parent's connection
+    child = os.fork()
+    if child == 0:
+        try:
+            os.environ["SMOALL_KILL_AT"] = point
+            work()
+        finally:
+            os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
