@@ -283,7 +283,7 @@ class User(AbstractBaseUser, Row):
     def withdraw_invitation(self, *, by: "User") -> None:
         """Somebody who never entered did nothing: the row goes. Raises CannotChange."""
         self._lock_invited(by)
-        # Django's own delete would look for rows that name the person in tables of the other kind of schema too.
+        # Not delete(): it looks for rows that name the person in tables of the other kind of schema too.
         User.objects.filter(id=self.id)._raw_delete(using=router.db_for_write(User))
 
     def revoke(self, sign_in: "SignIn", *, by: "User", now: datetime) -> None:

@@ -22,7 +22,13 @@ from tests.conftest import PASSWORD, Cast
 
 Open = Callable[..., Browser]
 COOKIE = "__Host-session"
-URLCONFS = ["config.urls_website", "config.urls_app", "config.urls_ops", "config.urls_tenant", "config.urls_erasing"]
+URLCONFS = [
+    "config.urls_website",
+    "config.urls_app",
+    "config.urls_ops",
+    "config.urls_tenant",
+    "config.urls_erasing",
+]
 
 
 def answer(request: HttpRequest, **kwargs: object) -> HttpResponse:
@@ -113,7 +119,12 @@ def stage(acme: Cast) -> object:
 def test_a_view_opens_to_those_it_names_and_denies_by_default(
     acme: Cast, browser: Open, stage: object, address: str, anonymous: int, member: int, admin: int
 ) -> None:
-    for user, expected in ((None, anonymous), (acme.colleague, member), (acme.admin, admin), (acme.owner, admin)):
+    for user, expected in (
+        (None, anonymous),
+        (acme.colleague, member),
+        (acme.admin, admin),
+        (acme.owner, admin),
+    ):
         for method in ("get", "post"):
             found = getattr(browser(acme, user), method)(f"/t/{address}")
             assert found.status_code == expected, (user, method)
@@ -159,7 +170,7 @@ def test_every_address_declares_its_access_with_a_right_that_exists(urlconf: str
     assert rights_of(urlconf) <= set(all_rights())
 
 
-# --- I6: nothing carried from one place opens another ---------------------------------------------------------
+# --- I6: nothing carried from one place opens another ---------------------------------------------------
 
 
 def test_I6_a_transplanted_session_cookie_opens_nothing(
@@ -222,7 +233,9 @@ def test_I6_a_transplanted_csrf_token_is_refused(acme: Cast, zenith: Cast, opera
         assert here.post("/me/", body).status_code == 403
     with acme.inside():
         assert User.objects.get(id=acme.owner.id).name == acme.owner.name
-    assert here.post("/me/", {"name": "Olga", "language": "en", "csrfmiddlewaretoken": mine}).status_code == 302
+    assert (
+        here.post("/me/", {"name": "Olga", "language": "en", "csrfmiddlewaretoken": mine}).status_code == 302
+    )
 
 
 def test_the_csrf_token_of_before_signing_in_is_worth_nothing_after(acme: Cast) -> None:
@@ -239,7 +252,7 @@ def test_signing_in_without_a_token_is_refused(acme: Cast) -> None:
     assert here.post("/sign-in/", {"email": acme.owner.email, "password": PASSWORD}).status_code == 403
 
 
-# --- suspension, language, the website -----------------------------------------------------------------------
+# --- suspension, language, the website ------------------------------------------------------------------
 
 
 def suspend(cast: Cast) -> None:

@@ -1,4 +1,4 @@
-"""P04, P05, P23: every sign-in is one row, closed exactly once with its cause, and ended means refused at once."""
+"""P04, P05, P23: every sign-in is one row, closed once with its cause; ended means refused at once."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -53,7 +53,9 @@ def test_P05_a_session_that_ran_out_is_closed_at_its_next_request(acme: Cast, br
     assert not is_in(here)
     assert ledger(acme, acme.colleague) == [("expired", True)]
     with acme.inside():
-        assert SignIn.objects.get().signed_out_at == ended, "the moment it ended, not the moment it was noticed"
+        assert SignIn.objects.get().signed_out_at == ended, (
+            "the moment it ended, not the moment it was noticed"
+        )
 
 
 def test_P05_a_session_that_ran_out_unseen_is_closed_by_the_job_once(acme: Cast, browser: Open) -> None:
@@ -200,7 +202,11 @@ def test_the_database_refuses_a_half_closed_row_and_two_open_rows_of_a_session(a
     now = timezone.now()
     row = {"user_id": acme.owner.id, "session_hash": "a" * 64, "device": "x", "signed_in_at": now}
     with acme.inside():
-        for half in ({"signed_out_at": now}, {"cause": "expired"}, {"signed_out_at": now, "cause": "whatever"}):
+        for half in (
+            {"signed_out_at": now},
+            {"cause": "expired"},
+            {"signed_out_at": now, "cause": "whatever"},
+        ):
             with pytest.raises(IntegrityError), transaction.atomic():
                 SignIn.objects.create(**row, **half)
         SignIn.objects.create(**row)

@@ -110,7 +110,9 @@ def test_I6_a_link_of_the_operators_host_opens_nothing_on_the_integrators(
         assert browser(host).get(path).status_code == 200
 
 
-def test_I6_the_same_person_in_two_workspaces_is_two_accounts(acme: Cast, zenith: Cast, browser: Open) -> None:
+def test_I6_the_same_person_in_two_workspaces_is_two_accounts(
+    acme: Cast, zenith: Cast, browser: Open
+) -> None:
     """Even the same UUID, address and password hash don't make a link pass."""
     with acme.inside():
         row = User.objects.filter(id=acme.colleague.id).values().get()
@@ -160,7 +162,9 @@ def test_forgotten_on_the_shared_hosts_mails_those_of_the_right_kind_alone(
         for person in (operator, integrator):
             browser(host).post("/forgot/", {"email": person.email})
     with scope.shared():
-        found = [(message.to_address, message.body) for message in Message.objects.filter(purpose="accounts.reset")]
+        found = [
+            (message.to_address, message.body) for message in Message.objects.filter(purpose="accounts.reset")
+        ]
     assert sorted(address for address, _ in found) == sorted([operator.email, integrator.email])
     for address, body in found:
         assert ("http://ops." in body) == (address == operator.email)

@@ -38,7 +38,9 @@ def test_a_refused_sign_in_leaves_no_row_and_no_session_of_a_person(acme: Cast, 
         assert not Session.objects.exclude(user=None).exists()
 
 
-def test_P12_throttling_counts_an_account_and_a_forged_address_changes_nothing(acme: Cast, browser: Open) -> None:
+def test_P12_throttling_counts_an_account_and_a_forged_address_changes_nothing(
+    acme: Cast, browser: Open
+) -> None:
     for number in range(5):
         forged = {"HTTP_X_FORWARDED_FOR": f"203.0.113.{number}", "REMOTE_ADDR": f"198.51.100.{number}"}
         attempt(browser(acme), acme.colleague.email, "wrong", **forged)
@@ -53,7 +55,13 @@ def test_P12_throttling_counts_an_account_and_a_forged_address_changes_nothing(a
 
 
 def test_the_throttle_reads_one_account_whatever_its_spelling(acme: Cast, browser: Open) -> None:
-    spellings = ["COLIN@acme.test", "colin@ACME.test", " colin@acme.test", "ｃolin@acme.test", "colin@acme.test"]
+    spellings = [
+        "COLIN@acme.test",
+        "colin@ACME.test",
+        " colin@acme.test",
+        "ｃolin@acme.test",
+        "colin@acme.test",
+    ]
     for spelling in spellings:
         attempt(browser(acme), spelling, "wrong")
     assert attempt(browser(acme), acme.colleague.email)[0] == 429
@@ -108,7 +116,9 @@ def test_unknown_known_deactivated_and_invited_accounts_are_answered_alike(
     assert len(answers) == 1
 
 
-def test_an_unknown_account_costs_the_same_hash(acme: Cast, browser: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_account_costs_the_same_hash(
+    acme: Cast, browser: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from django.contrib.auth.hashers import MD5PasswordHasher
 
     made: list[str] = []
@@ -121,8 +131,16 @@ def test_an_unknown_account_costs_the_same_hash(acme: Cast, browser: Open, monke
 
 
 HOSTILE = [
-    "", "\0", "x\0@acme.test", "a" * 10_000, "é" * 300 + "@x.be", "'; DROP TABLE x; --", "\u202e@\u2066", "𝕔𝕠@x.be", b"\xff\xfe@x.be",
-]  # fmt: skip
+    "",
+    "\0",
+    "x\0@acme.test",
+    "a" * 10_000,
+    "é" * 300 + "@x.be",
+    "'; DROP TABLE x; --",
+    "\u202e@\u2066",
+    "𝕔𝕠@x.be",
+    b"\xff\xfe@x.be",
+]
 
 
 @pytest.mark.parametrize("email", HOSTILE)
@@ -137,7 +155,9 @@ def test_hostile_inputs_are_a_wrong_password(
         assert not SignIn.objects.exists()
 
 
-def test_a_look_alike_address_is_the_same_account_and_its_mail_goes_to_the_address_on_file(acme: Cast) -> None:
+def test_a_look_alike_address_is_the_same_account_and_its_mail_goes_to_the_address_on_file(
+    acme: Cast,
+) -> None:
     assert fold_email("\u212aIM@ACME.TEST") == "kim@acme.test"
     with acme.inside():
         kim = User.objects.create_user(email="Kim@acme.test", name="Kim", language="en")
@@ -145,7 +165,9 @@ def test_a_look_alike_address_is_the_same_account_and_its_mail_goes_to_the_addre
         assert User.objects.by_email("kím@acme.test") is None, "an accent is another address"
 
 
-def test_session_fixation_the_key_changes_at_sign_in_and_the_old_one_opens_nothing(acme: Cast, browser: Open) -> None:
+def test_session_fixation_the_key_changes_at_sign_in_and_the_old_one_opens_nothing(
+    acme: Cast, browser: Open
+) -> None:
     victim = browser(acme)
     victim.get("/sign-in/")
     planted = victim.cookies[COOKIE].value
@@ -166,8 +188,20 @@ def test_the_key_is_nowhere_in_the_database(acme: Cast, browser: Open) -> None:
 
 
 @pytest.mark.parametrize(
-    "next", ["https://evil.test/", "//evil.test/", "/\\evil.test", "\\\\evil.test", "javascript:alert(1)", "///evil.test", "http:evil.test",
-             "/\t/evil.test", "https:///evil.test", "ftp://acme.smoall.localhost/", "/" + "a" * 3000]
+    "next",
+    [
+        "https://evil.test/",
+        "//evil.test/",
+        "/\\evil.test",
+        "\\\\evil.test",
+        "javascript:alert(1)",
+        "///evil.test",
+        "http:evil.test",
+        "/\t/evil.test",
+        "https:///evil.test",
+        "ftp://acme.smoall.localhost/",
+        "/" + "a" * 3000,
+    ],
 )
 def test_next_leads_to_no_other_place(acme: Cast, browser: Open, next: str) -> None:
     answer = browser(acme).post(
@@ -232,10 +266,22 @@ def test_P01_the_website_reads_and_sets_no_session(db: None, browser: Open) -> N
     ("agent", "label"),
     [
         (AGENT, "Firefox on Windows"),
-        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605 Version/18.0 Mobile Safari/604.1", "Safari on iPhone"),
-        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36 Edg/140.0", "Edge on Mac"),
-        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36", "Chrome on Linux"),
-        ("Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36", "Chrome on Android"),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile Safari/604.1",
+            "Safari on iPhone",
+        ),
+        (
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Chrome/140.0.0.0 Safari/537.36 Edg/140.0",
+            "Edge on Mac",
+        ),
+        (
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36",
+            "Chrome on Linux",
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36",
+            "Chrome on Android",
+        ),
         ("curl/8.9 secret-build-4711", "Unknown device"),
         ("", "Unknown device"),
         ("\0" * 5000, "Unknown device"),

@@ -28,7 +28,9 @@ def again(cast: Cast, user: User) -> User:
         return User.objects.get(id=user.id)
 
 
-def invite(browser: Browser, email: str = "ivy@acme.test", role: int | str = MEMBER.value, **more: str) -> int:
+def invite(
+    browser: Browser, email: str = "ivy@acme.test", role: int | str = MEMBER.value, **more: str
+) -> int:
     body = {"name": "Ivy", "email": email, "role": role, "language": "en", **more}
     return browser.post("/team/invite/", body).status_code
 
@@ -40,7 +42,7 @@ def mailed(cast: Cast) -> list[str]:
     return ["/" + body.split(f"http://{cast.host}/")[1].split()[0] for body in bodies]
 
 
-# --- who opens what -------------------------------------------------------------------------------------------
+# --- who opens what -------------------------------------------------------------------------------------
 
 PAGES = [
     ("get", "/team/", 200, 200),
@@ -76,7 +78,9 @@ def test_each_page_opens_to_the_roles_that_may_and_finds_no_stranger(
     assert getattr(manager, method)(ours).status_code == admin
 
 
-@pytest.mark.parametrize("address", [address for method, address, *_ in PAGES if method == "post" and "{id}" in address])
+@pytest.mark.parametrize(
+    "address", [address for method, address, *_ in PAGES if method == "post" and "{id}" in address]
+)
 def test_changes_are_posted_never_opened(acme: Cast, browser: Open, address: str) -> None:
     url = address.format(id=acme.colleague.id, sign_in=UNKNOWN)
     assert browser(acme, acme.admin).get(url).status_code == 405
@@ -102,7 +106,7 @@ def test_the_list_shows_everybody_with_role_state_and_last_sign_in_in_a_constant
     assert count() == few
 
 
-# --- invitations ----------------------------------------------------------------------------------------------
+# --- invitations ----------------------------------------------------------------------------------------
 
 
 def test_an_invitation_is_mailed_and_lets_in(acme: Cast, browser: Open) -> None:
@@ -159,18 +163,28 @@ def test_somebody_who_has_entered_is_never_withdrawn(acme: Cast, browser: Open) 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"name": ""}, {"name": "a\nBcc: x@y.z"}, {"name": "\0"}, {"name": "x" * 10_000}, {"email": "x"}, {"email": "a@b\r\nc.d"},
-     {"email": "é" * 300 + "@x.be"}, {"role": "9"}, {"role": "x"}, {"role": "3"}, {"language": "xx"}],
-)  # fmt: skip
+    [
+        {"name": ""},
+        {"name": "a\nBcc: x@y.z"},
+        {"name": "\0"},
+        {"name": "x" * 10_000},
+        {"email": "x"},
+        {"email": "a@b\r\nc.d"},
+        {"email": "é" * 300 + "@x.be"},
+        {"role": "9"},
+        {"role": "x"},
+        {"role": "3"},
+        {"language": "xx"},
+    ],
+)
 def test_a_wrong_invitation_mails_nobody(acme: Cast, browser: Open, wrong: dict[str, str]) -> None:
-    email = wrong.pop("email", "ivy@acme.test")
-    assert invite(browser(acme, acme.admin), email, **wrong) == 200
+    assert invite(browser(acme, acme.admin), **wrong) == 200
     assert mailed(acme) == []
     with acme.inside():
         assert User.objects.count() == 3
 
 
-# --- roles ----------------------------------------------------------------------------------------------------
+# --- roles ----------------------------------------------------------------------------------------------
 
 
 def test_a_role_is_changed(acme: Cast, browser: Open) -> None:
@@ -212,7 +226,9 @@ def test_the_last_owner_stays_owner(acme: Cast, browser: Open) -> None:
 
 def test_an_owner_who_never_came_does_not_count(acme: Cast) -> None:
     with acme.inside():
-        User.invite(name="Ivy", email="i@acme.test", role=OWNER, language="en", by=acme.owner, now=timezone.now())
+        User.invite(
+            name="Ivy", email="i@acme.test", role=OWNER, language="en", by=acme.owner, now=timezone.now()
+        )
         with pytest.raises(CannotChange):
             acme.owner.change_role(MEMBER, by=acme.owner)
 
@@ -230,7 +246,7 @@ def test_who_was_deactivated_meanwhile_changes_nothing(acme: Cast) -> None:
             acme.colleague.change_role(ADMIN, by=acme.admin)
 
 
-# --- deactivation and sessions --------------------------------------------------------------------------------
+# --- deactivation and sessions --------------------------------------------------------------------------
 
 
 def test_deactivated_and_let_in_again(acme: Cast, browser: Open) -> None:
@@ -244,7 +260,9 @@ def test_deactivated_and_let_in_again(acme: Cast, browser: Open) -> None:
     assert here.get("/team/").status_code == 302, "the session of before stays closed"
 
 
-def test_P23_a_session_revoked_by_an_administrator_is_refused_on_the_next_request(acme: Cast, browser: Open) -> None:
+def test_P23_a_session_revoked_by_an_administrator_is_refused_on_the_next_request(
+    acme: Cast, browser: Open
+) -> None:
     lost, kept = browser(acme, acme.colleague), browser(acme, acme.colleague)
     with acme.inside():
         key = lost.cookies["__Host-session"].value
