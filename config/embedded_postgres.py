@@ -30,7 +30,7 @@ from urllib.parse import quote
 
 import psycopg2
 
-from config.processes import end_with_parent
+from config.processes import end_with_parent, exists
 
 HOST = "127.0.0.1"
 SUPERUSER = "postgres"
@@ -141,8 +141,9 @@ def stop(data: Path) -> None:
             pid = _postmaster(home / "cluster")
             if pid is None:
                 return
+            everyone = {pid, *_server_processes(home / "cluster")}
             os.kill(pid, sign)
-            if _wait_gone(home / "cluster", pid, patience):
+            if _wait_gone(home / "cluster", everyone, patience):
                 return
         raise ServerError("PostgreSQL does not end; see its log in " + str(home / "cluster" / "log") + ".")
 
@@ -375,11 +376,13 @@ def _clear_dead(cluster: Path) -> None:
     (cluster / "postmaster.pid").unlink(missing_ok=True)
 
 
-def _wait_gone(cluster: Path, pid: int, seconds: float) -> bool:
-    """Whether the process itself is gone in time: its pid file goes a moment earlier."""
+def _wait_gone(cluster: Path, pids: set[int], seconds: float) -> bool:
+    """Whether the processes themselves are gone in time: the pid file goes a moment earlier."""
+    lives = exists if sys.platform == "linux" else lambda pid: _works_in(pid, cluster)
     deadline = time.monotonic() + seconds
-    while _works_in(pid, cluster):
-        _reap(pid)
+    while any(lives(pid) for pid in pids):
+        for pid in pids:
+            _reap(pid)
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)

@@ -39,8 +39,11 @@ def steps(data: Path, *, embedded: str | None, environment: dict[str, str], demo
     def database() -> str | None:
         return _database(embedded) if embedded else None
 
+    def code() -> str | None:
+        return _joined(_files(CODE, (".py", ".sql")), _bytes(LOCK))
+
     def prepared() -> str | None:
-        return _joined(_files(CODE, (".py", ".sql")), _bytes(LOCK), _bytes(data / "secret.key"), _keys(data))
+        return _both(database(), _joined(_bytes(data / "secret.key"), _keys(data)))
 
     def places() -> str | None:
         names = ("SMOALL_DOMAIN", "SMOALL_PORT", "SMOALL_ENV")
@@ -48,7 +51,7 @@ def steps(data: Path, *, embedded: str | None, environment: dict[str, str], demo
 
     manage = (str(ROOT / "manage.py"),)
     found = [
-        Step("prepare", "Preparing the database", (*manage, "prepare"), prepared, database),
+        Step("prepare", "Preparing the database", (*manage, "prepare"), code, prepared),
         Step(
             "styles",
             "Building the styles",

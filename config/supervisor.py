@@ -121,7 +121,7 @@ class Supervisor:
         left = processes.members(run) if run else []
         if left:
             say("Ending what a killed predecessor left running … ")
-            processes.end(left, patience=5)
+            processes.end(left, patience=2)
             say("done\n")
 
     def _free_addresses(self) -> str:
