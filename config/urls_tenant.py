@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("shared_apps.accounts.urls")),
     path("history/", include("tenant_apps.history.urls")),
+    path("workspace/", include("tenants.urls_account")),
     path("team/", include("tenant_apps.team.urls")),
 ]
 

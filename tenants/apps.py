@@ -1,6 +1,6 @@
 from django.utils.translation import gettext_lazy as _
 
-from shared_apps.kit.module import ADMIN, OWNER, Holding, Module
+from shared_apps.kit.module import MEMBER, OWNER, Holding, Menu, Module
 
 
 class TenantsConfig(Module):
@@ -19,7 +19,8 @@ class TenantsConfig(Module):
         "sign_up.expire": _("To forget sign-ups that nobody confirmed"),
         "sign_up.find": _("To mail you the addresses of your workspaces"),
     }
-    rights = {"workspace.export": OWNER, "workspace.erase": OWNER, "workspace.integrator": ADMIN}
+    rights = {"workspace.view": MEMBER, "workspace.export": OWNER, "workspace.erase": OWNER}
+    menu = Menu(_("Workspace"), "workspace:home", icon="archive-box", order=90, right="workspace.view")
     holdings = (
         Holding("tenants.Tenant", whose="client", category="contact", why=_("To know your workspace, its state and release"),
                 kept=_("As long as your data"), exported="shared", erased="rows"),

@@ -557,7 +557,7 @@ This archive holds everything that your workspace held, in formats that need no 
   rows/            one CSV file a table (UTF-8, comma, first line: names of the columns)
   files/           the files that you stored
   shared.json      what Smoall holds about your company beside the workspace
-  schema.sql       the tables, for PostgreSQL 15 or later
+  schema.sql       the tables, for PostgreSQL 15 or later; triggers.sql: what watches them
   restore.sql      loads everything: unpack, then  psql -f restore.sql  in an empty database
   manifest.json    what is in here: size and SHA-256 of each part, number of rows a table
   manifest.sig     Smoall's signature (Ed25519) of manifest.json
@@ -578,7 +578,7 @@ de Smoall :
   rows/            un fichier CSV par table (UTF-8, virgule, première ligne : noms des colonnes)
   files/           les fichiers que vous avez déposés
   shared.json      ce que Smoall conserve sur votre société en dehors de l'espace de travail
-  schema.sql       les tables, pour PostgreSQL 15 ou plus récent
+  schema.sql       les tables, pour PostgreSQL 15 ou plus récent ; triggers.sql : ce qui les surveille
   restore.sql      charge tout : décompressez, puis  psql -f restore.sql  dans une base vide
   manifest.json    le contenu : taille et SHA-256 de chaque partie, nombre de lignes par table
   manifest.sig     la signature (Ed25519) de manifest.json par Smoall

@@ -240,6 +240,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "queue": "Waiting jobs", "cache": "Cache", "outbox": "Mails", "sessions": "Sessions", "key": "Key",
         "backups": "Logical backups", "shared": "Shared tables",
         "issued_invoices": "invoices that Smoall issued", "contact_details": "contact details",
+        "jobs": "jobs", "mails": "mails",
     },
     "fr": {
         "title": "Certificat d’effacement", "id": "Numéro", "controller": "Délivré par",
@@ -260,7 +261,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "files": "Fichiers", "exports": "Exportations", "queue": "Tâches en attente", "cache": "Cache",
         "outbox": "Courriels", "sessions": "Sessions", "key": "Clé", "backups": "Sauvegardes logiques",
         "shared": "Tables partagées", "issued_invoices": "factures émises par Smoall",
-        "contact_details": "coordonnées",
+        "contact_details": "coordonnées", "jobs": "tâches", "mails": "courriels",
     },
 }
 

@@ -143,6 +143,8 @@ def checked(label: str, *, own: SignUp | None) -> str:
 def suggestion(company: str, *, own: SignUp | None) -> str:
     """A free name made from the company's, "" when there is none."""
     base = names.suggest(company)
+    if len(base) < 3 or names.skeleton(base) in {names.skeleton(reserved) for reserved in names.RESERVED}:
+        return ""
     for label in (base, *(f"{base[:36]}-{number}" for number in range(2, 10))):
         try:
             return names.check(label, but=own)

@@ -9,7 +9,7 @@ AppConfig's `ready`. Here is only the machinery; the rows are models.Saga.
     def close(saga): ...                       # in the shared scope, in one transaction with the cursor
 
     @ERASE.step(_("Destroying the key"), outside=True)
-    def destroy(saga): ...                     # no transaction; done again when killed before the cursor was saved
+    def destroy(saga): ...                     # no transaction; done again when killed before it was noted
 """
 
 import logging
@@ -37,6 +37,7 @@ from tenants.models import Saga
 log = logging.getLogger("smoall.sagas")
 LOCK = "saga"
 REPORT_EVERY = 0.5  # seconds
+REPORT = "UPDATE tenants_saga SET progress = %s, doing = %s, updated_at = now() WHERE id = %s"
 WHEN = ("before", "after", "saved")  # a step's points of death: not begun, done but not noted, noted
 OVER = (Saga.Status.DONE, Saga.Status.CANCELLED, Saga.Status.FAILED)
 
@@ -56,7 +57,7 @@ class CannotRetry(Exception):
 
 
 class NotYet(Exception):
-    """Raised by a step that must wait: it is undone and begun anew at `due_at`. Until then it has not begun."""
+    """Raised by a step that must wait: it is undone, and begun anew at `due_at`."""
 
     def __init__(self, due_at: datetime) -> None:
         super().__init__(due_at.isoformat())
@@ -64,7 +65,7 @@ class NotYet(Exception):
 
 
 class CannotGoOn(Exception):
-    """Raised by a step that would fail again for ever: the saga fails now. The text is kept and shown to people."""
+    """Raised by a step that would fail for ever: the saga fails now. The text is kept and shown to people."""
 
 
 class _Overtaken(Exception):
@@ -83,8 +84,8 @@ class Step:
 class Kind:
     """A kind of saga: its steps in the order of their declaration.
 
-    `no_return` names the step with which the irreversible begins; `attempts` counts the starts of one step, kills
-    included, after which the saga has failed and waits for `retry`.
+    `no_return` names the step with which the irreversible begins; `attempts` counts the starts of one step,
+    kills included, after which the saga has failed and waits for `retry`.
     """
 
     def __init__(self, name: str, *, no_return: str = "", attempts: int = 12) -> None:
@@ -94,7 +95,9 @@ class Kind:
         self.steps: list[Step] = []
         _kinds[name] = self
 
-    def step(self, doing: Any, *, outside: bool = False, weight: int = 1) -> Callable[[StepFunction], StepFunction]:
+    def step(
+        self, doing: Any, *, outside: bool = False, weight: int = 1
+    ) -> Callable[[StepFunction], StepFunction]:
         """Declare the next step. `doing` is lazily translated, and says what is done without naming anybody.
 
         A step runs in the shared scope, as whoever started the saga, in one transaction with the cursor. An
@@ -174,10 +177,10 @@ def run(id: UUID) -> Saga:
 
 
 def report(saga: Saga, percent: int, doing: Any = "") -> None:
-    """Show how far the current step is, at once, whatever its transaction holds back. For steps, as often as they like.
+    """Show how far the current step is, though its transaction is open. For steps, as often as they like.
 
-    Written on a second connection, which is safe as the step's transaction does not touch the saga's row. It never
-    breaks the work. `percent` is the step's own; `doing` as in `Kind.step`.
+    Written on a second connection, which is safe as the step's transaction does not touch the saga's row. It
+    never breaks the work. `percent` is the step's own; `doing` as in `Kind.step`.
     """
     now, last = monotonic(), getattr(saga, "_reported", 0.0)
     if now - last < REPORT_EVERY:
@@ -186,9 +189,7 @@ def report(saga: Saga, percent: int, doing: Any = "") -> None:
     text = _source(doing) or saga.doing
     whole = kind(saga.kind).progress(saga.cursor, max(0, min(100, percent)))
     try:
-        guard.execute_aside(
-            "UPDATE tenants_saga SET progress = %s, doing = %s, updated_at = now() WHERE id = %s", [whole, text, saga.pk]
-        )
+        guard.execute_aside(REPORT, [whole, text, saga.pk])
     except DatabaseError:
         log.info("saga %s could not report", saga.kind)
 
@@ -196,7 +197,8 @@ def report(saga: Saga, percent: int, doing: Any = "") -> None:
 def cancel(saga: Saga) -> Saga:
     """End it before its next step is noted; a step in its transaction is undone. Raises CannotCancel."""
     with _locked(saga.pk) as found:
-        if found.status in (Saga.Status.DONE, Saga.Status.CANCELLED) or kind(found.kind).is_past_return(found):
+        is_over = found.status in (Saga.Status.DONE, Saga.Status.CANCELLED)
+        if is_over or kind(found.kind).is_past_return(found):
             raise CannotCancel(f"{found.kind}: {found.status}, step {found.cursor}")
         found.status = Saga.Status.CANCELLED
         found.save(update_fields=["status", "updated_at"])
@@ -230,7 +232,7 @@ def resume() -> None:
 
 
 def resume_due(now: datetime) -> int:
-    """Wake a worker for every saga that is due and that nobody is at, killed ones included. Returns how many."""
+    """Wake a worker for every saga that is due and nobody is at, killed ones included. Returns how many."""
     with scope.shared():
         due = Saga.objects.filter(status=Saga.Status.WAITING, due_at__lte=now).order_by("due_at")
         ids = [*due.values_list("pk", flat=True)]
@@ -241,7 +243,8 @@ def resume_due(now: datetime) -> int:
 def _wake(id: UUID, now: datetime) -> bool:
     with scope.shared(), transaction.atomic():
         live = Job.objects.filter(name=advance.name, args=[str(id)], run_after__lte=now)
-        if live.filter(state__in=(Job.State.WAITING, Job.State.RUNNING)).exists() or not guard.lock_here(LOCK, id):
+        live = live.filter(state__in=(Job.State.WAITING, Job.State.RUNNING))
+        if live.exists() or not guard.lock_here(LOCK, id):
             return False
         advance.later(str(id))
     return True
@@ -363,5 +366,6 @@ def _source(text: Any) -> str:
 
 def _die_here(saga: Saga, when: str) -> None:
     """Kill this process where SMOALL_KILL_AT says so: the crash tests' way in. Never in production."""
-    if os.environ.get("SMOALL_KILL_AT") == f"{saga.kind}:{saga.cursor}:{when}" and not settings.SMOALL_IS_PRODUCTION:
+    here = f"{saga.kind}:{saga.cursor}:{when}"
+    if os.environ.get("SMOALL_KILL_AT") == here and not settings.SMOALL_IS_PRODUCTION:
         os.kill(os.getpid(), signal.SIGKILL)

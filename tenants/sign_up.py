@@ -224,6 +224,13 @@ def opening(id: UUID, sign_up: SignUp | None, saga: Saga | None) -> Opening:
     return Opening(id, sign_up, saga, tenant, owner)
 
 
+def of_saga(id: UUID) -> Opening:
+    """What came of a saga that made a workspace. Raises tokens.BadToken when that is gone."""
+    saga = Saga.objects.get(pk=id)
+    asked = UUID(saga.data["sign_up"])
+    return opening(asked, SignUp.objects.filter(pk=asked).first(), saga)
+
+
 def _person(tenant: Tenant, id: UUID) -> User | None:
     with scope.tenant(tenant.id):
         return User.objects.active().filter(pk=id).first()

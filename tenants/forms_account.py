@@ -1,0 +1,64 @@
+"""The shape of what an owner types to take the data out or to have everything erased."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from shared_apps.accounts.models import User
+from tenants.archive import BadRecipient, parse_recipient
+
+
+class ExportForm(forms.Form):
+    """A passphrase, typed twice, or an age key, which needs no repeating."""
+
+    secret = forms.CharField(
+        label=_("Passphrase"), strip=False, max_length=1000, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=_("At least 15 characters; a sentence is easy to remember. An age key (age1…) works too. Without it nobody can open the copy, Smoall neither."),
+    )
+    again = forms.CharField(
+        label=_("Once more"), strip=False, max_length=1000, required=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def clean_secret(self) -> str:
+        try:
+            parse_recipient(self.cleaned_data["secret"])
+        except BadRecipient as error:
+            raise forms.ValidationError(str(error), code=error.code) from error
+        return str(self.cleaned_data["secret"])
+
+    def clean(self) -> dict[str, Any]:
+        secret, again = self.cleaned_data.get("secret"), self.cleaned_data.get("again")
+        if secret and not secret.strip().lower().startswith("age1") and secret != again:
+            self.add_error("again", _now("The two are not the same."))
+        return self.cleaned_data
+
+
+class EraseForm(forms.Form):
+    """The workspace's name and the owner's password; `with_contacts` for the contact details too."""
+
+    typed_name = forms.CharField(label=_("Name of the workspace"), max_length=200, widget=forms.TextInput(
+        attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}))
+    password = forms.CharField(
+        label=_("Your password"), strip=False, max_length=1000, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+    )
+    with_contacts = forms.BooleanField(
+        label=_("Erase our contact details too"), required=False,
+        help_text=_("Otherwise Smoall keeps them for twelve months: name, address and contact person of the company."),
+    )
+
+    def __init__(self, *args: Any, name: str, person: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.name, self.person = name, person
+
+    def clean_typed_name(self) -> str:
+        if self.cleaned_data["typed_name"].strip().lower() != self.name:
+            raise forms.ValidationError(_now("Type %(name)s, exactly as it stands in the address.") % {"name": self.name})
+        return self.name
+
+    def clean_password(self) -> str:
+        if not self.person.check_password(self.cleaned_data["password"]):
+            raise forms.ValidationError(_now("This is not your password."))
+        return ""

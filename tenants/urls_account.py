@@ -1,0 +1,14 @@
+"""The workspace itself: its copies, its end. On the workspace's own host, below /workspace/."""
+
+from django.urls import path
+
+from tenants import views_account
+
+app_name = "workspace"
+urlpatterns = [
+    path("", views_account.home, name="home"),
+    path("exports/", views_account.exports, name="exports"),
+    path("exports/<uuid:id>/progress/", views_account.progress, name="export-progress"),
+    path("exports/<uuid:id>/take/", views_account.take, name="export-take"),
+    path("erase/", views_account.erase, name="erase"),
+]
