@@ -9,13 +9,13 @@ from django.db import models
 class LogEntry(AbstractLogEntry):  # type: ignore[misc]
     """django-auditlog's entry without addresses, and with an author that no deletion can take away.
 
-    `changes` is {"field": [old, new]}, each side PostgreSQL's text or null. For a many-to-many table the entry is
-    one of the row that has the field, and a side is the other row's key. `timestamp` is the transaction's start and
-    `cid` its number, so that one action's entries stand together; `id` gives their order.
+    `changes` is {"field": [old, new]}, each side PostgreSQL's text or null. For a many-to-many table the
+    entry is one of the row that has the field, and a side is the other row's key. `timestamp` is the
+    transaction's start and `cid` its number, so that one action's entries stand together; `id` orders them.
     """
 
     id = models.BigAutoField(primary_key=True)
-    # No constraint of the database: the trigger looks the type up itself, and each entry would cost another check.
+    # No constraint of the database: the trigger looks the type up itself, a check would cost each entry mor
     content_type = models.ForeignKey(
         "contenttypes.ContentType",
         on_delete=models.PROTECT,
@@ -47,7 +47,7 @@ class LogEntry(AbstractLogEntry):  # type: ignore[misc]
     actor_name = models.CharField(max_length=300)
     actor_behalf = models.CharField(max_length=300, blank=True)
 
-    # What auditlog's entry has and this one must not: addresses, an author who can be deleted, copies of whole rows.
+    # What auditlog's entry has and this one must not: addresses, an author who can go, copies of rows.
     remote_addr: Any = None
     remote_port: Any = None
     actor: Any = None

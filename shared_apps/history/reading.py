@@ -1,6 +1,6 @@
-"""Reading the history: filters, and pages of whole actions, in a number of queries that no size changes.
+"""Reading the history: filters, and pages of whole actions, by a number of queries that size does not change.
 
-An action is what one transaction did in one person's name. What a value looks like to people is in display.py.
+An action is what one transaction did in one person's name. What values look like to people is in display.py.
 """
 
 from collections.abc import Collection, Iterator
@@ -29,7 +29,8 @@ AUTHORS = """
         UNION ALL
         SELECT next.* FROM author, LATERAL (
             SELECT e.actor_id, e.actor_kind, e.actor_name FROM history_logentry e
-             WHERE e.actor_id > author.actor_id ORDER BY e.actor_id, e."timestamp" DESC, e.id DESC LIMIT 1) next)
+             WHERE e.actor_id > author.actor_id
+             ORDER BY e.actor_id, e."timestamp" DESC, e.id DESC LIMIT 1) next)
     SELECT actor_id, actor_kind, actor_name FROM author ORDER BY lower(actor_name), actor_id
 """
 
@@ -40,7 +41,7 @@ class BadCursor(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What to read. Days are whole days of the current time zone, both included; `words` must all be in the label."""
+    """What to read. Days are whole days in the current time zone; `words` must all be in the name."""
 
     modules: Collection[str] | None = None  # None: all; the ones that the reader may see
     module: str = ""
@@ -121,7 +122,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What one transaction changed in one person's name: some of its lines, oldest first, and how many there are."""
+    """What one transaction changed in one person's name: its first lines, and how many there are."""
 
     at: datetime
     cid: str
@@ -170,7 +171,7 @@ def page(filters: Filters, *, before: str = "", size: int = ACTIONS_A_PAGE) -> P
 
 
 def one_action(filters: Filters, *, before: str = "") -> Page:
-    """All lines of the action that `filters.cid` and `.at` name, a page at a time; the cursor is an entry's id."""
+    """The lines of the action that `filters.cid` and `.at` name, oldest first; the cursor is an entry id."""
     entries = filters.entries().order_by("id")
     total = entries.count()
     if before:
@@ -198,7 +199,7 @@ def of_record(record: Any, *, before: str = "", size: int = ACTIONS_A_PAGE) -> P
 
 
 def authors() -> list[tuple[str, str, str]]:
-    """(id, kind, newest name) of everybody who changed something, by name; one query that skips along the index."""
+    """(id, kind, newest name) of everybody who changed something, by name. One query, along the index."""
     with connection.cursor() as cursor:
         cursor.execute(AUTHORS)
         found: list[tuple[str, str, str]] = cursor.fetchall()

@@ -16,10 +16,10 @@ from shared_apps.kit import scope
 def redact(
     model: type[Model], key: UUID | str | int, *, fields: Collection[str] | None, values: Collection[str] = ()
 ) -> int:
-    """Write "[erased]" over details of one row in the history of the schema in force; returns how many entries.
+    """Write "[erased]" over details of one row in the history of the schema in force; how many entries.
 
-    fields: of this row, every value of these fields; None: of all its fields, its name, and its name as an author.
-    values: wherever one of these stands alone, in any entry of the schema, as a value, a row's or an author's name.
+    fields: of this row, every value of these fields; None: of all its fields, and its name, as an author too.
+    values: wherever one of these stands alone in the schema's history, as a value or a name.
     Its use is recorded as an entry of the row, by the system on behalf of the author in force.
     Raises ScopeError outside the owner's scope.
     """
@@ -29,7 +29,7 @@ def redact(
     meta: Any = model._meta
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {here.schema}.redact_history(%s, %s, %s, %s::text[], %s::text[])",  # noqa: S608
+            f"SELECT {here.schema}.redact_history(%s, %s, %s, %s::text[], %s::text[])",
             [
                 meta.app_label,
                 meta.model_name,

@@ -1,4 +1,4 @@
-"""Which models have a history, in django-auditlog's terms, with its signals off: triggers write the entries."""
+"""Which models have a history, in django-auditlog's terms, its signals off: triggers write the entries."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ SECRET_NAMES = frozenset({"password", "password_hash"})
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What auditlog's registry has no word for: the naming column and the row that shows this one's changes."""
+    """What auditlog has no word for: the naming column, and the row that shows this one's changes."""
 
     label: str
     parent: str | None
@@ -66,7 +66,7 @@ def is_registered(model: type[Model]) -> bool:
 
 
 def models_with_history(*, tenant: bool) -> list[type[Model]]:
-    """The models with a history whose tables stand in a tenant's schema, or else in the shared one, by table."""
+    """The models with a history whose tables stand in a tenant's schema, else in the shared one, by table."""
     listed = set(settings.TENANT_APPS if tenant else settings.SHARED_APPS)
     there = [model for model in _declared if _names(model._meta.app_config) & listed]
     return sorted(there, key=lambda model: model._meta.db_table)
@@ -107,7 +107,7 @@ def _field(model: type[Model], name: str) -> Any:
 
 
 def _has_automatic_table(field: "ManyToManyField[Any, Any]") -> bool:
-    """Known before the other model is loaded: a `through` that somebody wrote is a name or not auto-created."""
+    """Known before the other model is loaded: a `through` of one's own is a name or not auto-created."""
     through = field.remote_field.through
     if through is None:
         return True

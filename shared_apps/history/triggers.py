@@ -1,9 +1,9 @@
 """The DDL that makes the database write the history: three functions a schema and two triggers a table (I7).
 
-Row-level triggers: measured against statement-level ones with transition tables, they cost a third for single writes
-(70 µs) and nearly the same in bulk (45 µs a row); django-auditlog's signals cost about ten times as much.
-The functions name every table with its schema, since on Citus they run on a shard whose name and search_path are
-others; there the author must be set by SET LOCAL, as the database wrapper does.
+Row-level triggers: measured against statement-level ones with transition tables, they cost a third for single
+writes (70 µs) and nearly the same in bulk (45 µs a row); see docs/decisions/history-by-triggers.md.
+The functions name every table with its schema, since on Citus they run on a shard whose name and search_path
+are others; there the author must be set by SET LOCAL, as the database wrapper does.
 """
 
 import json
@@ -72,11 +72,12 @@ BEGIN
         IF old_row ->> key_column IS DISTINCT FROM new_row ->> key_column THEN
             RAISE EXCEPTION 'a row of % keeps its key', own_table USING ERRCODE = 'NOT_ALLOWED';
         END IF;
-        SELECT jsonb_object_agg(fields ->> v.key, CASE WHEN masked ? v.key
-                   THEN jsonb_build_array('MASK', 'MASK') ELSE jsonb_build_array(v.old_value, v.new_value) END)
+        SELECT jsonb_object_agg(fields ->> v.key,
+                   CASE WHEN masked ? v.key THEN jsonb_build_array('MASK', 'MASK')
+                        ELSE jsonb_build_array(v.was, v.becomes) END)
           INTO changed
-          FROM ROWS FROM (json_each_text(old_row), json_each_text(new_row)) v(key, old_value, new_key, new_value)
-         WHERE fields ? v.key AND v.old_value IS DISTINCT FROM v.new_value;
+          FROM ROWS FROM (json_each_text(old_row), json_each_text(new_row)) v(key, was, same_key, becomes)
+         WHERE fields ? v.key AND v.was IS DISTINCT FROM v.becomes;
         IF changed IS NULL THEN
             RETURN NULL;
         END IF;
@@ -105,8 +106,10 @@ BEGIN
         parent_type_id, parent_pk, actor_kind, actor_id, actor_name, actor_behalf)
     VALUES (
         type_id, found_row ->> key_column, coalesce(label, ''), done, coalesce(changed, '{}'),
-        pg_current_xact_id()::text, now(), TG_ARGV[1], split_part(own_table, '.', 2), owner_type_id, owner_key,
-        author ->> 'kind', coalesce(author ->> 'id', ''), author ->> 'name', coalesce(author ->> 'behalf', ''));
+        pg_current_xact_id()::text, now(), TG_ARGV[1], split_part(own_table, '.', 2),
+        owner_type_id, owner_key,
+        author ->> 'kind', coalesce(author ->> 'id', ''),
+        author ->> 'name', coalesce(author ->> 'behalf', ''));
     RETURN NULL;
 END
 $record_change$
@@ -117,7 +120,8 @@ CREATE OR REPLACE FUNCTION SCHEMA.refuse_truncate() RETURNS trigger
 LANGUAGE plpgsql SET search_path = SCHEMA, pg_temp
 AS $refuse_truncate$
 BEGIN
-    RAISE EXCEPTION '% has a history: its rows are deleted, not truncated', TG_ARGV[0] USING ERRCODE = 'NOT_ALLOWED';
+    RAISE EXCEPTION '% has a history: its rows are deleted, not truncated', TG_ARGV[0]
+        USING ERRCODE = 'NOT_ALLOWED';
 END
 $refuse_truncate$
 """
@@ -137,9 +141,11 @@ BEGIN
     IF coalesce(said, '') <> '' THEN
         asked_by := coalesce(said::jsonb ->> 'name', '');
     END IF;
-    SELECT t.id INTO type_id FROM SCHEMA.django_content_type t WHERE t.app_label = in_module AND t.model = in_model;
+    SELECT t.id INTO type_id FROM SCHEMA.django_content_type t
+     WHERE t.app_label = in_module AND t.model = in_model;
     IF type_id IS NULL THEN
-        RAISE EXCEPTION '%.% is no content type of this schema', in_module, in_model USING ERRCODE = 'NO_CONTENT_TYPE';
+        RAISE EXCEPTION '%.% is no content type of this schema', in_module, in_model
+            USING ERRCODE = 'NO_CONTENT_TYPE';
     END IF;
     SELECT array_agg(DISTINCT side.value) INTO names
       FROM SCHEMA.history_logentry e, jsonb_each(e.changes) c, jsonb_array_elements_text(c.value) side
@@ -156,17 +162,19 @@ BEGIN
            actor_behalf = CASE WHEN e.actor_behalf = ANY (in_values) THEN 'ERASED' ELSE e.actor_behalf END,
            changes = coalesce((
                SELECT jsonb_object_agg(c.key, jsonb_build_array(
-                          CASE WHEN c.value ->> 0 = ANY (in_values) OR c.is_hidden AND c.value ->> 0 IS NOT NULL
-                               THEN 'ERASED' ELSE c.value ->> 0 END,
-                          CASE WHEN c.value ->> 1 = ANY (in_values) OR c.is_hidden AND c.value ->> 1 IS NOT NULL
-                               THEN 'ERASED' ELSE c.value ->> 1 END))
-                 FROM (SELECT j.key, j.value, e.content_type_id = type_id AND e.object_pk = in_key
-                                              AND (in_fields IS NULL OR j.key = ANY (in_fields)) AS is_hidden
+                          CASE WHEN c.was = ANY (in_values) OR c.is_hidden AND c.was IS NOT NULL
+                               THEN 'ERASED' ELSE c.was END,
+                          CASE WHEN c.becomes = ANY (in_values) OR c.is_hidden AND c.becomes IS NOT NULL
+                               THEN 'ERASED' ELSE c.becomes END))
+                 FROM (SELECT j.key, j.value ->> 0 AS was, j.value ->> 1 AS becomes,
+                              e.content_type_id = type_id AND e.object_pk = in_key
+                                  AND (in_fields IS NULL OR j.key = ANY (in_fields)) AS is_hidden
                          FROM jsonb_each(e.changes) j) c), e.changes)
      WHERE e.content_type_id = type_id AND e.object_pk = in_key
         OR e.parent_type_id = type_id AND e.parent_pk = in_key AND cardinality(in_values) > 0
         OR in_fields IS NULL AND e.actor_id = in_key
-        OR e.object_repr = ANY (in_values) OR e.actor_name = ANY (in_values) OR e.actor_behalf = ANY (in_values)
+        OR e.object_repr = ANY (in_values)
+        OR e.actor_name = ANY (in_values) OR e.actor_behalf = ANY (in_values)
         OR cardinality(in_values) > 0 AND EXISTS (
                SELECT 1 FROM jsonb_each(e.changes) j
                 WHERE j.value ->> 0 = ANY (in_values) OR j.value ->> 1 = ANY (in_values));
@@ -188,7 +196,7 @@ __all__ = ["FUNCTIONS", "READ_ONLY_TABLES", "models_with_history", "statements"]
 
 
 def statements(schema: str, models: Iterable[type[Model]]) -> list[str]:
-    """DDL that makes, or renews, the functions and triggers of `schema` for these models; one statement an element.
+    """DDL that makes or renews the functions and triggers of `schema` for these models, one by one.
 
     The schema holds history_logentry and django_content_type. To be run by its owner, with no parameters.
     """

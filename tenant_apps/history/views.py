@@ -1,4 +1,4 @@
-"""Every change of a workspace: who, what, when. A member reads the modules they may open, an administrator all."""
+"""Every change of a workspace. A member reads the modules they may open, an administrator all."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -61,7 +61,7 @@ def record(request: HttpRequest, module: str, model: str, key: str) -> HttpRespo
 
 @requires("history.view")
 def export(request: HttpRequest) -> FileResponse:
-    """The filtered history as CSV for spreadsheets (UTF-8 with its mark, semicolons), a line for each changed field."""
+    """The filtered history as CSV for spreadsheets, a line for each changed field."""
     filters = _form(request).filters()
     name = f"smoall-{pgettext('file name', 'history')}-{timezone.localdate().isoformat()}.csv"
     rows = (row for line in reading.lines_of(filters) for row in _rows(line))
@@ -69,7 +69,7 @@ def export(request: HttpRequest) -> FileResponse:
 
 
 def visible_modules(person: User) -> set[str]:
-    """The modules whose history this person may read: those they may open; with "history.all" the others too."""
+    """The modules whose history this person may read: those they may open; with "history.all" all."""
     labels = {
         model._meta.app_label for model in registry.models_with_history(tenant=scope.tenant_id() is not None)
     }

@@ -1,4 +1,4 @@
-"""Rows of any model, made from its fields alone, so that a model that is registered tomorrow is tested tomorrow."""
+"""Rows of any model, made from its fields alone, so that tomorrow's models are tested tomorrow."""
 
 import itertools
 from collections.abc import Callable
@@ -22,16 +22,14 @@ RULES: dict[str, Callable[[], dict[str, Any]]] = {
 
 
 def build(model: type[models.Model]) -> Any:
-    """An unsaved row, different from every other one. Rows that it needs are saved."""
+    """An unsaved row with what is required, different from every other one. Rows that it needs are saved."""
     values: dict[str, Any] = {}
+    label = registry.declaration(model).label if registry.is_registered(model) else ""
     for field in model._meta.concrete_fields:
-        if field.primary_key and field.has_default() or isinstance(field, models.AutoField):
+        is_optional = field.has_default() or field.null or (field.blank and field.name != label)
+        if is_optional or isinstance(field, models.AutoField):
             continue
-        if field.is_relation:
-            if not field.null:
-                values[field.name] = saved(field.related_model)  # type: ignore[arg-type]
-        else:
-            values[field.name] = value_for(field)
+        values[field.name] = saved(field.related_model) if field.is_relation else value_for(field)  # type: ignore[arg-type]
     return model(**values | RULES.get(model._meta.label, dict)())
 
 
@@ -61,6 +59,7 @@ def value_for(field: Any) -> Any:
         models.DurationField: lambda: timedelta(seconds=n),
         models.JSONField: lambda: {"n": n},
         models.BinaryField: lambda: bytes([n % 256]),
+        models.FileField: lambda: f"file-{n}",
     }
     for type_, maker in makers.items():
         if isinstance(field, type_):
@@ -69,13 +68,14 @@ def value_for(field: Any) -> Any:
 
 
 def changeable(model: type[models.Model]) -> Any:
-    """A tracked, visible field whose value may be anything of its type: text if there is any, else a relation."""
+    """A tracked, visible field whose value may be anything of its type: text if there is any."""
     hidden = registry.masked_fields(model)
     fields = [f for f in registry.tracked_fields(model) if not (f.primary_key or f.choices)]
     fields = [f for f in fields if f.name not in hidden and not getattr(f, "auto_now", False)]
     own = [f for f in fields if not f.is_relation]
     texts = [f for f in own if type(f) in (models.CharField, models.TextField)]
     plain = [f for f in own if not f.unique and not isinstance(f, models.BooleanField)]
+    texts.sort(key=lambda field: field.name != registry.declaration(model).label)
     found = [f for f in texts if not f.unique] or plain or texts or [f for f in fields if f.is_relation]
     assert found, f"{model._meta.label} tracks no field that a test could change"
     return found[0]

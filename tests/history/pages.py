@@ -42,10 +42,12 @@ def add_many(tenant: UUID, count: int) -> None:
     with scope.owner(tenant=tenant), connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO history_logentry (content_type_id, object_pk, object_repr, action, changes, cid, timestamp, module,
-                   table_name, parent_pk, actor_kind, actor_id, actor_name, actor_behalf)
-            SELECT t.id, 'key-' || n %% 5000, 'Person ' || n %% 5000, 1, '{"name": ["Old", "New"]}', (n / 3)::text,
-                   now() - interval '1 year' + (n / 3) * interval '5 minutes', 'accounts', 'accounts_user', '',
+            INSERT INTO history_logentry (
+                   content_type_id, object_pk, object_repr, action, changes, cid, timestamp,
+                   module, table_name, parent_pk, actor_kind, actor_id, actor_name, actor_behalf)
+            SELECT t.id, 'key-' || n %% 5000, 'Person ' || n %% 5000, 1, '{"name": ["Old", "New"]}',
+                   (n / 3)::text, now() - interval '1 year' + (n / 3) * interval '5 minutes',
+                   'accounts', 'accounts_user', '',
                    'user', 'author-' || n / 3 %% 20, 'Author ' || n / 3 %% 20, ''
               FROM django_content_type t, generate_series(1, %s) n
              WHERE t.app_label = 'accounts' AND t.model = 'user'

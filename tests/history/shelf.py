@@ -1,4 +1,4 @@
-"""Tables that exist only while a test of the history runs: every kind of column and relation that modules may use."""
+"""Tables that exist only while a test of the history runs: every kind of column and relation."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,6 +64,9 @@ class Number(models.Model):
     class Meta:
         app_label = "shelf"
 
+    def __str__(self) -> str:
+        return self.name
+
 
 MODELS: tuple[type[models.Model], ...] = (Tag, Shelf, Book, Number)
 history.register(Tag, label="name")
@@ -94,7 +97,7 @@ def make_tables(tenant: Any) -> None:
 
 @contextmanager
 def installed() -> Iterator[None]:
-    """As if an app "shelf" were installed, so that relations are seen from both ends and deleting cascades."""
+    """As if an app "shelf" were installed: relations are seen from both ends, and deleting cascades."""
     config = AppConfig.create("tests.history")
     config.label, config.apps, config.models = "shelf", apps, apps.all_models["shelf"]
     apps.app_configs["shelf"] = config

@@ -1,4 +1,4 @@
-"""P06, P07: every audited model × every way to write = exactly one entry for each changed row, with its author.
+"""P06, P07: every audited model × every way to write = one entry for each changed row, with its author.
 
 The models come from the registry: one that is registered tomorrow is tested tomorrow.
 """
@@ -58,7 +58,7 @@ def _create_in_bulk(model: Any, rows: list[Any]) -> None:
 
 
 def _create_by_sql(model: Any, rows: list[Any]) -> None:
-    """The rows as PostgreSQL holds them, deleted and put back: every column comes along, whatever the model."""
+    """The rows as PostgreSQL holds them, deleted and put back: every column comes along."""
     model._base_manager.bulk_create(rows)
     table = connection.ops.quote_name(model._meta.db_table)
     keys = [str(row.pk) for row in rows]
