@@ -1,4 +1,4 @@
-"""The shape of what people type to open a workspace, and to find theirs again. The verbs are in sign_up.py."""
+"""The shape of what people type to open a workspace and to find theirs again. The verbs are in sign_up.py."""
 
 import re
 from typing import Any
@@ -7,9 +7,8 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.urls import reverse_lazy
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from shared_apps.kit import places
 from shared_apps.kit.numbers import clean_vat
@@ -17,8 +16,11 @@ from tenants import names
 from tenants.models import SignUp
 from tenants.sign_up import Answers
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")  # also what turns text around
-LOOK = {  # asks, while one types, whether the name is free; by POST, since an address with its query may be logged
+CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)  # also what turns text around
+# Asks, while one types, whether the name is free; by POST, since an address with its query may be logged.
+LOOK = {
     "hx-post": reverse_lazy("app:name", urlconf="config.urls_app"),
     "hx-params": "csrfmiddlewaretoken,company,subdomain,suggested,take",
     "hx-sync": "closest form:replace",
@@ -54,7 +56,7 @@ def _label_field() -> forms.CharField:
 
 
 class CompanyForm(forms.Form):
-    """A company, its workspace's name and its first owner. The workspace's name is checked against everybody's."""
+    """A company, its workspace's name and its first owner. The name is checked against everybody's."""
 
     company = LineField(
         label=_("Company"),
@@ -79,7 +81,9 @@ class CompanyForm(forms.Form):
     )
     email = forms.EmailField(
         label=_("Your e-mail address"),
-        widget=forms.EmailInput(attrs={"autocomplete": "email", "autocapitalize": "off", "spellcheck": "false"}),
+        widget=forms.EmailInput(
+            attrs={"autocomplete": "email", "autocapitalize": "off", "spellcheck": "false"}
+        ),
     )
 
     def __init__(self, *args: Any, own: SignUp | None = None, **kwargs: Any) -> None:
@@ -104,7 +108,9 @@ class CompanyForm(forms.Form):
 class SignUpForm(CompanyForm):
     terms = forms.BooleanField(
         label=_("We accept the terms of use"),
-        error_messages={"required": _("Without the terms there is no contract: read them, and accept them here.")},
+        error_messages={
+            "required": _("Without the terms there is no contract: read them, and accept them here.")
+        },
     )
 
 
@@ -128,7 +134,9 @@ class TermsForm(forms.Form):
 class FindForm(forms.Form):
     email = forms.EmailField(
         label=pgettext_lazy("address", "E-mail"),
-        widget=forms.EmailInput(attrs={"autocomplete": "email", "autocapitalize": "off", "spellcheck": "false"}),
+        widget=forms.EmailInput(
+            attrs={"autocomplete": "email", "autocapitalize": "off", "spellcheck": "false"}
+        ),
     )
 
 

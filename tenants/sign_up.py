@@ -1,8 +1,8 @@
 """Opening a workspace, from the form to the first owner's door; and finding one's workspaces again by mail.
 
-A SignUp row holds what was typed until the workspace is there, the saga "provision" makes it, and the mailed link
-leads to wherever that stands. Pages are in views_app.py, the shape of what is typed in forms.py. Who may be called
-what is names.py's matter, how a schema is made provision.py's.
+A SignUp row holds what was typed until the workspace is there, the saga "provision" makes it, and the mailed
+link leads to wherever that stands. Pages are in views_app.py, the shape of what is typed in forms.py. What a
+workspace may be called is names.py's matter, how a schema is made provision.py's.
 """
 
 import hmac
@@ -99,7 +99,7 @@ class Opening:
         return self.saga is not None and now - self.saga.created_at > SLOW_AFTER
 
 
-# --- asking --------------------------------------------------------------------------------------------------
+# --- asking ---------------------------------------------------------------------------------------
 
 
 def ask(
@@ -107,7 +107,7 @@ def ask(
 ) -> SignUp:
     """Hold the name for 24 hours and mail the link that confirms. In the shared schema.
 
-    `own` is what this person asked for before: it is replaced, and a link that went to another address is void.
+    `own` is what this person asked for before: it is replaced, and a link sent to another address is void.
     Raises names.BadName, and CannotSignUp when too many mails went to this address.
     """
     sign_up = previous(own, subdomain=answers.subdomain, email=answers.email) or SignUp()
@@ -122,7 +122,7 @@ def ask(
 
 
 def previous(own: SignUp | None, *, subdomain: str, email: str) -> SignUp | None:
-    """What a new answer replaces, locked: this person's own sign-up, or the same address asking for the same name."""
+    """What a new answer replaces, locked: this browser's own, or the same person asking for the same name."""
     asked = SignUp.objects.select_for_update().filter(confirmed_at=None)
     if own and (found := asked.filter(pk=own.pk).first()):
         return found
@@ -143,24 +143,35 @@ def mail_confirmation(sign_up: SignUp, *, now: datetime) -> None:
     """The link that confirms, once more if need be. Raises CannotSignUp after MOST_MAILS in a day."""
     if not _may_mail(sign_up.email, purpose="sign-up", now=now):
         raise CannotSignUp(
-            _now("Five mails went to this address within a day. Use the link in the last one, or try again tomorrow.")
+            _now(
+                "Five mails went there within a day. Use the link in the last one, or try again tomorrow."
+            )
         )
     _send(
-        sign_up, purpose="sign_up.confirm", about=sign_up.id, wanted=is_awaited,
+        sign_up,
+        purpose="sign_up.confirm",
+        about=sign_up.id,
+        wanted=is_awaited,
         context={"address": host_url(sign_up.subdomain)},
     )
 
 
 def _send(sign_up: SignUp, *, purpose: str, about: UUID, wanted: mail.Check, context: dict[str, Any]) -> None:
     mail.send(
-        purpose=purpose, to=sign_up.email, name=sign_up.name, language=sign_up.language,
-        template=f"tenants/mail/{purpose.replace('.', '_')}", key=f"{purpose}:{uuid7()}", about=about, wanted=wanted,
+        purpose=purpose,
+        to=sign_up.email,
+        name=sign_up.name,
+        language=sign_up.language,
+        template=f"tenants/mail/{purpose.replace('.', '_')}",
+        key=f"{purpose}:{uuid7()}",
+        about=about,
+        wanted=wanted,
         context={"name": sign_up.name, "company": sign_up.company, "url": link(sign_up), **context},
     )
 
 
 def _may_mail(email: str, *, purpose: str, now: datetime) -> bool:
-    """Count a mail to an address that anybody may type, by a keyed hash of it; False when that was enough today."""
+    """Count a mail to an address that anybody may type, by its keyed hash; False when it was enough."""
     counted = Throttle.of(email, purpose=purpose, now=now)
     if counted.failures >= MOST_MAILS:
         return False
@@ -173,30 +184,30 @@ def _may_mail(email: str, *, purpose: str, now: datetime) -> bool:
 @mail.check
 def is_awaited(message: Message) -> bool:
     """The sign-up waits to be confirmed, by this very address."""
-    sign_up = SignUp.objects.filter(pk=message.about, confirmed_at=None).first()
-    return sign_up is not None and sign_up.email == message.to_address
+    asked = SignUp.objects.filter(confirmed_at=None, email=message.to_address)
+    return message.about is not None and asked.filter(pk=message.about).exists()
 
 
 @mail.check
 def is_open(message: Message) -> bool:
     """The client's workspace is there and not being erased."""
-    return Tenant.objects.filter(client_id=message.about).exclude(state__in=CLOSED).exists()
+    return bool(Tenant.objects.filter(client_id=message.about).exclude(state__in=CLOSED).exists())
 
 
-# --- the mailed link ---------------------------------------------------------------------------------------
+# --- the mailed link ------------------------------------------------------------------------------
 
 
 def link(sign_up: SignUp) -> str:
-    """The address of the page where the opening of this workspace can be followed; bound to the e-mail address."""
+    """The address of the page that follows the opening of this workspace; bound to the e-mail address."""
     with scope.shared(realm="app"):
         token = tokens.sign([str(sign_up.id), _print(sign_up.id, sign_up.email)], purpose="sign_up")
     return host_url("app") + reverse("app:opening", urlconf="config.urls_app", args=[token])
 
 
 def read(token: str, *, lock: bool = False) -> Opening:
-    """What a mailed link is about, in the realm "app". With `lock` its row is held until the transaction ends.
+    """What a mailed link is about, in the realm "app". With `lock` its row is held until the end.
 
-    Raises tokens.BadToken: altered, too old, forgotten after 24 hours, or sent to an address that was corrected.
+    Raises tokens.BadToken: altered, too old, forgotten, or sent to an address that was corrected.
     """
     payload = tokens.read(token, purpose="sign_up", max_age=int(LINK_AGE.total_seconds()))
     id, made = UUID(payload[0]), str(payload[1])
@@ -211,13 +222,14 @@ def read(token: str, *, lock: bool = False) -> Opening:
 
 
 def opening(id: UUID, sign_up: SignUp | None, saga: Saga | None) -> Opening:
-    """With the workspace and its first owner when they are there. Raises tokens.BadToken when they are gone again."""
+    """With the workspace and its first owner when they are there. Raises BadToken when they are gone."""
     person = saga.data.get("person") if saga else None
     if sign_up is None and not person:
         raise tokens.BadToken("given up")
     if saga is None or not person:
         return Opening(id, sign_up, saga)
-    tenant = Tenant.objects.filter(pk=saga.subject).exclude(state__in=CLOSED).first()
+    open_ones = Tenant.objects.exclude(state__in=CLOSED).select_related("client").prefetch_related("domains")
+    tenant = open_ones.filter(pk=saga.subject).first()
     owner = _person(tenant, UUID(person)) if tenant else None
     if owner is None:
         raise tokens.BadToken("the workspace is gone")
@@ -233,7 +245,8 @@ def of_saga(id: UUID) -> Opening:
 
 def _person(tenant: Tenant, id: UUID) -> User | None:
     with scope.tenant(tenant.id):
-        return User.objects.active().filter(pk=id).first()
+        found: User | None = User.objects.active().filter(pk=id).first()
+        return found
 
 
 def _print(id: UUID, email: str) -> str:
@@ -264,11 +277,15 @@ def is_free(sign_up: SignUp) -> bool:
 def door(tenant: Tenant, owner: User) -> str:
     """Where the first owner enters: a single-use link before the first entry, the sign-in page afterwards."""
     with scope.tenant(tenant.id):
-        path = reverse("sign-in", urlconf="shared_apps.accounts.urls") if owner.entered_at else owner.link(Purpose.ENTER)
+        path = (
+            reverse("sign-in", urlconf="shared_apps.accounts.urls")
+            if owner.entered_at
+            else owner.link(Purpose.ENTER)
+        )
     return tenant.url + path
 
 
-# --- confirming ----------------------------------------------------------------------------------------------
+# --- confirming -----------------------------------------------------------------------------------
 
 
 def confirm(sign_up: SignUp, *, now: datetime) -> Saga:
@@ -287,7 +304,7 @@ def confirm(sign_up: SignUp, *, now: datetime) -> Saga:
 
 
 def rename(sign_up: SignUp, label: str, *, now: datetime) -> None:
-    """Take another name instead of one that was taken meanwhile. The row must be locked. Raises names.BadName."""
+    """Another name instead of one that was taken meanwhile. The row must be locked. Raises names.BadName."""
     sign_up.subdomain = names.check(label, but=sign_up)
     _save(sign_up)
     if saga := Saga.objects.filter(key=_key(sign_up.id)).first():
@@ -310,7 +327,7 @@ def accept_terms(tenant: Tenant, terms: Document, *, language: str, now: datetim
     Acceptance.record(terms, client=tenant.client_id, language=language, at=now)
 
 
-# --- the saga ------------------------------------------------------------------------------------------------
+# --- the saga -------------------------------------------------------------------------------------
 
 
 @PROVISION.step(_("Making the key of your workspace"), outside=True)
@@ -320,7 +337,7 @@ def key(saga: Saga) -> None:
 
 @PROVISION.step(_("Making your workspace"), weight=8)
 def workspace(saga: Saga) -> None:
-    """Everything or nothing: client, schema, address, first owner, accepted terms; what was typed is forgotten."""
+    """Everything or nothing: client, schema, address, owner, accepted terms; what was typed is forgotten."""
     sign_up = SignUp.objects.select_for_update().filter(pk=saga.data["sign_up"]).first()
     if sign_up is None:  # abandoned
         return
@@ -334,7 +351,13 @@ def workspace(saga: Saga) -> None:
         raise sagas.NotYet(min(now + RETRY_NAME, sign_up.expires_at)) from error
     with scope.tenant(tenant.id):
         saga.data["person"] = str(User.objects.get(email_folded=fold_email(sign_up.email)).id)
-    _send(sign_up, purpose="sign_up.ready", about=tenant.client_id, wanted=is_open, context={"address": tenant.url})
+    _send(
+        sign_up,
+        purpose="sign_up.ready",
+        about=tenant.client_id,
+        wanted=is_open,
+        context={"address": tenant.url},
+    )
     forget(sign_up)
 
 
@@ -347,12 +370,18 @@ def opened(saga: Saga) -> None:
 
 def _made(saga: Saga, sign_up: SignUp) -> Tenant:
     client = Client.objects.create(
-        company=sign_up.company, vat_number=sign_up.vat_number, country=sign_up.country, language=sign_up.language,
+        company=sign_up.company, vat_number=sign_up.vat_number, country=sign_up.country,
+        language=sign_up.language,
         contact_name=sign_up.name, contact_email=sign_up.email,
     )  # fmt: skip
     person = provision.FirstPerson(sign_up.name, sign_up.email, sign_up.language)
     tenant = provision.create(
-        saga.subject, client=client, subdomain=sign_up.subdomain, person=person, by=scope.actor(), sign_up=sign_up
+        saga.subject,
+        client=client,
+        subdomain=sign_up.subdomain,
+        person=person,
+        by=scope.actor(),
+        sign_up=sign_up,
     )
     if sign_up.terms_version:
         terms = find_document("terms", sign_up.terms_version)
@@ -360,7 +389,7 @@ def _made(saga: Saga, sign_up: SignUp) -> Tenant:
     return tenant
 
 
-# --- forgetting ----------------------------------------------------------------------------------------------
+# --- forgetting -----------------------------------------------------------------------------------
 
 
 def forget(sign_up: SignUp) -> None:
@@ -388,11 +417,11 @@ def forget_expired(*, now: datetime) -> int:
     return len(gone)
 
 
-# --- finding one's workspaces --------------------------------------------------------------------------------
+# --- finding one's workspaces ---------------------------------------------------------------------
 
 
 def search(email: str, *, language: str, now: datetime) -> None:
-    """Mail an address the list of its workspaces; five times a day at most, and silently. In the shared schema."""
+    """Mail an address the list of its workspaces, five times a day at most. In the shared schema."""
     if _may_mail(email, purpose="find", now=now):
         row = WorkspaceSearch.objects.create(email=email, language=language, created_at=now)
         find.later(str(row.id))
@@ -405,12 +434,15 @@ def find(search_id: str) -> None:
         asked = WorkspaceSearch.objects.filter(pk=search_id).first()
         if asked is None:
             return
-        tenants = list(Tenant.objects.exclude(state__in=CLOSED).select_related("client").prefetch_related("domains"))
+        tenants = list(
+            Tenant.objects.exclude(state__in=CLOSED).select_related("client").prefetch_related("domains")
+        )
     found = [tenant for tenant in tenants if _knows(tenant.id, asked.email)]
     with scope.shared():
         if WorkspaceSearch.objects.filter(pk=search_id).delete()[0]:
             mail.send(
-                purpose="sign_up.find", to=asked.email, language=asked.language, template="tenants/mail/sign_up_find",
+                purpose="sign_up.find", to=asked.email, language=asked.language,
+                template="tenants/mail/sign_up_find",
                 key=f"sign_up.find:{search_id}",
                 context={
                     "workspaces": [{"company": tenant.client.company, "url": tenant.url} for tenant in found],

@@ -1,4 +1,4 @@
-"""Pages of `app.<domain>` for people without a workspace yet, or who look for theirs. The verbs are in sign_up.py."""
+"""Pages of `app.<domain>` for people who open a workspace or look for theirs. The verbs are in sign_up.py."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "tenants/app/home.html", {"website": host_url("")})
 
 
-# --- asking --------------------------------------------------------------------------------------------------
+# --- asking ---------------------------------------------------------------------------------------
 
 
 @public
@@ -48,7 +48,9 @@ def sign_up(request: HttpRequest) -> HttpResponse:
         form = SignUpForm(own=own, initial=_initial(own))
         return _form_page(request, form)
     with transaction.atomic():
-        own = verbs.previous(own, subdomain=request.POST.get("subdomain", ""), email=request.POST.get("email", ""))
+        own = verbs.previous(
+            own, subdomain=request.POST.get("subdomain", ""), email=request.POST.get("email", "")
+        )
         form = SignUpForm(request.POST, own=own)
         if form.is_valid() and (asked := _ask(request, form)):
             request.session[OWN] = str(asked.id)
@@ -82,7 +84,12 @@ def _initial(own: SignUp | None) -> dict[str, Any]:
 
 
 def _form_page(request: HttpRequest, form: SignUpForm) -> HttpResponse:
-    shown = {"form": form, "website": host_url(""), "suggested": request.POST.get("suggested", ""), **_ending()}
+    shown = {
+        "form": form,
+        "website": host_url(""),
+        "suggested": request.POST.get("suggested", ""),
+        **_ending(),
+    }
     return render(request, "tenants/sign_up/form.html", shown)
 
 
@@ -95,7 +102,11 @@ def _ending() -> dict[str, str]:
 @public
 def name(request: HttpRequest) -> HttpResponse:
     """For htmx: whether a name is free; after the company was typed, a name made from it. Writes nothing."""
-    own, typed, suggested = _own(request), request.POST.get("subdomain", ""), request.POST.get("suggested", "")
+    own, typed, suggested = (
+        _own(request),
+        request.POST.get("subdomain", ""),
+        request.POST.get("suggested", ""),
+    )
     made_for = request.headers.get("HX-Trigger-Name")
     taken_up = request.POST.get("take", "")
     if made_for == "company" or taken_up:
@@ -105,7 +116,9 @@ def name(request: HttpRequest) -> HttpResponse:
         form = SignUpForm(initial={"subdomain": proposal})
         shown = {"form": form, "suggested": proposal, **_status(proposal, own), **_ending()}
         return render(request, "tenants/sign_up/name.html", shown)
-    return render(request, "tenants/sign_up/name_status.html", _status(typed, own, request.POST.get("company", "")))
+    return render(
+        request, "tenants/sign_up/name_status.html", _status(typed, own, request.POST.get("company", ""))
+    )
 
 
 def _status(label: str, own: SignUp | None, company: str = "") -> dict[str, Any]:
@@ -141,7 +154,7 @@ def _mails_url() -> str:
     return "" if settings.SMOALL_IS_PRODUCTION else reverse("mail:list")
 
 
-# --- the mailed link ---------------------------------------------------------------------------------------
+# --- the mailed link ------------------------------------------------------------------------------
 
 
 @public
@@ -161,10 +174,18 @@ def opening(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _page_of(request: HttpRequest, found: Opening, stage: Stage, token: str) -> HttpResponse:
-    shown: dict[str, Any] = {"token": token, "opening": found, "sign_up": found.sign_up, "website": host_url("")}
+    shown: dict[str, Any] = {
+        "token": token,
+        "opening": found,
+        "sign_up": found.sign_up,
+        "website": host_url(""),
+    }
     if found.sign_up:
-        shown |= {"address": host_url(found.sign_up.subdomain), "vat": format_vat(found.sign_up.vat_number),
-                  "country": places.country_name(found.sign_up.country)}
+        shown |= {
+            "address": host_url(found.sign_up.subdomain),
+            "vat": format_vat(found.sign_up.vat_number),
+            "country": places.country_name(found.sign_up.country),
+        }
     if stage == Stage.RENAMING and found.sign_up:
         proposal = suggestion(found.sign_up.company, own=found.sign_up)
         form = NameForm(own=found.sign_up, initial={"subdomain": proposal})
@@ -206,9 +227,17 @@ def _progress(found: Opening, stage: Stage, token: str) -> dict[str, Any]:
     if saga:
         step = said(saga.doing) if saga.doing else _("Waiting for its turn")
     if found.is_slow(timezone.now()):
-        step = _("This takes longer than usual. You may close this page: a mail comes when the workspace is ready.")
-    failed = _("Something went wrong on our side. Nothing is lost: we are looking at it, and a mail comes when the "
-               "workspace is ready.") if stage == Stage.STUCK else ""
+        step = _(
+            "This takes longer than usual. You may close this page: a mail comes when the workspace is ready."
+        )
+    failed = (
+        _(
+            "Something went wrong on our side. Nothing is lost: we are looking at it, "
+            "and a mail comes when the workspace is ready."
+        )
+        if stage == Stage.STUCK
+        else ""
+    )
     return {
         "label": _("Your workspace is being made"), "percent": saga.progress if saga else 0, "step": step,
         "url": reverse("app:progress", args=[token]), "failed": failed, "id": "opening",
@@ -269,7 +298,7 @@ def _void(request: HttpRequest) -> HttpResponse:
     return render(request, "tenants/sign_up/void.html", status=410)
 
 
-# --- finding one's workspaces --------------------------------------------------------------------------------
+# --- finding one's workspaces ---------------------------------------------------------------------
 
 
 @public

@@ -1,8 +1,8 @@
 """The legal texts: which versions there are, since when, and proof that a published one was never altered.
 
-A text is a file of plain HTML, `templates/legal/<kind>/<version>.<language>.html`, read as it is: no template tag
-works in it, so that its hash is the hash of what people read. A change is a new version, never an edit. What a
-client accepted is in models.py; the pages are the website's.
+A text is a file of plain HTML, `templates/legal/<kind>/<version>.<language>.html`, read as it is: no template
+tag works in it, so that its hash is the hash of what people read. A change is a new version, never an edit.
+What a client accepted is in models.py; the pages are the website's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -123,6 +123,8 @@ def altered(documents: Sequence[Document] = DOCUMENTS) -> list[str]:
 
 def texts_are_unaltered(**_: Any) -> list[checks.CheckMessage]:
     return [
-        checks.Error(f"The published text {name} was altered: publish a new version instead.", id="legal.E001")
+        checks.Error(
+            f"The published text {name} was altered: publish a new version instead.", id="legal.E001"
+        )
         for name in altered()
     ]

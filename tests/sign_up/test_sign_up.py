@@ -31,10 +31,15 @@ def opened(visitor: Browser) -> Tenant:
         return Tenant.objects.select_related("client").get(domains__domain="eclair")
 
 
-def test_a_company_gets_its_workspace_and_its_owner_enters_it(visitor: Browser, browser: Callable[..., Browser]) -> None:
+def test_a_company_gets_its_workspace_and_its_owner_enters_it(
+    visitor: Browser, browser: Callable[..., Browser]
+) -> None:
     link = asked(visitor)
     page = visitor.get(link)
-    assert "Boulangerie Éclair SRL" in page.content.decode() and "http://eclair.smoall.localhost" in page.content.decode()
+    assert (
+        "Boulangerie Éclair SRL" in page.content.decode()
+        and "http://eclair.smoall.localhost" in page.content.decode()
+    )
     assert visitor.post(link).headers["Location"] == link
     assert "progress" in visitor.get(link).content.decode()
     work()
@@ -42,19 +47,35 @@ def test_a_company_gets_its_workspace_and_its_owner_enters_it(visitor: Browser, 
     assert (door.netloc, door.path.startswith("/enter/")) == ("eclair.smoall.localhost", True)
     inside = browser("eclair.smoall.localhost")
     assert inside.get(door.path).status_code == 200
-    assert inside.post(door.path, {"name": "Élodie Pain", "password": "une phrase assez longue"}).status_code == 302
+    assert (
+        inside.post(door.path, {"name": "Élodie Pain", "password": "une phrase assez longue"}).status_code
+        == 302
+    )
     assert "__Host-session" in inside.cookies
     assert visitor.get(link).headers["Location"] == "http://eclair.smoall.localhost/sign-in/"
 
 
-def test_what_was_typed_becomes_the_client_and_its_first_owner_and_nothing_else_stays(visitor: Browser) -> None:
+def test_what_was_typed_becomes_the_client_and_its_first_owner_and_nothing_else_stays(
+    visitor: Browser,
+) -> None:
     tenant = opened(visitor)
     client = tenant.client
-    assert (client.company, client.vat_number, client.country, client.language, client.contact_name, client.contact_email) == (
-        "Boulangerie Éclair SRL", "BE0403170701", "BE", "fr", "Élodie Pain", "elodie@eclair.test")
+    assert (
+        client.company,
+        client.vat_number,
+        client.country,
+        client.language,
+        client.contact_name,
+        client.contact_email,
+    ) == ("Boulangerie Éclair SRL", "BE0403170701", "BE", "fr", "Élodie Pain", "elodie@eclair.test")
     with scope.tenant(tenant.id):
         person = User.objects.get()
-        assert (person.name, person.email, person.language, person.role) == ("Élodie Pain", "elodie@eclair.test", "fr", OWNER)
+        assert (person.name, person.email, person.language, person.role) == (
+            "Élodie Pain",
+            "elodie@eclair.test",
+            "fr",
+            OWNER,
+        )
     assert KeyStore.default().exists(tenant.id)
     assert not sign_ups() and not mails("sign_up.confirm")
     with scope.shared():
@@ -97,10 +118,15 @@ def test_a_double_click_and_a_second_tab_make_one_workspace(visitor: Browser, an
         assert Client.objects.filter(company=FORM["company"]).count() == 1
 
 
-def test_the_link_resumes_where_the_work_stands_after_the_tab_was_closed(visitor: Browser, another: Browser) -> None:
+def test_the_link_resumes_where_the_work_stands_after_the_tab_was_closed(
+    visitor: Browser, another: Browser
+) -> None:
     link = asked(visitor)
     visitor.post(link)
-    assert "Your workspace is being made" in another.get(link, headers={"accept-language": "en"}).content.decode()
+    assert (
+        "Your workspace is being made"
+        in another.get(link, headers={"accept-language": "en"}).content.decode()
+    )
     work()
     assert another.get(link).headers["Location"].startswith("http://eclair.smoall.localhost/enter/")
 
@@ -172,7 +198,9 @@ def test_a_confirmed_sign_up_is_not_forgotten_while_its_worker_is_down(visitor: 
     assert visitor.get(link).status_code == 302
 
 
-def test_one_that_never_became_a_workspace_is_forgotten_after_a_month_and_leaves_no_key(visitor: Browser) -> None:
+def test_one_that_never_became_a_workspace_is_forgotten_after_a_month_and_leaves_no_key(
+    visitor: Browser,
+) -> None:
     link = asked(visitor)
     visitor.post(link)
     assert sign_up.forget_expired(now=timezone.now() + timedelta(days=32)) == 1
@@ -206,7 +234,9 @@ def test_the_same_person_may_ask_again_from_another_browser(visitor: Browser, an
 
 def test_a_name_that_somebody_else_holds_is_refused(visitor: Browser, another: Browser) -> None:
     asked(visitor)
-    answer = another.post("/sign-up/", {**FORM, "email": "somebody@else.test"}, headers={"accept-language": "en"})
+    answer = another.post(
+        "/sign-up/", {**FORM, "email": "somebody@else.test"}, headers={"accept-language": "en"}
+    )
     assert answer.status_code == 200 and "This name is taken" in answer.content.decode()
     assert 'value="Boulangerie Éclair SRL"' in answer.content.decode(), "nothing that was typed is lost"
 
@@ -268,7 +298,9 @@ def test_a_link_is_bound_to_its_sign_up_realm_and_purpose(visitor: Browser, acme
     assert sign_ups()[0].confirmed_at is None
 
 
-def test_the_mailed_link_opens_nothing_on_a_workspaces_host(visitor: Browser, acme: Cast, browser: Callable[..., Browser]) -> None:
+def test_the_mailed_link_opens_nothing_on_a_workspaces_host(
+    visitor: Browser, acme: Cast, browser: Callable[..., Browser]
+) -> None:
     link = asked(visitor)
     assert browser(acme).get(link).status_code == 404
 
@@ -329,7 +361,9 @@ def test_an_address_that_is_used_in_another_workspace_may_open_one_more(visitor:
         ("subdomain", "admin", "kept for Smoall"),
     ],
 )
-def test_what_cannot_be_is_refused_with_a_reason_and_the_rest_is_kept(visitor: Browser, field: str, value: str, said: str) -> None:
+def test_what_cannot_be_is_refused_with_a_reason_and_the_rest_is_kept(
+    visitor: Browser, field: str, value: str, said: str
+) -> None:
     answer = visitor.post("/sign-up/", {**FORM, field: value}, headers={"accept-language": "en"})
     text = answer.content.decode()
     assert answer.status_code == 200 and said.lower() in text.lower()

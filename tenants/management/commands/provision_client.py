@@ -1,4 +1,7 @@
-"""Make a client's workspace now, and print where its first owner enters. The terms are accepted at the first visit."""
+"""Make a client's workspace now, and print where its first owner enters.
+
+The terms are accepted at the first visit, through the mailed link.
+"""
 
 from datetime import datetime, timedelta
 from time import sleep
@@ -9,7 +12,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from shared_apps.kit import scope
+from shared_apps.kit import scope, tokens
 from tenants import names, sagas, sign_up
 from tenants.forms import CompanyForm
 from tenants.management.client_command import ClientCommand, Refused
@@ -26,13 +29,20 @@ class Command(ClientCommand):
         parser.add_argument("--company", required=True)
         parser.add_argument("--subdomain", required=True, help="the label of its address")
         parser.add_argument("--email", required=True, help="of the first owner, who gets a mail")
-        parser.add_argument("--name", default="", help="of the first owner; else made from the e-mail address")
+        parser.add_argument(
+            "--name", default="", help="of the first owner; else made from the e-mail address"
+        )
         parser.add_argument("--language", default="fr", choices=[code for code, _name in settings.LANGUAGES])
         parser.add_argument("--country", default="BE", help="two letters")
         parser.add_argument("--vat", default="", help="VAT number, checked when given")
 
-    def run(self, *, vat: str, name: str, email: str, country: str, **options: Any) -> dict[str, Any]:
-        typed = {**options, "vat_number": vat, "name": name or _name_from(email), "email": email, "country": country.upper()}
+    def run(self, **options: Any) -> dict[str, Any]:
+        typed = {
+            **options,
+            "vat_number": options["vat"],
+            "name": options["name"] or _name_from(options["email"]),
+            "country": options["country"].upper(),
+        }
         with scope.shared():
             answers = _checked(typed)
         now = timezone.now()
@@ -41,18 +51,10 @@ class Command(ClientCommand):
         except names.BadName as error:
             raise Refused(str(error)) from error
         self._finish(saga, now)
-        with scope.shared():
-            opening = sign_up.of_saga(saga.pk)
-            if opening.tenant is None or opening.owner is None:
-                raise Refused("The workspace is gone again.")
-            enter = sign_up.door(opening.tenant, opening.owner)
-        return {
-            "subdomain": opening.tenant.subdomain, "tenant": opening.tenant.id, "client": opening.tenant.client_id,
-            "url": opening.tenant.url, "enter": enter,
-        }  # fmt: skip
+        return _made(saga)
 
     def _finish(self, saga: Saga, started: datetime) -> None:
-        """Do the steps here, unless a worker is at it already. Raises Refused; what was begun is then taken back."""
+        """Do the steps here, unless a worker is at it. Raises Refused; what was begun is then taken back."""
         while saga.status not in OVER:
             saga = sagas.run(saga.pk)
             self.progress(saga.progress, gettext(saga.doing) if saga.doing else "")
@@ -60,7 +62,9 @@ class Command(ClientCommand):
                 _take_back(saga)
                 raise Refused(f"It failed, and nothing was kept: {saga.error}")
             if timezone.now() - started > LONGEST:
-                raise Refused("It takes longer than five minutes: a worker goes on with it; see list_clients.")
+                raise Refused(
+                    "It takes longer than five minutes: a worker goes on with it; see list_clients."
+                )
             if saga.status not in OVER:
                 sleep(0.2)
         self.progress(100, "")
@@ -82,8 +86,24 @@ def _checked(typed: dict[str, Any]) -> sign_up.Answers:
 
 
 def _name_from(email: str) -> str:
-    """"marie.dupont@…" is Marie Dupont, until she says otherwise."""
+    """ "marie.dupont@…" is Marie Dupont, until she says otherwise."""
     return email.partition("@")[0].replace(".", " ").replace("_", " ").replace("-", " ").title()
+
+
+def _made(saga: Saga) -> dict[str, Any]:
+    """What is printed. Raises Refused when somebody erased the workspace in this very moment."""
+    with scope.shared():
+        try:
+            opening = sign_up.of_saga(saga.pk)
+        except tokens.BadToken:
+            raise Refused("The workspace is gone again.") from None
+        tenant, owner = opening.tenant, opening.owner
+        if tenant is None or owner is None:
+            raise Refused("The workspace is gone again.")
+        return {
+            "subdomain": tenant.subdomain, "tenant": tenant.id, "client": tenant.client_id, "url": tenant.url,
+            "enter": sign_up.door(tenant, owner),
+        }  # fmt: skip
 
 
 def _take_back(saga: Saga) -> None:

@@ -1,0 +1,151 @@
+"""The command that makes a client: what it prints, what it refuses, and that a kill anywhere converges."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import Client as Browser
+from django.utils import timezone
+
+from shared_apps.accounts.models import User
+from shared_apps.clients.models import Client
+from shared_apps.jobs.models import Job
+from shared_apps.kit import scope
+from shared_apps.legal.models import Acceptance
+from shared_apps.mail.models import Message
+from tenants import sagas, sign_up
+from tenants.keys import KeyStore
+from tenants.models import Domain, Saga, SignUp, Tenant
+from tests.conftest import TESTER
+from tests.sign_up.conftest import APP, link_in, mails
+
+ROOT = Path(__file__).resolve().parents[2]
+WANTED = ("--company", "Café Noir SA", "--subdomain", "cafe-noir", "--email", "nora.noir@cafe.test")
+
+
+def provision(*more: str) -> dict[str, Any]:
+    out = StringIO()
+    call_command("provision_client", *WANTED, "--json", *more, stdout=out)
+    found: dict[str, Any] = json.loads(out.getvalue())
+    return found
+
+
+def test_it_prints_where_the_first_owner_enters(db: None, browser: Callable[..., Browser]) -> None:
+    made = provision("--vat", "0403170701", "--language", "en")
+    assert made["url"] == "http://cafe-noir.smoall.localhost"
+    door = urlsplit(made["enter"])
+    inside = browser(door.netloc)
+    assert (
+        inside.post(door.path, {"name": "Nora Noir", "password": "a sentence that is long"}).status_code
+        == 302
+    )
+    with scope.shared():
+        client = Client.objects.get(pk=made["client"])
+        assert (client.vat_number, client.contact_name, client.language) == (
+            "BE0403170701",
+            "Nora Noir",
+            "en",
+        )
+        assert not SignUp.objects.exists() and not Acceptance.objects.filter(client_uuid=client.id).exists()
+
+
+def test_for_people_it_says_the_same_in_two_sentences(db: None) -> None:
+    out = StringIO()
+    call_command("provision_client", *WANTED, stdout=out)
+    assert "http://cafe-noir.smoall.localhost/enter/" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--subdomain", "acme"), "taken"),
+        (("--subdomain", "ops"), "kept for Smoall"),
+        (("--subdomain", "x"), "3 to 40"),
+        (("--vat", "0403170702"), "check digits"),
+        (("--email", "nora"), "valid email"),
+        (("--country", "ZZ"), "valid choice"),
+    ],
+)
+def test_it_refuses_with_the_reason_and_leaves_nothing(db: None, more: tuple[str, ...], said: str) -> None:
+    with pytest.raises(CommandError, match=said) as refused:
+        provision(*more)
+    assert refused.value.returncode == 1
+    with scope.shared():
+        assert not SignUp.objects.exists() and not Saga.objects.exists()
+
+
+def test_the_owner_accepts_the_terms_through_the_mailed_link(
+    db: None, browser: Callable[..., Browser]
+) -> None:
+    made = provision()
+    link, visitor = link_in(mails("sign_up.ready")[0]), browser(APP)
+    assert visitor.get(link).status_code == 200
+    assert visitor.post(f"{link}terms/").status_code == 200
+    with scope.shared():
+        assert not Acceptance.objects.filter(client_uuid=made["client"]).exists()
+    visitor.post(f"{link}terms/", {"terms": "on"})
+    with scope.shared():
+        assert Acceptance.objects.filter(client_uuid=made["client"], kind="terms").count() == 1
+    assert visitor.get(link).headers["Location"].startswith("http://cafe-noir.smoall.localhost/enter/")
+
+
+def test_a_failure_is_taken_back(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("disk")
+
+    monkeypatch.setattr("tenants.provision.create", broken)
+    with pytest.raises(CommandError, match="nothing was kept"):
+        provision()
+    with scope.shared():
+        saga = Saga.objects.get()
+        assert not SignUp.objects.exists() and not Client.objects.filter(company="Café Noir SA").exists()
+    assert saga.status == Saga.Status.DONE and not KeyStore.default().exists(saga.subject)
+
+
+@pytest.fixture
+def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """For what other processes must see: committed rows, removed afterwards."""
+    with django_db_blocker.unblock():
+        yield
+        with scope.shared(actor=TESTER):
+            for tenant in Tenant.objects.filter(domains__domain="cafe-noir"):
+                KeyStore.default().destroy(tenant.id)
+                with scope.owner(actor=TESTER), connection.cursor() as cursor:
+                    cursor.execute(f"DROP SCHEMA IF EXISTS {tenant.schema_name} CASCADE")
+                Domain.objects.filter(tenant=tenant).delete()
+                tenant.delete()
+            Client.objects.filter(company="Café Noir SA").delete()
+            for model in (SignUp, Saga, Job, Message):
+                model.objects.all().delete()
+
+
+@pytest.mark.commits
+@pytest.mark.parametrize("point", list(sign_up.PROVISION.kill_points()))
+def test_killed_anywhere_it_converges_to_one_workspace(committed: None, point: str) -> None:
+    killed = subprocess.run(
+        [sys.executable, "manage.py", "provision_client", *WANTED, "--json"], cwd=ROOT, text=True,
+        capture_output=True, env={**os.environ, "SMOALL_KILL_AT": point}, check=False,
+    )  # fmt: skip
+    assert killed.returncode == -9, killed.stderr
+    with scope.shared():
+        saga = Saga.objects.get(kind="provision")
+    saga = sagas.run(saga.pk)
+    assert (saga.status, saga.error) == (Saga.Status.DONE, "")
+    with scope.shared():
+        tenant = Tenant.objects.get(domains__domain="cafe-noir")
+        assert Client.objects.filter(company="Café Noir SA").count() == 1 and not SignUp.objects.exists()
+        assert Message.objects.filter(purpose="sign_up.ready").count() == 1
+        assert sign_up.of_saga(saga.pk).stage() == sign_up.Stage.TERMS
+    with scope.tenant(tenant.id):
+        assert User.objects.get().email == "nora.noir@cafe.test"
+    assert KeyStore.default().exists(tenant.id)
+    assert sagas.run(saga.pk).updated_at <= timezone.now()
