@@ -372,6 +372,22 @@ def test_a_declared_size_is_enforced_while_reading(plain: Path, store: KeyStore)
             part.read()
 
 
+def test_a_part_that_grew_is_refused_before_it_is_unpacked(plain: Path, store: KeyStore) -> None:
+    rebuilt(plain, lambda parts: parts.update({"shared.json": bytes(50_000_000)}))
+    with ArchiveReader(plain) as reader:
+        reader.manifest(store.public_keys())
+        with pytest.raises(BadArchive, match="its size"):
+            reader.open("shared.json")
+
+
+def test_a_part_gives_an_error_where_its_size_ends_whatever_the_zip_gives() -> None:
+    endless = io.BytesIO(bytes(10_000_000))
+    part = io.BufferedReader(archive._Checked(endless, archive.Part(100, "0" * 64)), 1000)
+    with part, pytest.raises(BadArchive, match="longer"):
+        part.read()
+    assert endless.closed
+
+
 def test_a_huge_directory_is_not_read_into_memory(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "INDEX_LIMIT", 100)
     with pytest.raises(BadArchive, match="directory"):
@@ -549,8 +565,9 @@ def test_a_key_or_a_passphrase_is_told_apart() -> None:
     [
         (SECRET, "secret"), (SECRET.lower(), "secret"), ("ssh-ed25519 AAAAC3Nza", "kind"),
         ("age1pq1qqqqqq", "kind"), ("age1yubikey1qwerty", "kind"), (PUBLIC[:-1], "mistyped"),
-        (PUBLIC[:-1] + "b", "mistyped"), (PUBLIC.upper(), "mistyped"), ("", "short"), ("fourteen chars", "short"), ("x" * 1001, "long"),
-        (" correct horse battery", "edges"), ("correct horse\nbattery", "unprintable"), ("a" * 20, "weak"),
+        (PUBLIC[:-1] + "b", "mistyped"), (PUBLIC.upper(), "mistyped"), ("", "short"),
+        ("fourteen chars", "short"), ("x" * 1001, "long"), (" correct horse battery", "edges"),
+        ("correct horse\nbattery", "unprintable"), ("a" * 20, "weak"),
     ],
 )
 def test_what_can_not_be_used_is_refused_with_its_reason(text: str, code: str) -> None:
