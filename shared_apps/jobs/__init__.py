@@ -1,7 +1,7 @@
 """Background work that is done once: `@job` on a function, `.later(…)` to ask for it.
 
-At least once by the queue, one effect by the Job row (models.py, run.py). Usable from any module at import time:
-nothing here touches the database before `later` is called.
+At least once by the queue, one effect by the Job row (models.py, run.py). Usable from any module at import
+time: nothing here touches the database before `later` is called.
 """
 
 from __future__ import annotations
@@ -27,8 +27,11 @@ class TryAgain(Exception):
 class JobFunction(Generic[P]):
     """A function that can be called at once, or `later` by a worker."""
 
-    def __init__(self, function: Callable[P, None], purpose: str, saga: bool, retries: int, timeout: int) -> None:
-        self.function, self.purpose, self.saga, self.retries, self.timeout = function, purpose, saga, retries, timeout
+    def __init__(
+        self, function: Callable[P, None], purpose: str, saga: bool, retries: int, timeout: int
+    ) -> None:
+        self.function, self.purpose, self.saga = function, purpose, saga
+        self.retries, self.timeout = retries, timeout
         self.name = f"{function.__module__}.{function.__qualname__}"
         update_wrapper(self, function)
 
@@ -36,7 +39,7 @@ class JobFunction(Generic[P]):
         self.function(*args, **kwargs)
 
     def later(self, *args: Any, key: str | None = None, at: datetime | None = None) -> Job:
-        """Ask for it in the caller's transaction, with its tenant (or shared) and author. Returns the Job row.
+        """Ask for it in the caller's transaction, with its tenant (or shared) and author. Returns the row.
 
         `args` must be JSON values. The same `key` again, for the same tenant, returns the first row and
         does nothing. Not before `at`. A rollback leaves neither row nor queue entry. Raises UnknownPurpose,
@@ -52,21 +55,21 @@ def job(
 ) -> Callable[[Callable[P, None]], JobFunction[P]]:
     """Make a module's plain function a job.
 
-    It runs in one transaction in the scope that it was asked for in, `done` included. With `saga` it runs in the
-    shared scope without a transaction, for work that commits by itself. `retries` after an exception, with
-    back-off; `timeout` in seconds (600, sagas six hours).
+    It runs in one transaction in the scope that it was asked for in, `done` included. With `saga` it runs
+    without a transaction and enters scopes itself, for work that commits on its way. `retries` after an
+    exception, with back-off; `timeout` in seconds (600, sagas six hours).
     """
 
     def wrap(function: Callable[P, None]) -> JobFunction[P]:
         if "<locals>" in function.__qualname__:
-            raise TypeError(f"{function.__qualname__} is not at the top of its module: a worker could not find it")
+            raise TypeError(f"{function.__qualname__} is not at the top of its module: a worker needs that")
         return JobFunction(function, purpose, saga, retries, timeout or (6 * 3600 if saga else 600))
 
     return wrap
 
 
 def purge(tenant_uuid: Any) -> int:
-    """Remove every job of a tenant and its queue entries, whatever their state. Returns how many jobs there were."""
+    """Remove a tenant's jobs and their queue entries, whatever their state. Returns how many jobs."""
     from shared_apps.jobs import queue
 
     return queue.purge(tenant_uuid)

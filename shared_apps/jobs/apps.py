@@ -12,15 +12,27 @@ class JobsConfig(Module):
         "jobs.tidy": _("To forget finished work"),
     }
     holdings = (
-        Holding("jobs.Job", whose="client", category="technical", why=_("To do work in the background, once"),
-                kept=_("Seven days after it is done, ninety days when it failed"), exported="no", erased="queue",
-                personal=("actor",)),
-        Holding("django_q.OrmQ", whose="smoall", category="technical", why=_("To wake a worker; it names a job and nothing else"),
-                kept=_("Until a worker has taken it"), exported="no", erased="queue"),
-        Holding("django_q.Task", whose="smoall", category="technical", why=_("To see what a worker could not finish"),
-                kept=_("Ninety days; it names a job and nothing else"), exported="no", erased="queue"),
-        Holding("django_q.Schedule", whose="smoall", category="technical", why=_("Unused: timed work is a list in the program"),
-                kept=_("Always empty"), exported="no", erased="public"),
+        Holding(
+            "jobs.Job", whose="client", category="technical", exported="no", erased="queue",
+            personal=("actor",),
+            why=_("To do work in the background, once"),
+            kept=_("Seven days after it is done, ninety days when it failed"),
+        ),
+        Holding(
+            "django_q.OrmQ", whose="smoall", category="technical", exported="no", erased="queue",
+            why=_("To wake a worker; it names a job and nothing else"),
+            kept=_("Until a worker has taken it"),
+        ),
+        Holding(
+            "django_q.Task", whose="smoall", category="technical", exported="no", erased="queue",
+            why=_("To see what a worker could not finish"),
+            kept=_("Ninety days; it names a job and nothing else"),
+        ),
+        Holding(
+            "django_q.Schedule", whose="smoall", category="technical", exported="no", erased="public",
+            why=_("Unused: timed work is a list in the program"),
+            kept=_("Always empty"),
+        ),
     )
 
     def ready(self) -> None:

@@ -1,7 +1,7 @@
 """django-q's database queue behind the shared door: each of its statements opens `scope.shared()` itself.
 
-So it works from a web process, whose requests are a tenant's, and from every process of the worker. It also hands
-out the oldest entry first, lets an entry become visible later, and drives the timed jobs (timed.py).
+So it works from a web process, whose requests are a tenant's, and from every process of the worker. It also
+hands out the oldest entry first, lets an entry become visible later, and drives the timed jobs (timed.py).
 """
 
 from datetime import datetime, timedelta
@@ -17,8 +17,8 @@ from django_q.models import OrmQ
 from shared_apps.kit import scope
 
 TICK = 2.0  # seconds between two looks at the timed jobs
-# How long an entry is hidden once handed out. Shorter than many jobs last: a second delivery does nothing but go
-# away, and what a killed worker held comes back within a minute.
+# How long an entry is hidden once handed out. Shorter than many jobs last: a second delivery does nothing but
+# go away, and what a killed worker held comes back within a minute.
 HIDDEN = timedelta(seconds=60)
 
 

@@ -27,7 +27,7 @@ def lock_if_open(tenant: UUID) -> bool:
 
 
 def in_each_tenant(work: Callable[[], object], *, actor: scope.Actor) -> int:
-    """Call `work` in every open workspace; one that fails is logged and holds up no other. Returns how many did.
+    """Call `work` in every open workspace; one that fails is logged, the others go on. Returns how many did.
 
     For jobs with `saga=True`: it must not be called in a transaction, which would last for all of them.
     """

@@ -1,7 +1,7 @@
 """Locks and reports outside the current transaction, on a database connection of their own.
 
 `held` says that somebody is at work on something, for as long as they are: the database forgets it when the
-process dies. The lock belongs to a transaction, not to a session, so that PgBouncer's transaction mode is safe.
+process dies. The lock belongs to a transaction, not to a session: PgBouncer's transaction mode is safe.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def held(kind: str, id: UUID) -> Iterator[bool]:
 
 
 def execute_aside(sql: str, params: list[Any]) -> None:
-    """One statement in the shared schema that is committed at once, whatever becomes of the current transaction.
+    """One statement in the shared schema, committed at once, whatever becomes of the current transaction.
 
     A row that the current transaction has changed can't be had: after a second it raises OperationalError.
     """

@@ -1,6 +1,7 @@
-"""The record of background work: who asked for it, in whose schema it runs, and how it ended. Shared schema alone.
+"""The record of background work: who asked for it, in whose schema it runs, and how it ended.
 
-The queue (django-q's) only wakes a worker; this row decides whether anything happens. run.py does the work.
+In the shared schema alone. The queue (django-q's) only wakes a worker; this row decides whether anything
+happens. run.py does the work.
 """
 
 from django.db import models
@@ -21,7 +22,7 @@ class Job(Row):
         CANCELLED = "cancelled", _("cancelled")
 
     tenant_uuid = models.UUIDField(null=True, blank=True)  # None: the shared schema
-    actor = models.JSONField(null=True, blank=True)  # the Actor that asked for it; None: a page without a person, the clock
+    actor = models.JSONField(null=True, blank=True)  # the Actor that asked; None: no person, the clock
     purpose = models.CharField(max_length=60)
     name = models.CharField(max_length=150)  # the function's dotted name
     args = models.JSONField(default=list)

@@ -1,4 +1,4 @@
-"""From a stored dotted name to a function of Smoall's own that was marked for it: a row can't name anything else."""
+"""From a stored dotted name to a function of Smoall's that is marked for it: a row can name nothing else."""
 
 from importlib import import_module
 from typing import Any
@@ -15,7 +15,8 @@ class UnknownName(LookupError):
 def find_marked(name: str, kind: type) -> Any:
     """The top-level object `package.module.name`, of type `kind`, in an installed app. Raises UnknownName."""
     module, _, attribute = name.rpartition(".")
-    if not any(module == config.name or module.startswith(f"{config.name}.") for config in apps.get_app_configs()):
+    installed = [config.name for config in apps.get_app_configs()]
+    if not any(module == name or module.startswith(f"{name}.") for name in installed):
         raise UnknownName(f"{name!r} is in no installed module")
     try:
         found = getattr(import_module(module), attribute, None)

@@ -1,4 +1,4 @@
-"""Putting work into the queue and taking it out again: Job rows and django-q's entries, which hold a job's id alone."""
+"""Putting work into the queue and out of it: Job rows, and django-q's entries, which hold a job's id."""
 
 import json
 from dataclasses import asdict, replace
@@ -64,7 +64,7 @@ def purge(tenant_uuid: UUID) -> int:
 
 
 def _remembered(who: scope.Actor | None, tenant: UUID | None) -> dict[str, str] | None:
-    """The author as the row keeps it. A client's person is not named in rows that no erasure of the client finds."""
+    """The author as the row keeps it. Rows that no erasure of a client finds don't name its people."""
     if who is None:
         return None
     return asdict(who if tenant or who.kind != "user" else replace(who, name="", behalf=""))

@@ -1,15 +1,16 @@
 """Doing a job, once: django-q calls `run` with a job's id, at least once and perhaps several times at a time.
 
-A start is counted and committed before the work, so that work which kills its worker is stopped. The work and its
-"done" are one transaction, and an advisory lock says that somebody is at it: a second delivery does nothing.
+A start is counted and committed before the work, so that work which kills its worker is stopped. The work and
+its "done" are one transaction, and a lock says that somebody is at it: a second delivery does nothing.
 """
 
 import logging
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -32,7 +33,7 @@ _running: ContextVar[UUID | None] = ContextVar("smoall_job", default=None)
 
 
 def run(job_id: str) -> None:
-    """Do the job if it is due and nobody does it; else nothing. Records how it ended; raises only when it can't."""
+    """Do the job if it is due and nobody is at it. Records how it ended; raises only when it can't."""
     job = _start(UUID(job_id), now=timezone.now())
     if job is None:
         return
@@ -49,11 +50,12 @@ def run(job_id: str) -> None:
 def report(percent: int) -> None:
     """Show how far the job that calls this is, at once, though its transaction is open."""
     if (job := _running.get()) is not None:
-        guard.execute_aside("UPDATE jobs_job SET progress = %s WHERE id = %s", [max(0, min(100, percent)), job])
+        shown = max(0, min(100, percent))
+        guard.execute_aside("UPDATE jobs_job SET progress = %s WHERE id = %s", [shown, job])
 
 
 def drain(*, now: datetime | None = None) -> int:
-    """Do everything that is due, in this process and without the queue. Returns how many jobs were started."""
+    """Do everything that is due, in this process and without the queue. Returns how many were started."""
     started = 0
     while True:
         with scope.shared():
@@ -101,9 +103,8 @@ def _run_in_transaction(job: Job, function: JobFunction[Any]) -> None:
         if not guard.lock_here(LOCK, job.pk) or not _still_mine(job):
             return
         if job.tenant_uuid and not fleet.lock_if_open(job.tenant_uuid):
-            return _end(job, Job.State.CANCELLED, timezone.now(), error="its workspace is gone or being erased")
-        inside = scope.tenant(job.tenant_uuid, actor=_author(job)) if job.tenant_uuid else scope.shared(actor=_author(job))
-        with inside, _reporting(job):
+            return _end(job, Job.State.CANCELLED, timezone.now(), error="its workspace is gone or closed")
+        with _inside(job), _reporting(job):
             try:
                 function.function(*job.args)
             except TryAgain as error:
@@ -112,6 +113,11 @@ def _run_in_transaction(job: Job, function: JobFunction[Any]) -> None:
             _end(job, Job.State.DONE, timezone.now())
         else:
             _wait(job, function, again, now=timezone.now())
+
+
+def _inside(job: Job) -> AbstractContextManager[scope.Scope]:
+    author = _author(job)
+    return scope.tenant(job.tenant_uuid, actor=author) if job.tenant_uuid else scope.shared(actor=author)
 
 
 def _run_alone(job: Job, function: JobFunction[Any]) -> None:
@@ -178,8 +184,10 @@ def described(error: BaseException) -> str:
     if isinstance(error, TryAgain):
         return str(error)[:300]
     frames = traceback.extract_tb(error.__traceback__)
-    where = f" in {frames[-1].name}, {frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{where}"
+    if not frames:
+        return type(error).__name__
+    last = frames[-1]
+    return f"{type(error).__name__} in {last.name}, {Path(last.filename).name}:{last.lineno}"
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Jobs about jobs: start interrupted ones again, forget old ones."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -34,7 +35,7 @@ def wake(*, now: datetime) -> int:
     return sum(_wake(id, now) for id in ids)
 
 
-def _wake(id: object, now: datetime) -> bool:
+def _wake(id: UUID, now: datetime) -> bool:
     with scope.shared(), transaction.atomic():
         found = Job.objects.select_for_update(skip_locked=True).filter(pk=id).first()
         if found is None or found.rung_at >= now or found.state not in (Job.State.WAITING, Job.State.RUNNING):
@@ -58,7 +59,8 @@ def tidy() -> None:
 def forget(*, now: datetime) -> int:
     """Delete finished jobs: done and cancelled after seven days, failed after ninety. Returns how many."""
     with scope.shared():
-        ended = Job.objects.filter(state__in=(Job.State.DONE, Job.State.CANCELLED), finished_at__lt=now - KEPT)
+        over = (Job.State.DONE, Job.State.CANCELLED)
+        ended = Job.objects.filter(state__in=over, finished_at__lt=now - KEPT)
         failed = Job.objects.filter(state=Job.State.FAILED, finished_at__lt=now - KEPT_FAILED)
         Task.objects.filter(stopped__lt=now - KEPT_FAILED).delete()
         return ended.delete()[0] + failed.delete()[0]

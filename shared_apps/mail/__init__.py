@@ -1,4 +1,4 @@
-"""The outbox: `mail.send(…)` writes a message and a job in the caller's transaction; a worker sends it, once."""
+"""The outbox: `mail.send(…)` writes message and job in the caller's transaction; a worker sends it, once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class CannotSend(ValueError):
-    """The mail as asked for is not sent: an address or header that is none, or a template without a subject."""
+    """This can't be sent: an address or header that is none, or a template without a subject."""
 
 
 class Check:
@@ -48,8 +48,8 @@ def send(
     """Queue one mail in the current scope's outbox, in the caller's transaction. Returns its row.
 
     `<template>.txt` is rendered in `language`: the first line is the subject, an empty one follows. The same
-    `key` again returns the first row and sends nothing. `about` names the client when the outbox is the shared
-    one. `wanted` is a @mail.check, asked again at sending. Not before `at`.
+    `key` again returns the first row and sends nothing. `about` names the client when the outbox is the
+    shared one. `wanted` is a @mail.check, asked again at sending. Not before `at`.
     Raises CannotSend, UnknownPurpose, NoScope.
     """
     from shared_apps.mail import sending

@@ -11,9 +11,15 @@ class MailConfig(Module):
         "mail.tidy": _("To forget mails that were sent"),
     }
     holdings = (
-        Holding("mail.Message", whose="user", category="contact", why=_("To send you the mails that you need, once"),
-                kept=_("The text until it is sent, its record for thirty days"), exported="rows", erased="schema",
-                personal=("to_address", "to_name", "subject", "body")),
-        Holding("files:mails", whose="user", category="contact", why=_("In development alone: to show mails instead of sending them"),
-                kept=_("As long as your data"), exported="no", erased="files"),
+        Holding(
+            "mail.Message", whose="user", category="contact", exported="rows", erased="schema",
+            personal=("to_address", "to_name", "subject", "body"),
+            why=_("To send you the mails that you need, once"),
+            kept=_("The text until it is sent, its record for thirty days"),
+        ),
+        Holding(
+            "files:mails", whose="user", category="contact", exported="no", erased="files",
+            why=_("In development alone: to show mails instead of sending them"),
+            kept=_("As long as your data"),
+        ),
     )

@@ -37,7 +37,7 @@ def write(message: EmailMessage) -> Path:
     unfinished = target.with_suffix(f".{os.getpid()}.part")
     with unfinished.open("wb") as file:
         unfinished.chmod(0o600)
-        file.write(message.message().as_bytes(linesep="\r\n"))
+        file.write(message.message().as_bytes())
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(target)

@@ -3,7 +3,6 @@
 import smtplib
 from datetime import datetime, timedelta
 
-from django.core.mail import BadHeaderError
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -20,10 +19,10 @@ KEPT = timedelta(days=30)
 
 @job(purpose="mail.deliver", retries=RETRIES)
 def deliver(message_id: str) -> None:
-    """Send one queued message of this scope's outbox; nothing when it was sent, cancelled or removed meanwhile.
+    """Send one queued message of this scope's outbox, unless it was sent, cancelled or removed meanwhile.
 
-    Its row stays locked while it is sent. When the process dies between the server's yes and the commit it is sent
-    again, under the same Message-ID.
+    Its row stays locked while it is sent. When the process dies between the server's yes and the commit it is
+    sent again, under the same Message-ID.
     """
     message = Message.objects.select_for_update().filter(pk=message_id, state=Message.State.QUEUED).first()
     if message is None:
@@ -33,7 +32,7 @@ def deliver(message_id: str) -> None:
     message.attempts += 1
     try:
         letter(message).send()
-    except (smtplib.SMTPException, OSError, BadHeaderError, ValueError) as error:
+    except (smtplib.SMTPException, OSError, ValueError) as error:
         _note(message, error)
     else:
         message.sent_at = timezone.now()
@@ -58,7 +57,7 @@ def _code(error: Exception) -> int:
 
 def _is_final(error: Exception, code: int) -> bool:
     """Whether this mail can never arrive. A refused sender or password is ours to mend, so it is not."""
-    if isinstance(error, BadHeaderError) or (isinstance(error, ValueError) and not isinstance(error, OSError)):
+    if isinstance(error, ValueError) and not isinstance(error, OSError):  # BadHeaderError is one
         return True
     return isinstance(error, smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError) and code >= 500
 
@@ -79,7 +78,7 @@ def tidy() -> None:
 
 
 def tidy_here(now: datetime) -> None:
-    """One outbox. A mail queued for two days has lost its job: its workspace was closed meanwhile, and is open again."""
+    """One outbox. A mail queued for two days has lost its job: its workspace was closed and is open again."""
     Message.objects.exclude(state=Message.State.QUEUED).filter(created_at__lt=now - KEPT).delete()
     for message in _stranded(now):
         deliver.later(str(message.pk), key=f"again:{message.pk}:{now:%Y%m%d}")

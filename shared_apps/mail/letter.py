@@ -1,4 +1,4 @@
-"""What leaves: the mail that a Message becomes, as plain text and as simple HTML without anything to fetch."""
+"""What leaves: the mail that a Message becomes, as plain text and as simple HTML with nothing to fetch."""
 
 import re
 from email.utils import formataddr
@@ -23,7 +23,7 @@ class Letter(EmailMultiAlternatives):
 
 
 def letter(message: Message) -> Letter:
-    """The mail of a queued message of the scope in force. Its Message-ID is made from the row: a copy is recognised."""
+    """The mail of a queued message of the scope in force. Its Message-ID is the row's: copies show."""
     tenant = scope.tenant_id()
     headers = {
         "Message-ID": f"<{message.pk}@{settings.SMOALL_DOMAIN}>",

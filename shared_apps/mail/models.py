@@ -1,4 +1,4 @@
-"""The outbox: each mail that was asked for, in the schema of whoever asked. delivery.py sends it, sending.py writes it."""
+"""The outbox: each mail that was asked for, in the schema of whoever asked."""
 
 from django.db import models
 from django.utils import timezone
@@ -8,7 +8,7 @@ from shared_apps.kit.rows import Row
 
 
 class Message(Row):
-    """One mail to one person. The text is emptied once nothing more is to be sent: it may hold a link that opens doors."""
+    """One mail to one person. Its text, which may hold a link that opens doors, goes with its sending."""
 
     class State(models.TextChoices):
         QUEUED = "queued", _("queued")
@@ -24,8 +24,8 @@ class Message(Row):
     body = models.TextField(blank=True)
     headers = models.JSONField(default=dict, blank=True)
     key = models.CharField(max_length=200, unique=True)  # the same key twice is one mail
-    about = models.UUIDField(null=True, blank=True, db_index=True)  # the client that a mail in the shared outbox concerns
-    wanted = models.CharField(max_length=150, blank=True)  # the dotted name of a check that is asked again at sending
+    about = models.UUIDField(null=True, blank=True, db_index=True)  # a client, in the shared outbox
+    wanted = models.CharField(max_length=150, blank=True)  # the dotted name of a @mail.check
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED, db_index=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.CharField(max_length=200, blank=True)

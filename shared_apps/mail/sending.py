@@ -1,4 +1,4 @@
-"""Writing a mail into the outbox: what may be written, in whose words, and taking it back. delivery.py sends it."""
+"""Writing a mail into the outbox: what may be written, in whose words, and taking it back."""
 
 import re
 import shutil
@@ -24,7 +24,10 @@ from shared_apps.mail.models import Message
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}\Z")
-OURS = {"from", "to", "cc", "bcc", "subject", "date", "message-id", "reply-to", "sender", "return-path", "content-type"}
+OURS = {
+    "from", "to", "cc", "bcc", "subject", "date", "message-id", "reply-to", "sender", "return-path",
+    "content-type", "mime-version",
+}  # fmt: skip
 
 
 def send(
@@ -65,7 +68,7 @@ def send(
 
 
 def rendered(template: str, language: str, context: Mapping[str, Any]) -> tuple[str, str]:
-    """Subject and text of `<template>.txt` in a language. Raises CannotSend for a template without a subject line."""
+    """Subject and text of `<template>.txt` in a language. Raises CannotSend when it has no subject line."""
     try:
         found: Any = get_template(f"{template}.txt")
     except TemplateDoesNotExist as error:

@@ -1,4 +1,4 @@
-"""The development page's addresses. This module stands below the one that declares access: who mounts it brings that."""
+"""The development page's addresses. accounts.access stands above this module: who mounts them brings it."""
 
 from collections.abc import Callable
 from typing import Any

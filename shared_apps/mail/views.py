@@ -31,14 +31,15 @@ class Shown:
 
 def is_available() -> bool:
     """Mails are kept as files, and this is not production."""
-    return not settings.SMOALL_IS_PRODUCTION and settings.EMAIL_BACKEND == "shared_apps.mail.backend.FolderBackend"
+    is_folder = settings.EMAIL_BACKEND == "shared_apps.mail.backend.FolderBackend"
+    return is_folder and not settings.SMOALL_IS_PRODUCTION
 
 
 def list(request: HttpRequest) -> HttpResponse:
     """The latest mails of every workspace, newest first."""
     _only_in_development()
-    files = sorted(backend.root().glob("*/*.eml"), key=lambda file: file.stat().st_mtime, reverse=True)[:SHOWN]
-    return render(request, "mail/list.html", {"mails": [_read(file) for file in files]})
+    files = sorted(backend.root().glob("*/*.eml"), key=lambda file: file.stat().st_mtime, reverse=True)
+    return render(request, "mail/list.html", {"mails": [_read(file) for file in files[:SHOWN]]})
 
 
 def show(request: HttpRequest, folder: str, stem: UUID) -> HttpResponse:

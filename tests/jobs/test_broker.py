@@ -53,7 +53,7 @@ def test_sixteen_takers_take_each_entry_once() -> None:
     assert sorted(found, key=int) == [str(number) for number in range(32)]
 
 
-def test_a_web_request_of_a_tenant_may_enqueue_and_nothing_else_of_the_shared_schema(committed: tuple[Cast, Cast]) -> None:
+def test_a_tenants_request_may_enqueue_and_stays_the_tenants(committed: tuple[Cast, Cast]) -> None:
     with committed[0].inside():
         Broker().enqueue("x")
         assert scope.current().kind == "tenant"

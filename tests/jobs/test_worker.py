@@ -42,7 +42,7 @@ def entries() -> int:
         return OrmQ.objects.count()
 
 
-def test_a_job_that_kills_its_worker_is_stopped_after_three_starts_and_its_neighbours_go_on(committed: Committed) -> None:
+def test_a_job_that_kills_its_worker_is_stopped_after_three_and_others_go_on(committed: Committed) -> None:
     acme, zenith = committed
     with acme.inside():
         killer = toy.leave_and_die.later("half done")

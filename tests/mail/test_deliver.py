@@ -1,4 +1,4 @@
-"""Sending by a real SMTP server: once, checked again at the last moment, and later when the server is away."""
+"""Sending by a real SMTP server: once, checked again at the last moment, later when the server is away."""
 
 import email
 import socket
@@ -23,10 +23,10 @@ from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from shared_apps.mail.delivery import RETRIES, tidy_here
 from shared_apps.mail.models import Message
+from tenants.models import State
 from tests.conftest import Cast
 from tests.jobs.test_run import set_state, together
 from tests.mail.test_send import send
-from tenants.models import State
 
 pytestmark = pytest.mark.usefixtures("toys")
 Committed = tuple[Cast, Cast]
@@ -40,7 +40,7 @@ class Inbox:
         self.refuse = ""
         self.refuse_recipient = ""
 
-    async def handle_RCPT(  # noqa: N802
+    async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         if self.refuse_recipient:
@@ -48,11 +48,11 @@ class Inbox:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         if self.refuse:
             return self.refuse
-        made: Any = email.message_from_bytes(envelope.content or b"", policy=default)  # type: ignore[arg-type]
-        self.mails.append(made)
+        content: Any = envelope.content
+        self.mails.append(email.message_from_bytes(content, EmailMessage, policy=default))
         return "250 OK"
 
 
@@ -66,9 +66,8 @@ def free_port() -> int:
 def port() -> Iterator[int]:
     """SMTP is spoken to this port; nobody listens yet."""
     found = free_port()
-    with override_settings(
-        EMAIL_BACKEND="django.core.mail.backends.smtp.EmailBackend", EMAIL_HOST="127.0.0.1", EMAIL_PORT=found, EMAIL_TIMEOUT=5
-    ):
+    smtp = "django.core.mail.backends.smtp.EmailBackend"
+    with override_settings(EMAIL_BACKEND=smtp, EMAIL_HOST="127.0.0.1", EMAIL_PORT=found, EMAIL_TIMEOUT=5):
         yield found
 
 
@@ -204,7 +203,7 @@ def test_a_mail_that_no_attempt_delivers_has_failed(committed: Committed, port: 
     assert (state(acme, message).state, state(acme, message).body) == (Message.State.FAILED, "")
 
 
-def test_a_crash_between_sending_and_noting_repeats_the_same_message_id(committed: Committed, inbox: Inbox) -> None:
+def test_a_crash_before_it_is_noted_repeats_the_same_message_id(committed: Committed, inbox: Inbox) -> None:
     acme, _ = committed
     queued(acme)
     with patch("shared_apps.mail.delivery._close", side_effect=SystemError):
@@ -214,7 +213,7 @@ def test_a_crash_between_sending_and_noting_repeats_the_same_message_id(committe
     assert len({got["Message-ID"] for got in inbox.mails}) == 1
 
 
-def test_sixteen_threads_send_each_mail_once_with_its_own_tenants_words(committed: Committed, inbox: Inbox) -> None:
+def test_sixteen_threads_send_each_mail_once_in_its_tenants_words(committed: Committed, inbox: Inbox) -> None:
     for where in committed:
         for number in range(8):
             words = {"name": where.host, "text": "", "url": ""}
@@ -222,7 +221,8 @@ def test_sixteen_threads_send_each_mail_once_with_its_own_tenants_words(committe
     with scope.shared():
         jobs = [str(id) for id in Job.objects.values_list("pk", flat=True)]
     together([lambda: [run(job) for job in jobs] and None] * 16)
-    assert sorted(got["To"] for got in inbox.mails) == sorted(f"{n}@{w.host}" for n in range(8) for w in committed)
+    expected = sorted(f"{number}@{where.host}" for number in range(8) for where in committed)
+    assert sorted(got["To"] for got in inbox.mails) == expected
     assert all(got["To"].endswith(got["Subject"].removeprefix("Hello ")) for got in inbox.mails)
 
 
@@ -240,7 +240,7 @@ def test_purging_removes_the_shared_outboxs_mails_about_a_client(committed: Comm
     assert len(inbox.mails) == 2
 
 
-def test_old_mails_are_forgotten_and_stranded_ones_asked_for_again(committed: Committed, inbox: Inbox) -> None:
+def test_old_mails_are_forgotten_and_stranded_ones_sent_after_all(committed: Committed, inbox: Inbox) -> None:
     acme, _ = committed
     queued(acme)
     drain()

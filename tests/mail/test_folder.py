@@ -54,7 +54,7 @@ def test_purging_removes_the_folder(acme: Cast, folder: Path, written: Message) 
     assert not (folder / str(acme.id)).exists()
 
 
-def test_the_page_lists_the_mails_and_shows_one_with_its_link(acme: Cast, written: Message, browser: Open) -> None:
+def test_the_page_lists_mails_and_shows_one_with_link(acme: Cast, written: Message, browser: Open) -> None:
     visitor = browser("app.smoall.localhost")
     address = f"/mails/{acme.id}/{written.pk}/"
     listing = visitor.get("/mails/").content.decode()
@@ -79,6 +79,8 @@ def test_no_other_host_has_that_page(acme: Cast, written: Message, browser: Open
         assert browser(host).get("/mails/").status_code in (403, 404)
 
 
-@pytest.mark.parametrize("path", ["shared/../secrets", "..%2f..%2fsecrets.json", "%2e%2e/01890000-0000-7000-8000-000000000000"])
+@pytest.mark.parametrize(
+    "path", ["shared/../secrets", "..%2f..%2fsecrets.json", "%2e%2e/01890000-0000-7000-8000-000000000000"]
+)
 def test_no_other_file_can_be_read(folder: Path, browser: Open, db: None, path: str) -> None:
     assert browser("app.smoall.localhost").get(f"/mails/{path}/").status_code == 404

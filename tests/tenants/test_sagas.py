@@ -18,7 +18,7 @@ from shared_apps.kit.rows import uuid7
 from tenants import sagas
 from tenants.models import Saga
 from tests.conftest import TESTER, Cast
-from tests.toys.fixtures import committed, dies_at, left, toys, wait_for, worker
+from tests.toys.fixtures import committed, dies_at, left, toys, undone, wait_for, worker
 
 __all__ = ["committed", "toys"]
 pytestmark = pytest.mark.usefixtures("toys", "committed")
@@ -95,7 +95,8 @@ def free(saga: Saga) -> bool:
 def test_a_real_worker_that_is_killed_in_a_step_is_replaced_by_another(point: str) -> None:
     saga = begin()
     with worker(SMOALL_KILL_AT=point):
-        wait_for(lambda: now_of(saga).status == Status.RUNNING and now_of(saga).cursor == int(point[4]) and free(saga))
+        wait_for(lambda: (now_of(saga).status, now_of(saga).cursor) == (Status.RUNNING, int(point[4])))
+        wait_for(lambda: free(saga))
     with scope.shared():
         Job.objects.all().delete()
     assert wait_for(lambda: sagas.resume_due(timezone.now())) == 1
@@ -128,9 +129,8 @@ def test_the_same_key_is_the_same_saga() -> None:
 
 
 def test_a_rolled_back_caller_leaves_no_saga() -> None:
-    with pytest.raises(ZeroDivisionError), transaction.atomic(), scope.shared(actor=TESTER):
+    with undone(), scope.shared(actor=TESTER):
         sagas.start("toy", uuid7(), key="k")
-        raise ZeroDivisionError
     with scope.shared():
         assert not Saga.objects.exists()
         assert not Job.objects.exists()
@@ -211,6 +211,17 @@ def test_after_its_attempts_it_has_failed_until_somebody_tries_it_again() -> Non
     assert is_done_once(saga)
     with pytest.raises(sagas.CannotRetry):
         sagas.retry(saga)
+
+
+def test_a_step_that_cannot_go_on_fails_at_once_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise sagas.CannotGoOn("There is no such archive.")
+
+    saga = begin()
+    monkeypatch.setattr(sagas, "report", refuse)
+    failed = sagas.run(saga.pk)
+    assert (failed.status, failed.cursor, failed.error) == (Status.FAILED, 2, "There is no such archive.")
+    assert effects(saga) == ["open"]
 
 
 def test_a_step_that_kills_its_worker_is_not_begun_for_ever() -> None:

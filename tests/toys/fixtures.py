@@ -6,12 +6,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import override_settings
 from django_q.models import OrmQ, Task
 
@@ -86,13 +86,19 @@ def command(*words: str, **environment: str) -> Iterator[Worker]:
 
 def kill(process: Worker) -> None:
     """kill -9 of the whole group."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait(10)
     if process.stderr:
         process.stderr.close()
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """A transaction that is rolled back."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 20) -> Any:
@@ -105,7 +111,7 @@ def wait_for(condition: Callable[[], Any], seconds: float = 20) -> Any:
 
 
 def dies_at(point: str, work: Callable[[], object]) -> bool:
-    """Do the work in a child process that kills itself at a saga's point of death. False when it never came there."""
+    """Do the work in a child that kills itself at a saga's point of death. False when it never came there."""
     connection.close()  # a child must not speak on its parent's connection
     child = os.fork()
     if child == 0:
