@@ -176,10 +176,10 @@ def miniature(tmp_path: Path) -> Iterator[Miniature]:
 
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], bool]], bool]:
-    """Whether something becomes true within ten seconds."""
+    """Whether something becomes true within twenty seconds."""
 
     def wait(what: Callable[[], bool]) -> bool:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 20
         while not what():
             if time.monotonic() > deadline:
                 return False

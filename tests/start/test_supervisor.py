@@ -1,7 +1,6 @@
 """scripts/run as people meet it: the first start, the second, the killed one, the one that cannot be."""
 
 import http.client
-import json
 import os
 import signal
 import socket
@@ -56,26 +55,27 @@ def test_a_first_start_does_everything_and_a_second_one_only_what_is_needed(mini
 
 
 def test_a_step_is_repeated_when_what_it_reads_or_wrote_has_changed(miniature: Miniature) -> None:
-    miniature.run().wait_ready()
-    miniature.runs[-1].end()
+    def next_start(port: int | None = None) -> list[str]:
+        before = len(miniature.runs[-1].calls()) if miniature.runs else 0
+        run = miniature.run(port=port)
+        assert f":{run.port}/" in run.wait_ready()["addresses"][0]["url"]
+        run.end()
+        return run.calls()[before:]
+
+    assert next_start() == FIRST
     (miniature.root / "shared_apps" / "kit" / "page.html").write_text("<p>New</p>")
     (miniature.data / "static" / "app.css").unlink()
-    run = miniature.run()
-    run.wait_ready()
-    assert run.calls()[len(FIRST) :] == ["styles", "collectstatic"]
-    run.end()
-    (miniature.root / "shared_apps" / "kit" / "models.py").write_text("# a new model")
-    run = miniature.run()
-    run.wait_ready()
-    assert "prepare" in run.calls()[len(FIRST) + 2 :]
+    assert next_start() == ["styles", "collectstatic"]
 
+    (miniature.data / "secret.key").write_text("another: the logins' passwords come from it")
+    assert next_start(port=free_port()) == ["prepare", "demo"], "the demo's addresses carry the port"
 
-def test_another_port_renews_the_addresses_of_the_demo(miniature: Miniature) -> None:
-    miniature.run().wait_ready()
-    miniature.runs[-1].end()
-    other = free_port()
-    run = miniature.run(port=other)
-    assert f":{other}/" in run.wait_ready()["addresses"][0]["url"]
+    server = embedded_postgres.start(miniature.data)
+    connection = psycopg2.connect(server.url("smoall"))
+    with connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO django_migrations VALUES (1, 'tenants', '0001_initial')")
+    connection.close()
+    assert "prepare" in next_start(), "somebody put another database in its place"
 
 
 def test_a_killed_supervisor_leaves_nothing_that_a_new_start_does_not_clear(
@@ -97,46 +97,68 @@ def test_a_killed_supervisor_leaves_nothing_that_a_new_start_does_not_clear(
     assert code == 0 and "killed predecessor" in said
 
 
-def test_only_processes_of_the_run_itself_are_ended(miniature: Miniature) -> None:
-    """The old record names a token; a process that lacks it is not touched, whatever its number."""
-    miniature.data.mkdir()
-    (miniature.data / "run.json").write_text(
-        json.dumps({"supervisor": os.getpid(), "run": "0" * 32, "port": 1})
-    )
-    (miniature.data / "smoall.json").write_text(json.dumps({"release": "0.0.1"}))
+def test_a_process_or_a_database_that_dies_is_started_again(
+    miniature: Miniature, eventually: Eventually
+) -> None:
     run = miniature.run()
     run.wait_ready()
-    assert "predecessor" not in run.end()[1]
-
-
-def test_a_process_that_dies_is_started_again(miniature: Miniature, eventually: Eventually) -> None:
-    run = miniature.run()
-    run.wait_ready()
-    masters = [pid for pid in run.members() if b"gunicorn" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    for pid in masters:
-        os.kill(pid, signal.SIGKILL)
+    for pid in run.members():
+        if b"gunicorn" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGKILL)
     assert eventually(lambda: status(run.port) == 0)
     assert eventually(lambda: status(run.port) == 200)
-    assert run.process.poll() is None
-    assert "The web process ended (signal SIGKILL)" in run.end()[1]
-
-
-def test_a_database_that_dies_is_started_again(miniature: Miniature, eventually: Eventually) -> None:
-    run = miniature.run()
-    run.wait_ready()
-    pid = int((run.data / "postgres" / "cluster" / "postmaster.pid").read_text().split()[0])
-    os.kill(pid, signal.SIGKILL)
+    os.kill(
+        int((run.data / "postgres" / "cluster" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL
+    )
     assert eventually(lambda: embedded_postgres.running(run.data) is not None)
-    assert "PostgreSQL ended; starting it again … done" in run.end()[1]
+    assert run.process.poll() is None
+    said = run.end()[1]
+    assert "The web process ended (signal SIGKILL)" in said
+    assert "PostgreSQL ended; starting it again … done" in said
+
+
+@pytest.mark.parametrize("started", ["by the same token", "by another"])
+def test_only_processes_that_carry_the_token_of_a_run_are_its_own(tmp_path: Path, started: str) -> None:
+    """A process number proves nothing: only what carries the recorded token is ever ended."""
+    token = "a" * 32 if started == "by the same token" else "b" * 32
+    environment = {"PATH": os.environ["PATH"], processes.RUN: token, "SMOALL_PROCESS": "worker"}
+    stranger = processes.spawn(
+        ["sleep", "60"], environment=environment, folder=tmp_path, log=tmp_path / "log"
+    )
+    try:
+        assert processes.members("a" * 32) == ([stranger.pid] if token == "a" * 32 else [])
+        assert processes.members("a" * 32, "web") == []
+    finally:
+        stranger.kill()
+        stranger.wait()
 
 
 def test_a_second_run_from_the_same_folder_is_refused_and_the_first_goes_on(miniature: Miniature) -> None:
-    run = miniature.run()
-    run.wait_ready()
-    code, said = miniature.run(port=free_port()).end(signal.SIGCONT)
-    assert code == 1
-    assert f"already runs from {miniature.data} (process {run.process.pid}, port {run.port})" in said
+    run = miniature.run("--no-demo")
+    assert run.wait_ready()["sign_ins"] == []
+    assert "demo" not in run.calls()
+    for options in ((), ("--reset",)):
+        code, said = miniature.run(*options, port=free_port()).end(signal.SIGCONT)
+        assert code == 1
+        assert f"already runs from {miniature.data} (process {run.process.pid}, port {run.port})" in said
     assert status(run.port) == 200 and run.ready_file.exists()
+
+
+def test_a_step_that_fails_is_said_in_a_sentence_and_the_next_start_continues(miniature: Miniature) -> None:
+    miniature.data.mkdir()
+    (miniature.data / "smoall.json").write_text('{"release": "0.0.1"}')
+    (miniature.data / "fail").write_text("collectstatic")
+    code, said = miniature.run().end(signal.SIGCONT)
+    assert code == 1 and "Collecting the pages' files failed: The moon is in the way." in said
+    assert "Traceback" not in said
+    assert not embedded_postgres.is_alive(miniature.data)
+
+    (miniature.data / "fail").write_text("demo")
+    run = miniature.run()
+    website = run.wait_ready()["addresses"][0]
+    assert website["url"] == f"http://smoall.localhost:{run.port}/", "without a demo the product starts too"
+    assert run.calls().count("prepare") == 1
+    assert "not complete: The moon is in the way." in run.end()[1]
 
 
 def test_a_port_in_use_is_said_in_a_sentence(miniature: Miniature) -> None:
@@ -178,43 +200,6 @@ def test_a_reset_begins_anew(miniature: Miniature) -> None:
     run.wait_ready()
     assert not (miniature.data / "files").exists()
     assert run.calls() == FIRST
-
-
-def test_a_reset_does_not_touch_the_folder_of_a_running_deployment(miniature: Miniature) -> None:
-    run = miniature.run()
-    run.wait_ready()
-    code, said = miniature.run("--reset", port=free_port()).end(signal.SIGCONT)
-    assert code == 1 and "already runs" in said
-    assert status(run.port) == 200
-
-
-def test_a_step_that_fails_is_said_in_a_sentence_and_the_next_start_continues(miniature: Miniature) -> None:
-    miniature.data.mkdir()
-    (miniature.data / "smoall.json").write_text('{"release": "0.0.1"}')
-    (miniature.data / "fail").write_text("collectstatic")
-    code, said = miniature.run().end(signal.SIGCONT)
-    assert code == 1 and "Collecting the pages' files failed: The moon is in the way." in said
-    assert "Traceback" not in said
-    assert not embedded_postgres.is_alive(miniature.data)
-    (miniature.data / "fail").unlink()
-    run = miniature.run()
-    run.wait_ready()
-    assert run.calls().count("prepare") == 1
-
-
-def test_a_demo_that_fails_does_not_keep_the_product_from_starting(miniature: Miniature) -> None:
-    miniature.data.mkdir()
-    (miniature.data / "smoall.json").write_text('{"release": "0.0.1"}')
-    (miniature.data / "fail").write_text("demo")
-    run = miniature.run()
-    assert run.wait_ready()["addresses"][0]["url"] == f"http://smoall.localhost:{run.port}/"
-    assert "not complete: The moon is in the way." in run.end()[1]
-
-
-def test_a_start_without_a_demo_makes_none(miniature: Miniature) -> None:
-    run = miniature.run("--no-demo")
-    assert run.wait_ready()["sign_ins"] == []
-    assert "demo" not in run.calls()
 
 
 def test_a_signal_during_a_step_ends_everything(miniature: Miniature, eventually: Eventually) -> None:
@@ -272,17 +257,3 @@ def test_the_releases_of_the_package_and_the_settings_are_one() -> None:
     from django.conf import settings
 
     assert data_folder.release() == settings.SMOALL_RELEASE
-
-
-def test_the_database_of_another_cluster_is_not_taken_for_prepared(miniature: Miniature) -> None:
-    miniature.run().wait_ready()
-    miniature.runs[-1].end()
-    server = embedded_postgres.start(miniature.data)
-    connection = psycopg2.connect(server.url("smoall"))
-    with connection, connection.cursor() as cursor:
-        cursor.execute("INSERT INTO django_migrations VALUES (1, 'tenants', '0001_initial')")
-    connection.close()
-    embedded_postgres.stop(miniature.data)
-    run = miniature.run()
-    run.wait_ready()
-    assert run.calls().count("prepare") == 2
