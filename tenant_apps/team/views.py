@@ -45,7 +45,8 @@ def says_refusals(view: View) -> View:
 @requires("team.view")
 def people(request: HttpRequest) -> HttpResponse:
     """Everybody, with role, state and last sign-in; those who may no longer enter at the end."""
-    everybody = list(User.objects.annotate(last_sign_in=Max("sign_ins__signed_in_at")))
+    dated = User.objects.annotate(last_sign_in=Max("sign_ins__signed_in_at"))
+    everybody = list(dated.order_by("name_folded", "id"))  # grouping drops the model's own order
     everybody.sort(key=lambda person: not person.is_active)
     context = {"people": everybody, "can_manage": person_of(request).may("team.manage")}
     return render(request, "team/list.html", context)

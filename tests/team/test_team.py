@@ -94,6 +94,8 @@ def test_the_list_shows_everybody_with_role_state_and_last_sign_in_in_a_constant
     for text in ("Olga Acme", "Ada Acme", "Colin Acme", "Administrator", "today at"):
         assert text in page
 
+    assert page.index("Ada Acme") < page.index("Colin Acme") < page.index(f"team/{acme.owner.id}")
+
     def count() -> int:
         with statements() as sent:  # type: ignore[attr-defined]
             here.get("/team/")
