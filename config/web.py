@@ -37,7 +37,7 @@ class WithoutVisitors(logging.Filter):
         return True
 
 
-class QuietLogger(Logger):  # type: ignore[misc]
+class QuietLogger(Logger):
     """gunicorn's logger with that filter on."""
 
     def setup(self, cfg: object) -> None:

@@ -140,7 +140,12 @@ class Passphrase:
 
     def _key(self, salt: bytes, work: int) -> bytes:
         return hashlib.scrypt(
-            self.text.encode(), salt=b"age-encryption.org/v1/scrypt" + salt, n=2**work, r=8, p=1, dklen=32,
+            self.text.encode(),
+            salt=b"age-encryption.org/v1/scrypt" + salt,
+            n=2**work,
+            r=8,
+            p=1,
+            dklen=32,
             maxmem=128 * 8 * 2**work + 2**20,
         )
 

@@ -38,8 +38,18 @@ NAME_LIMIT = 255  # bytes of a part's name in UTF-8
 MIN_PASSPHRASE = 15  # characters; whoever has the file may guess for ever, without Smoall to slow it down
 MAX_PASSPHRASE = 1000
 BROKEN = (
-    zipfile.BadZipFile, zlib.error, struct.error, age.BadAge, EOFError, NotImplementedError, RuntimeError,
-    ValueError, OverflowError, OSError, KeyError, IndexError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    age.BadAge,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    OverflowError,
+    OSError,
+    KeyError,
+    IndexError,
 )
 
 
@@ -120,8 +130,13 @@ class Manifest(ManifestFields):
     def text(self) -> bytes:
         """The part `manifest.json`: what is signed, to the byte."""
         document = {
-            "format": FORMAT, "version": VERSION, "release": self.release, "fingerprint": self.fingerprint,
-            "tenant": str(self.tenant), "counts": dict(self.counts), "about": dict(self.about),
+            "format": FORMAT,
+            "version": VERSION,
+            "release": self.release,
+            "fingerprint": self.fingerprint,
+            "tenant": str(self.tenant),
+            "counts": dict(self.counts),
+            "about": dict(self.about),
             "made_at": self.made_at.astimezone(UTC).isoformat(timespec="seconds"),
             "parts": {name: asdict(part) for name, part in self.parts.items()},
         }
@@ -137,9 +152,13 @@ class Manifest(ManifestFields):
             if document["version"] != VERSION:
                 raise BadArchive("It was made by a later release of Smoall.")
             return cls(
-                release=document["release"], fingerprint=document["fingerprint"],
-                tenant=UUID(document["tenant"]), made_at=datetime.fromisoformat(document["made_at"]),
-                counts=document["counts"], about=document["about"], key_id=key_id,
+                release=document["release"],
+                fingerprint=document["fingerprint"],
+                tenant=UUID(document["tenant"]),
+                made_at=datetime.fromisoformat(document["made_at"]),
+                counts=document["counts"],
+                about=document["about"],
+                key_id=key_id,
                 parts={name: Part(**part) for name, part in document["parts"].items()},
             )
         except (canonical.NotCanonical, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -179,8 +198,12 @@ class ArchiveWriter:
     """
 
     def __init__(
-        self, target: BinaryIO, recipients: Sequence[str | age.Recipient] | None, *,
-        keys: KeyStore, made_at: datetime,
+        self,
+        target: BinaryIO,
+        recipients: Sequence[str | age.Recipient] | None,
+        *,
+        keys: KeyStore,
+        made_at: datetime,
     ) -> None:
         """`recipients`: "age1…" texts, keys, or one passphrase. Raises ValueError for an empty list.
 
@@ -227,8 +250,14 @@ class ArchiveWriter:
         self._refuse_unless_open()
         key_id = self._keys.signing_key_id()
         manifest = Manifest(
-            release=fields.release, fingerprint=fields.fingerprint, tenant=fields.tenant, key_id=key_id,
-            counts=fields.counts, about=fields.about, made_at=self._made_at, parts=dict(self._parts),
+            release=fields.release,
+            fingerprint=fields.fingerprint,
+            tenant=fields.tenant,
+            key_id=key_id,
+            counts=fields.counts,
+            about=fields.about,
+            made_at=self._made_at,
+            parts=dict(self._parts),
         )
         text = manifest.text()
         Manifest.parse(text, key_id)  # what couldn't be read again is not written
@@ -303,7 +332,10 @@ class _Gate:
 
 def _signature_text(signature: Signature, public: PublicKeys) -> bytes:
     document = {
-        "algorithm": "Ed25519", "signs": MANIFEST, "key_id": signature.key_id, "signature": signature.value,
+        "algorithm": "Ed25519",
+        "signs": MANIFEST,
+        "key_id": signature.key_id,
+        "signature": signature.value,
         "public_key": base64.b64encode(public[signature.key_id]).decode(),
     }
     return json.dumps(document, indent=1).encode() + b"\n"

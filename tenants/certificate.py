@@ -83,25 +83,40 @@ class Certificate:
     def as_document(self) -> dict[str, Any]:
         """The document as JSON values, before the key's id and the signature."""
         return {
-            "format": FORMAT, "version": VERSION, "id": str(self.id), "controller": self.controller,
-            "tenant": str(self.tenant), "client": str(self.client), "requested_by": self.requested_by,
-            "requested_at": _moment(self.requested_at), "closed_at": _moment(self.closed_at),
-            "destroyed_at": _moment(self.destroyed_at), "issued_at": _moment(self.issued_at),
+            "format": FORMAT,
+            "version": VERSION,
+            "id": str(self.id),
+            "controller": self.controller,
+            "tenant": str(self.tenant),
+            "client": str(self.client),
+            "requested_by": self.requested_by,
+            "requested_at": _moment(self.requested_at),
+            "closed_at": _moment(self.closed_at),
+            "destroyed_at": _moment(self.destroyed_at),
+            "issued_at": _moment(self.issued_at),
             "stores": [
-                {"store": one.store, "what": one.what, "counted_before": one.counted_before,
-                 "counted_after": one.counted_after}
+                {
+                    "store": one.store,
+                    "what": one.what,
+                    "counted_before": one.counted_before,
+                    "counted_after": one.counted_after,
+                }
                 for one in self.stores
             ],
             "exceptions": [
-                {"what": one.what, "legal_basis": one.legal_basis,
-                 "until": one.until.isoformat() if one.until else None}
+                {
+                    "what": one.what,
+                    "legal_basis": one.legal_basis,
+                    "until": one.until.isoformat() if one.until else None,
+                }
                 for one in self.exceptions
             ],
             "copies": [
                 {"taken_at": _moment(one.taken_at), "to": one.to, "bytes": one.bytes, "sha256": one.sha256}
                 for one in self.copies
             ],
-            "last_physical_copy_on": self.last_physical_copy_on.isoformat(), "release": self.release,
+            "last_physical_copy_on": self.last_physical_copy_on.isoformat(),
+            "release": self.release,
         }
 
     @classmethod
@@ -109,8 +124,11 @@ class Certificate:
         """The reverse. Raises BadCertificate when anything is missing, unknown or of another form."""
         try:
             read = cls(
-                id=UUID(document["id"]), controller=document["controller"], tenant=UUID(document["tenant"]),
-                client=UUID(document["client"]), requested_by=document["requested_by"],
+                id=UUID(document["id"]),
+                controller=document["controller"],
+                tenant=UUID(document["tenant"]),
+                client=UUID(document["client"]),
+                requested_by=document["requested_by"],
                 requested_at=_read_moment(document["requested_at"]),
                 closed_at=_read_moment(document["closed_at"]),
                 destroyed_at=_read_moment(document["destroyed_at"]),
@@ -187,7 +205,10 @@ def _refuse_untruth(certificate: Certificate) -> None:
     if left:
         raise CannotIssue(f"Not everything is erased: {left[0].counted_after} left of {left[0].what}.")
     moments = [
-        certificate.requested_at, certificate.closed_at, certificate.destroyed_at, certificate.issued_at,
+        certificate.requested_at,
+        certificate.closed_at,
+        certificate.destroyed_at,
+        certificate.issued_at,
     ]
     if any(moment.tzinfo is None for moment in [*moments, *(one.taken_at for one in certificate.copies)]):
         raise CannotIssue("A moment has no time zone.")
@@ -223,45 +244,94 @@ def _read_moment(text: str) -> datetime:
 # Kept here, not in a catalogue: a certificate reads the same wherever and whenever it is printed.
 WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
-        "title": "Certificate of erasure", "id": "Number", "controller": "Issued by", "tenant": "Workspace",
-        "client": "Client", "requested": "Erasure requested", "closed": "Workspace closed", "by": "by",
-        "destroyed": "Data destroyed", "issued": "Certificate issued", "stores": "What was erased",
-        "before": "before", "after": "after", "exceptions": "What is kept, and why", "until": "until",
-        "no exceptions": "Nothing is kept.", "copies": "Copies that were taken before",
-        "bytes": "bytes", "no copies": "No copy was taken.",
+        "title": "Certificate of erasure",
+        "id": "Number",
+        "controller": "Issued by",
+        "tenant": "Workspace",
+        "client": "Client",
+        "requested": "Erasure requested",
+        "closed": "Workspace closed",
+        "by": "by",
+        "destroyed": "Data destroyed",
+        "issued": "Certificate issued",
+        "stores": "What was erased",
+        "before": "before",
+        "after": "after",
+        "exceptions": "What is kept, and why",
+        "until": "until",
+        "no exceptions": "Nothing is kept.",
+        "copies": "Copies that were taken before",
+        "bytes": "bytes",
+        "no copies": "No copy was taken.",
         "physical": "Last physical copy gone on {date} at the latest (write-ahead logs, replicas, "
-                    "cluster backups).",
+        "cluster backups).",
         "signature": "Signed with Ed25519, key {key}, by release {release}. Anybody can check it with "
-                     "verify_certificate.py and the public keys at /.well-known/smoall-keys.json.",
+        "verify_certificate.py and the public keys at /.well-known/smoall-keys.json.",
         "zone": "Brussels time",
-        "owner": "an owner", "contact": "the contact person", "operator": "an operator",
-        "notice": "the notice given", "folder": "a folder of the operator's",
-        "schema": "Tables", "files": "Files", "exports": "Exports",
-        "queue": "Waiting jobs", "cache": "Cache", "outbox": "Mails", "sessions": "Sessions", "key": "Key",
-        "backups": "Logical backups", "shared": "Shared tables",
-        "issued_invoices": "invoices that Smoall issued", "contact_details": "contact details",
-        "jobs": "jobs", "mails": "mails",
+        "owner": "an owner",
+        "contact": "the contact person",
+        "operator": "an operator",
+        "notice": "the notice given",
+        "folder": "a folder of the operator's",
+        "schema": "Tables",
+        "files": "Files",
+        "exports": "Exports",
+        "queue": "Waiting jobs",
+        "cache": "Cache",
+        "outbox": "Mails",
+        "sessions": "Sessions",
+        "key": "Key",
+        "backups": "Logical backups",
+        "shared": "Shared tables",
+        "issued_invoices": "invoices that Smoall issued",
+        "contact_details": "contact details",
+        "jobs": "jobs",
+        "mails": "mails",
     },
     "fr": {
-        "title": "Certificat d’effacement", "id": "Numéro", "controller": "Délivré par",
-        "tenant": "Espace de travail", "client": "Client", "requested": "Effacement demandé",
-        "closed": "Espace fermé", "by": "par", "destroyed": "Données détruites",
+        "title": "Certificat d’effacement",
+        "id": "Numéro",
+        "controller": "Délivré par",
+        "tenant": "Espace de travail",
+        "client": "Client",
+        "requested": "Effacement demandé",
+        "closed": "Espace fermé",
+        "by": "par",
+        "destroyed": "Données détruites",
         "issued": "Certificat délivré",
-        "stores": "Ce qui a été effacé", "before": "avant", "after": "après",
-        "exceptions": "Ce qui est conservé, et pourquoi", "until": "jusqu’au",
-        "no exceptions": "Rien n’est conservé.", "copies": "Copies emportées auparavant", "bytes": "octets",
+        "stores": "Ce qui a été effacé",
+        "before": "avant",
+        "after": "après",
+        "exceptions": "Ce qui est conservé, et pourquoi",
+        "until": "jusqu’au",
+        "no exceptions": "Rien n’est conservé.",
+        "copies": "Copies emportées auparavant",
+        "bytes": "octets",
         "no copies": "Aucune copie n’a été emportée.",
         "physical": "Dernière copie physique disparue le {date} au plus tard (journaux de transactions, "
-                    "répliques, sauvegardes du serveur).",
+        "répliques, sauvegardes du serveur).",
         "signature": "Signé avec Ed25519, clé {key}, par la version {release}. Chacun peut le vérifier avec "
-                     "verify_certificate.py et les clés publiques à /.well-known/smoall-keys.json.",
+        "verify_certificate.py et les clés publiques à /.well-known/smoall-keys.json.",
         "zone": "heure de Bruxelles",
-        "owner": "un propriétaire", "contact": "la personne de contact", "operator": "un opérateur",
-        "notice": "le préavis donné", "folder": "un dossier de l’opérateur", "schema": "Tables",
-        "files": "Fichiers", "exports": "Exportations", "queue": "Tâches en attente", "cache": "Cache",
-        "outbox": "Courriels", "sessions": "Sessions", "key": "Clé", "backups": "Sauvegardes logiques",
-        "shared": "Tables partagées", "issued_invoices": "factures émises par Smoall",
-        "contact_details": "coordonnées", "jobs": "tâches", "mails": "courriels",
+        "owner": "un propriétaire",
+        "contact": "la personne de contact",
+        "operator": "un opérateur",
+        "notice": "le préavis donné",
+        "folder": "un dossier de l’opérateur",
+        "schema": "Tables",
+        "files": "Fichiers",
+        "exports": "Exportations",
+        "queue": "Tâches en attente",
+        "cache": "Cache",
+        "outbox": "Courriels",
+        "sessions": "Sessions",
+        "key": "Clé",
+        "backups": "Sauvegardes logiques",
+        "shared": "Tables partagées",
+        "issued_invoices": "factures émises par Smoall",
+        "contact_details": "coordonnées",
+        "jobs": "tâches",
+        "mails": "courriels",
     },
 }
 
@@ -291,10 +361,13 @@ class _Printer:
     def facts(self, one: Certificate) -> list[str]:
         by = f"{self.words['by']} {self.word(one.requested_by)}"
         rows = [
-            ("id", str(one.id)), ("controller", one.controller), ("tenant", str(one.tenant)),
+            ("id", str(one.id)),
+            ("controller", one.controller),
+            ("tenant", str(one.tenant)),
             ("client", str(one.client)),
             ("requested", f"{self.moment(one.requested_at)}, {by}"),
-            ("closed", self.moment(one.closed_at)), ("destroyed", self.moment(one.destroyed_at)),
+            ("closed", self.moment(one.closed_at)),
+            ("destroyed", self.moment(one.destroyed_at)),
             ("issued", self.moment(one.issued_at)),
         ]
         return [f"{self.words[name]:<22}{value}" for name, value in rows]

@@ -25,7 +25,18 @@ from shared_apps.mail.models import Message
 from tenants import certificate, sagas, stores
 from tenants.keys import KeyStore
 from tenants.ledger import Entry, Ledger
-from tenants.models import CannotAct, Domain, Erasure, Export, RetiredName, Saga, SignUp, State, Tenant, host_url
+from tenants.models import (
+    CannotAct,
+    Domain,
+    Erasure,
+    Export,
+    RetiredName,
+    Saga,
+    SignUp,
+    State,
+    Tenant,
+    host_url,
+)
 from tenants.requests import role_of
 
 DELAY = timedelta(hours=12)  # between closing and destruction
@@ -47,12 +58,22 @@ def request(id: UUID, *, now: datetime, delay: timedelta = DELAY, with_contacts:
         if tenant.state not in CLOSABLE:
             raise CannotAct(_now("This workspace is closed already."))
         erasure = Erasure.objects.create(
-            tenant_uuid=id, client_uuid=tenant.client_id, with_contacts=with_contacts, requested_at=now,
-            destroy_at=now + delay, requested_by=role_of(scope.actor()),
+            tenant_uuid=id,
+            client_uuid=tenant.client_id,
+            with_contacts=with_contacts,
+            requested_at=now,
+            destroy_at=now + delay,
+            requested_by=role_of(scope.actor()),
         )
         tenant._enter(State.ERASING, reason="", now=now)
         _close(tenant, erasure, now=now)
-        saga = sagas.start("erase", id, key=f"erase:{erasure.id}", data={"erasure": str(erasure.id)}, due_at=erasure.destroy_at)
+        saga = sagas.start(
+            "erase",
+            id,
+            key=f"erase:{erasure.id}",
+            data={"erasure": str(erasure.id)},
+            due_at=erasure.destroy_at,
+        )
         erasure.saga = saga.pk
         erasure.save(update_fields=["saga"])
     return erasure
@@ -81,7 +102,8 @@ def pending(id: UUID) -> Erasure | None:
 def of_cancel_link(token: str) -> Erasure:
     """The erasure that a mailed link may cancel, in the workspace's own scope. Raises tokens.BadToken."""
     named = tokens.read(token, purpose="erasure.cancel", max_age=LINK_SECONDS)
-    found = pending(scope.tenant_id())  # type: ignore[arg-type]
+    here = scope.tenant_id()
+    found = pending(here) if here else None
     if found is None or str(found.id) != named:
         raise tokens.BadToken("no such erasure")
     return found
@@ -95,10 +117,19 @@ def _close(tenant: Tenant, erasure: Erasure, *, now: datetime) -> None:
     link = tenant.url + reverse("erasing:cancel", args=[token], urlconf="config.urls_erasing")
     for owner in owners:
         mail.send(
-            purpose="tenants.erasure", to=owner.email, name=owner.name, language=owner.language, about=tenant.id,
-            template="tenants/mail/erasure_requested", key=f"erasure:{erasure.id}:{owner.id}",
-            context={"company": tenant.client.company, "destroy_at": erasure.destroy_at, "link": link,
-                     "with_contacts": erasure.with_contacts},
+            purpose="tenants.erasure",
+            to=owner.email,
+            name=owner.name,
+            language=owner.language,
+            about=tenant.id,
+            template="tenants/mail/erasure_requested",
+            key=f"erasure:{erasure.id}:{owner.id}",
+            context={
+                "company": tenant.client.company,
+                "destroy_at": erasure.destroy_at,
+                "link": link,
+                "with_contacts": erasure.with_contacts,
+            },
         )
 
 
@@ -117,7 +148,9 @@ def take_stock(saga: Saga) -> None:
     with scope.tenant(id):
         saga.data["people"] = [str(key) for key in User.objects.values_list("pk", flat=True)]
     saga.data["labels"] = list(Domain.objects.filter(tenant_id=id).values_list("domain", flat=True))
-    saga.data["domains"] = [str(key) for key in Domain.objects.filter(tenant_id=id).values_list("pk", flat=True)]
+    saga.data["domains"] = [
+        str(key) for key in Domain.objects.filter(tenant_id=id).values_list("pk", flat=True)
+    ]
 
 
 @ERASE.step(_("Destroying the tables"), weight=3)
@@ -149,7 +182,12 @@ def erase_shared(saga: Saga) -> None:
     """Rows that name the tenant, and what the shared history knows of its people and addresses."""
     id = saga.subject
     saga.data["copies"] = [
-        {"taken_at": export.taken_at.isoformat(), "to": export.requested_by["role"], "bytes": export.size, "sha256": export.sha256}
+        {
+            "taken_at": export.taken_at.isoformat(),
+            "to": export.requested_by["role"],
+            "bytes": export.size,
+            "sha256": export.sha256,
+        }
         for export in Export.objects.filter(tenant_uuid=id).exclude(taken_at=None)
     ]
     exports = [str(key) for key in Export.objects.filter(tenant_uuid=id).values_list("pk", flat=True)]
@@ -175,9 +213,15 @@ def certify(saga: Saga) -> None:
             erasure.save(update_fields=["certificate", "destroyed_at"])
     labels = saga.data["labels"]
     Ledger.default().append(
-        Entry(kind="data", tenant=erasure.tenant_uuid, client=erasure.client_uuid, requested_at=erasure.requested_at,
-              erased_at=erasure.destroyed_at, name_hash=keys.name_hash(labels[0]) if labels else "",  # type: ignore[arg-type]
-              certificate=erasure.certificate)
+        Entry(
+            kind="data",
+            tenant=erasure.tenant_uuid,
+            client=erasure.client_uuid,
+            requested_at=erasure.requested_at,
+            erased_at=erasure.destroyed_at,
+            name_hash=keys.name_hash(labels[0]) if labels else "",  # type: ignore[arg-type]
+            certificate=erasure.certificate,
+        )
     )
 
 
@@ -189,11 +233,20 @@ def tell(saga: Saga) -> None:
     if client is None:
         return
     mail.send(
-        purpose="tenants.certificate", to=client.contact_email, name=client.contact_name, language=client.language,
-        about=client.pk, template="tenants/mail/erased", key=f"erased:{erasure.id}",
-        context={"company": client.company, "certificate": erasure.certificate, "with_contacts": erasure.with_contacts,
-                 "readable": certificate.as_text(_verified(erasure), client.language),
-                 "keys_url": host_url("") + "/.well-known/smoall-keys.json"},
+        purpose="tenants.certificate",
+        to=client.contact_email,
+        name=client.contact_name,
+        language=client.language,
+        about=client.pk,
+        template="tenants/mail/erased",
+        key=f"erased:{erasure.id}",
+        context={
+            "company": client.company,
+            "certificate": erasure.certificate,
+            "with_contacts": erasure.with_contacts,
+            "readable": certificate.as_text(_verified(erasure), client.language),
+            "keys_url": host_url("") + "/.well-known/smoall-keys.json",
+        },
     )
 
 
@@ -215,8 +268,13 @@ def record_forgetting(saga: Saga) -> None:
     erasure = _erasure(saga)
     if erasure.with_contacts:
         Ledger.default().append(
-            Entry(kind="contacts", tenant=erasure.tenant_uuid, client=erasure.client_uuid,
-                  requested_at=erasure.requested_at, erased_at=timezone.now())
+            Entry(
+                kind="contacts",
+                tenant=erasure.tenant_uuid,
+                client=erasure.client_uuid,
+                requested_at=erasure.requested_at,
+                erased_at=timezone.now(),
+            )
         )
 
 
@@ -240,17 +298,35 @@ def _redact(module: str, model: str, keys: list[str]) -> None:
 def _certificate(saga: Saga, erasure: Erasure) -> certificate.Certificate:
     left = {(one["store"], one["what"]): one["count"] for one in stores.count(saga.subject)}
     destroyed_at = datetime.fromisoformat(saga.data["destroyed_at"])
-    exceptions = [] if erasure.with_contacts else [
-        certificate.Kept("contact_details", "Privacy policy, section 6: twelve months after the end", None)
-    ]
+    exceptions = (
+        []
+        if erasure.with_contacts
+        else [
+            certificate.Kept(
+                "contact_details", "Privacy policy, section 6: twelve months after the end", None
+            )
+        ]
+    )
     return certificate.Certificate(
-        id=erasure.id, controller=settings.SMOALL_CONTROLLER, tenant=erasure.tenant_uuid, client=erasure.client_uuid,
-        requested_by=erasure.requested_by["role"], requested_at=erasure.requested_at, closed_at=erasure.requested_at,
-        destroyed_at=destroyed_at, issued_at=timezone.now(),
-        stores=[certificate.Store(one["store"], one["what"], one["count"], left.get((one["store"], one["what"]), 0))
-                for one in saga.data["stores"]],
-        exceptions=exceptions, copies=[_copy(one) for one in saga.data["copies"]],
-        last_physical_copy_on=destroyed_at.astimezone(certificate.BRUSSELS).date() + timedelta(days=certificate.PHYSICAL_DAYS),
+        id=erasure.id,
+        controller=settings.SMOALL_CONTROLLER,
+        tenant=erasure.tenant_uuid,
+        client=erasure.client_uuid,
+        requested_by=erasure.requested_by["role"],
+        requested_at=erasure.requested_at,
+        closed_at=erasure.requested_at,
+        destroyed_at=destroyed_at,
+        issued_at=timezone.now(),
+        stores=[
+            certificate.Store(
+                one["store"], one["what"], one["count"], left.get((one["store"], one["what"]), 0)
+            )
+            for one in saga.data["stores"]
+        ],
+        exceptions=exceptions,
+        copies=[_copy(one) for one in saga.data["copies"]],
+        last_physical_copy_on=destroyed_at.astimezone(certificate.BRUSSELS).date()
+        + timedelta(days=certificate.PHYSICAL_DAYS),
         release=settings.SMOALL_RELEASE,
     )
 

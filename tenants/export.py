@@ -6,6 +6,7 @@ an export for an owner.
 
 import base64
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from io import BytesIO
@@ -14,7 +15,6 @@ from typing import IO, Any, BinaryIO
 from uuid import UUID
 
 from django.apps import apps
-from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 from django.utils import timezone
@@ -47,7 +47,11 @@ Progress = Callable[[int, Any], None]
 
 
 def write(
-    id: UUID, target: BinaryIO, recipients: Sequence[str | age.Recipient] | None, *, now: datetime,
+    id: UUID,
+    target: BinaryIO,
+    recipients: Sequence[str | age.Recipient] | None,
+    *,
+    now: datetime,
     progress: Progress = lambda percent, doing: None,
 ) -> Written:
     """Everything of a tenant as one archive into `target`. Constant memory; reads one moment of the database.
@@ -79,8 +83,13 @@ def write(
         for name, path in _files(id):
             archive.add(f"files/{name}", _blocks(path))
         written = archive.close(
-            ManifestFields(release=recorded.release, fingerprint=recorded.fingerprint, tenant=id, counts=counts,
-                           about={"tables": tables})
+            ManifestFields(
+                release=recorded.release,
+                fingerprint=recorded.fingerprint,
+                tenant=id,
+                counts=counts,
+                about={"tables": tables},
+            )
         )
     progress(100, _("Done"))
     return written
@@ -90,7 +99,8 @@ def exported_tables(recorded: Snapshot) -> list[list[Any]]:
     """[table, columns] that leave with an export, in an order that loads: all but those whose holding says "no"."""
     withheld = {
         apps.get_model(holding.what)._meta.db_table
-        for holding in all_holdings() if holding.exported == "no" and holding.what.count(".") == 1 and ":" not in holding.what
+        for holding in all_holdings()
+        if holding.exported == "no" and holding.what.count(".") == 1 and ":" not in holding.what
     }
     return [[table, columns] for table, columns in recorded.tables if table not in withheld]
 
@@ -98,7 +108,9 @@ def exported_tables(recorded: Snapshot) -> list[list[Any]]:
 def secret_columns() -> dict[str, set[str]]:
     """{table: columns} that leave as `UNUSABLE`."""
     return {
-        apps.get_model(holding.what)._meta.db_table: set(holding.secret) for holding in all_holdings() if holding.secret
+        apps.get_model(holding.what)._meta.db_table: set(holding.secret)
+        for holding in all_holdings()
+        if holding.secret
     }
 
 
@@ -128,7 +140,9 @@ class _Rows:
         return held.getvalue(), self.cursor.rowcount
 
     def _last(self, after: Any) -> Any:
-        self.cursor.execute(f"SELECT id FROM {self.table} {self._where(after)} ORDER BY id OFFSET {BATCH - 1} LIMIT 1")
+        self.cursor.execute(
+            f"SELECT id FROM {self.table} {self._where(after)} ORDER BY id OFFSET {BATCH - 1} LIMIT 1"
+        )
         return self.cursor.fetchone()[0]
 
     def _where(self, after: Any) -> str:
@@ -139,18 +153,38 @@ def shared_rows(tenant: Tenant) -> dict[str, Any]:
     """What the shared schema holds about a client, as JSON values (holdings with exported="shared")."""
     client = tenant.client
     return {
-        "client": {field.name: getattr(client, field.attname) for field in client._meta.concrete_fields if field.editable or field.name == "id"},
+        "client": {
+            field.name: getattr(client, field.attname)
+            for field in client._meta.concrete_fields
+            if field.editable or field.name == "id"
+        },
         "workspace": {
-            "id": tenant.id, "state": tenant.state, "release": tenant.release, "created_at": tenant.created_at,
+            "id": tenant.id,
+            "state": tenant.state,
+            "release": tenant.release,
+            "created_at": tenant.created_at,
             "addresses": sorted(domain.domain for domain in tenant.domains.all()),
         },
-        "terms": list(Acceptance.objects.filter(client_uuid=client.pk).values("kind", "version", "sha256", "accepted_at")),
+        "terms": list(
+            Acceptance.objects.filter(client_uuid=client.pk).values(
+                "kind", "version", "sha256", "accepted_at"
+            )
+        ),
         "integrators": [
-            {"name": link.organisation.name, "proposed_at": link.proposed_at, "accepted_at": link.accepted_at,
-             "ended_at": link.ended_at, "ended_by": link.ended_by}
+            {
+                "name": link.organisation.name,
+                "proposed_at": link.proposed_at,
+                "accepted_at": link.accepted_at,
+                "ended_at": link.ended_at,
+                "ended_by": link.ended_by,
+            }
             for link in Link.objects.filter(client=client).select_related("organisation")
         ],
-        "exports": list(Export.objects.filter(tenant_uuid=tenant.id).values("created_at", "taken_at", "recipient", "size", "sha256")),
+        "exports": list(
+            Export.objects.filter(tenant_uuid=tenant.id).values(
+                "created_at", "taken_at", "recipient", "size", "sha256"
+            )
+        ),
     }
 
 
@@ -166,9 +200,12 @@ def _restore_script(tables: list[list[Any]]) -> str:
     lines = [
         "-- Loads this export into an empty database, as a schema named workspace:",
         "--   psql -v ON_ERROR_STOP=1 -d DATABASE -f restore.sql      (in this folder)",
-        "\\set ON_ERROR_STOP on", "BEGIN;", "CREATE SCHEMA IF NOT EXISTS ext;",
+        "\\set ON_ERROR_STOP on",
+        "BEGIN;",
+        "CREATE SCHEMA IF NOT EXISTS ext;",
         *(f"CREATE EXTENSION IF NOT EXISTS {name} SCHEMA ext;" for name in EXTENSIONS),
-        "\\ir schema.sql", "SET CONSTRAINTS ALL DEFERRED;",
+        "\\ir schema.sql",
+        "SET CONSTRAINTS ALL DEFERRED;",
     ]
     for table, columns in tables:
         names = ", ".join(f'"{column}"' for column in columns)
@@ -176,7 +213,8 @@ def _restore_script(tables: list[list[Any]]) -> str:
     lines += [
         f"SELECT setval(s, (SELECT coalesce(max(id), 0) + 1 FROM {NEUTRAL}.{table}), false)"
         f" FROM pg_get_serial_sequence('{NEUTRAL}.{table}', 'id') AS s WHERE s IS NOT NULL;"
-        for table, _columns in tables if _is_numbered(table)
+        for table, _columns in tables
+        if _is_numbered(table)
     ]
     return "\n".join([*lines, "\\ir triggers.sql", "COMMIT;", ""])
 
@@ -217,7 +255,10 @@ def request(id: UUID, secret: str, *, now: datetime, for_user: UUID | None = Non
         if Export.objects.filter(tenant_uuid=id, ready_at=None, expires_at__gt=now).exists():
             raise CannotAct(_now("A copy is being made already."))
         export = Export.objects.create(
-            tenant_uuid=id, requested_by=role_of(scope.actor()), created_at=now, expires_at=now + KEPT,
+            tenant_uuid=id,
+            requested_by=role_of(scope.actor()),
+            created_at=now,
+            expires_at=now + KEPT,
             recipient="passphrase" if isinstance(recipient, age.Passphrase) else "age",
         )
         sealed = base64.b64encode(KeyStore.default().seal(id, secret.encode())).decode()
@@ -242,9 +283,15 @@ def copy(saga: Saga) -> None:
     place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = place.with_suffix(".part")
     with draft.open("wb") as file:
-        written = write(saga.subject, file, [parse_recipient(secret)], now=timezone.now(),
-                        progress=lambda percent, doing: sagas.report(saga, percent, doing))
+        written = write(
+            saga.subject,
+            file,
+            [parse_recipient(secret)],
+            now=timezone.now(),
+            progress=lambda percent, doing: sagas.report(saga, percent, doing),
+        )
         file.flush()
+        os.fsync(file.fileno())
     draft.replace(place)
     saga.data |= {"size": written.bytes, "sha256": written.sha256}
 
@@ -257,11 +304,17 @@ def announce(saga: Saga) -> None:
     export.save(update_fields=["ready_at", "size", "sha256"])
     tenant = Tenant.objects.prefetch_related("domains").get(pk=saga.subject)
     with scope.tenant(tenant.id):
-        wanted = User.objects.filter(pk=saga.data["user"] or None) if saga.data["user"] else User.objects.owners()
+        wanted = (
+            User.objects.filter(pk=saga.data["user"] or None) if saga.data["user"] else User.objects.owners()
+        )
         for person in wanted:
             mail.send(
-                purpose="tenants.export", to=person.email, name=person.name, language=person.language,
-                template="tenants/mail/export_ready", key=f"export:{export.id}:{person.id}",
+                purpose="tenants.export",
+                to=person.email,
+                name=person.name,
+                language=person.language,
+                template="tenants/mail/export_ready",
+                key=f"export:{export.id}:{person.id}",
                 context={"link": f"{tenant.url}/workspace/exports/", "expires_at": export.expires_at},
             )
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -36,7 +35,9 @@ def problems() -> Iterator[str]:
     with scope.shared():
         tenants = {tenant.id: tenant for tenant in Tenant.objects.prefetch_related("domains")}
         prints = dict(Snapshot.objects.values_list("release", "fingerprint"))
-        working = set(Saga.objects.exclude(status__in=("done", "cancelled")).values_list("subject", flat=True))
+        working = set(
+            Saga.objects.exclude(status__in=("done", "cancelled")).values_list("subject", flat=True)
+        )
     yield from _schemas(tenants, prints)
     yield from _addresses(tenants)
     yield from _folders(tenants, working)
@@ -48,7 +49,9 @@ def problems() -> Iterator[str]:
 def _schemas(tenants: dict[UUID, Tenant], prints: dict[str, str]) -> Iterator[str]:
     with scope.owner(), connection.cursor() as cursor:
         cursor.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 't\\_%%'")
-        found = {scope.tenant_of(name) for (name,) in cursor.fetchall() if scope.SCHEMA_NAME.match(name)} - {TEMPLATE}
+        found = {scope.tenant_of(name) for (name,) in cursor.fetchall() if scope.SCHEMA_NAME.match(name)} - {
+            TEMPLATE
+        }
     for id in sorted(found - tenants.keys(), key=str):
         yield f"schema {scope.schema_of(id)} belongs to no client"
     for id in sorted(tenants.keys() - found, key=str):
@@ -86,7 +89,9 @@ def _keys(tenants: dict[UUID, Tenant], working: set[UUID]) -> Iterator[str]:
 
 def _ledger(tenants: dict[UUID, Tenant]) -> Iterator[str]:
     try:
-        erased = {recorded.entry.tenant for recorded in Ledger.default().entries() if recorded.entry.kind == "data"}
+        erased = {
+            recorded.entry.tenant for recorded in Ledger.default().entries() if recorded.entry.kind == "data"
+        }
     except LedgerBroken as error:
         yield f"erasure ledger: {error}"
         return

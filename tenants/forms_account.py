@@ -14,11 +14,20 @@ class ExportForm(forms.Form):
     """A passphrase, typed twice, or an age key, which needs no repeating."""
 
     secret = forms.CharField(
-        label=_("Passphrase"), strip=False, max_length=1000, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=_("At least 15 characters; a sentence is easy to remember. An age key (age1…) works too. Without it nobody can open the copy, Smoall neither."),
+        label=_("Passphrase"),
+        strip=False,
+        max_length=1000,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=_(
+            "At least 15 characters; a sentence is easy to remember. An age key (age1…) works too. "
+            "Without it nobody can open the copy, Smoall neither."
+        ),
     )
     again = forms.CharField(
-        label=_("Once more"), strip=False, max_length=1000, required=False,
+        label=_("Once more"),
+        strip=False,
+        max_length=1000,
+        required=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 
@@ -39,14 +48,23 @@ class ExportForm(forms.Form):
 class EraseForm(forms.Form):
     """The workspace's name and the owner's password; `with_contacts` for the contact details too."""
 
-    typed_name = forms.CharField(label=_("Name of the workspace"), max_length=200, widget=forms.TextInput(
-        attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}))
+    typed_name = forms.CharField(
+        label=_("Name of the workspace"),
+        max_length=200,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
+    )
     password = forms.CharField(
-        label=_("Your password"), strip=False, max_length=1000, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+        label=_("Your password"),
+        strip=False,
+        max_length=1000,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
     with_contacts = forms.BooleanField(
-        label=_("Erase our contact details too"), required=False,
-        help_text=_("Otherwise Smoall keeps them for twelve months: name, address and contact person of the company."),
+        label=_("Erase our contact details too"),
+        required=False,
+        help_text=_(
+            "Otherwise Smoall keeps them for twelve months: name, address and contact person of the company."
+        ),
     )
 
     def __init__(self, *args: Any, name: str, person: User, **kwargs: Any) -> None:
@@ -55,7 +73,9 @@ class EraseForm(forms.Form):
 
     def clean_typed_name(self) -> str:
         if self.cleaned_data["typed_name"].strip().lower() != self.name:
-            raise forms.ValidationError(_now("Type %(name)s, exactly as it stands in the address.") % {"name": self.name})
+            raise forms.ValidationError(
+                _now("Type %(name)s, exactly as it stands in the address.") % {"name": self.name}
+            )
         return self.name
 
     def clean_password(self) -> str:

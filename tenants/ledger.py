@@ -46,9 +46,13 @@ class Entry:
 
     def as_values(self) -> dict[str, Any]:
         return {
-            "kind": self.kind, "tenant": str(self.tenant), "client": str(self.client),
-            "requested_at": _moment(self.requested_at), "erased_at": _moment(self.erased_at),
-            "name_hash": self.name_hash, "certificate": self.certificate,
+            "kind": self.kind,
+            "tenant": str(self.tenant),
+            "client": str(self.client),
+            "requested_at": _moment(self.requested_at),
+            "erased_at": _moment(self.erased_at),
+            "name_hash": self.name_hash,
+            "certificate": self.certificate,
         }
 
 
@@ -184,10 +188,13 @@ def _recorded(line: bytes) -> Recorded:
         sealed = {name: value for name, value in values.items() if name != "hash"}
         is_sound = values["hash"] == _hash(sealed) and canonical.dumps(values) == line
         entry = Entry(
-            kind=values["kind"], tenant=UUID(values["tenant"]), client=UUID(values["client"]),
+            kind=values["kind"],
+            tenant=UUID(values["tenant"]),
+            client=UUID(values["client"]),
             requested_at=datetime.fromisoformat(values["requested_at"]),
             erased_at=datetime.fromisoformat(values["erased_at"]),
-            name_hash=values["name_hash"], certificate=values["certificate"],
+            name_hash=values["name_hash"],
+            certificate=values["certificate"],
         )
         recorded = Recorded(values["seq"], values["previous"], values["hash"], entry)
     except (canonical.NotCanonical, KeyError, TypeError, ValueError, AttributeError) as error:

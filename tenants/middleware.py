@@ -46,18 +46,18 @@ class HostMiddleware:
         if label == "":
             return self._website(request)
         if label in SHARED_HOSTS:
-            request.site, request.urlconf = label, SHARED_HOSTS[label]  # type: ignore[attr-defined]
+            _place(request, label, SHARED_HOSTS[label])
             with scope.shared(realm=label):
                 return self._answer(request)
         return self._tenant(request, label)
 
     def _website(self, request: HttpRequest) -> HttpResponse:
-        request.site, request.urlconf = "website", "config.urls_website"  # type: ignore[attr-defined]
+        _place(request, "website", "config.urls_website")
         with scope.nothing():
             return self.get_response(request)
 
     def _tenant(self, request: HttpRequest, label: str | None) -> HttpResponse:
-        request.site, request.urlconf = "tenant", "config.urls_tenant"  # type: ignore[attr-defined]
+        _place(request, "tenant", "config.urls_tenant")
         with transaction.atomic():
             found = _resolve(label)
             if found is None:
@@ -84,8 +84,14 @@ class HostMiddleware:
         return response
 
 
+def _place(request: HttpRequest, site: str, urlconf: str) -> None:
+    """`request.site`: which of the four kinds of host this is."""
+    request.site = site  # type: ignore[assignment]
+    request.urlconf = urlconf
+
+
 def _label(request: HttpRequest) -> str | None:
-    """"" for the website, the first label of a host below the domain, None for one that can't be a workspace.
+    """ "" for the website, the first label of a host below the domain, None for one that can't be a workspace.
 
     Raises DisallowedHost for a host outside the domain.
     """
@@ -136,16 +142,20 @@ def _state_page(request: HttpRequest, state: str, status: int) -> HttpResponse:
 def _state_texts() -> dict[str, dict[str, str]]:
     return {
         "unknown": {
-            "title": _("There is no workspace here"), "picture": "door",
+            "title": _("There is no workspace here"),
+            "picture": "door",
             "text": _("Check the address, or have the addresses of your workspaces mailed to you."),
-            "action_label": _("Find my workspaces"), "action_url": host_url("app") + "/find/",
+            "action_label": _("Find my workspaces"),
+            "action_url": host_url("app") + "/find/",
         },
         "restoring": {
-            "title": _("This workspace is being restored"), "picture": "restoring",
+            "title": _("This workspace is being restored"),
+            "picture": "restoring",
             "text": _("It opens by itself when everything is in place."),
         },
         "maintenance": {
-            "title": _("This workspace is being updated"), "picture": "torn",
+            "title": _("This workspace is being updated"),
+            "picture": "torn",
             "text": _("It is back in a few minutes. Nothing is lost."),
         },
     }

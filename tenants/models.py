@@ -34,7 +34,7 @@ class State(models.TextChoices):
     ERASING = "erasing", _("being erased")
 
 
-class Tenant(TenantMixin):  # type: ignore[misc]
+class Tenant(TenantMixin):
     """A workspace: names its schema (I2). The row goes with the schema; the Client stays."""
 
     auto_create_schema = False
@@ -66,9 +66,11 @@ class Tenant(TenantMixin):  # type: ignore[misc]
         return models.Model.delete(self, *args, **kwargs)
 
     def __enter__(self) -> NoReturn:
-        raise scope.ScopeError("use scope.tenant(…): the library's context manager swaps tenants between threads")
+        raise scope.ScopeError(
+            "use scope.tenant(…): the library's context manager swaps tenants between threads"
+        )
 
-    activate = __enter__  # type: ignore[assignment]
+    activate = __enter__
 
     @classmethod
     def locked(cls, id: UUID) -> Self:
@@ -76,7 +78,7 @@ class Tenant(TenantMixin):  # type: ignore[misc]
 
         Raises CannotAct when the workspace is gone.
         """
-        found = cls.objects.select_for_update().filter(pk=id).first()
+        found: Self | None = cls.objects.select_for_update().filter(pk=id).first()
         if found is None:
             raise CannotAct(_now("This workspace does not exist any more."))
         return found
@@ -96,7 +98,12 @@ class Tenant(TenantMixin):  # type: ignore[misc]
         self._enter(State.ACTIVE, reason="", now=now)
 
     def _enter(self, state: State, *, reason: str, now: datetime) -> None:
-        self.state_before, self.state, self.state_reason, self.state_since = self.state, state, reason[:300], now
+        self.state_before, self.state, self.state_reason, self.state_since = (
+            self.state,
+            state,
+            reason[:300],
+            now,
+        )
         self.save(update_fields=["state", "state_before", "state_reason", "state_since"])
 
     @property
@@ -109,14 +116,16 @@ class Tenant(TenantMixin):  # type: ignore[misc]
         return host_url(self.subdomain)
 
 
-class Domain(DomainMixin):  # type: ignore[misc]
+class Domain(DomainMixin):
     """`domain` is the label alone ("acme"), so that the registered domain may change. Others redirect to the primary."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["tenant"], condition=models.Q(is_primary=True), name="tenants_one_primary_domain")
+            models.UniqueConstraint(
+                fields=["tenant"], condition=models.Q(is_primary=True), name="tenants_one_primary_domain"
+            )
         ]
 
 
@@ -133,6 +142,9 @@ class RetiredName(models.Model):
     hash = models.CharField(max_length=64, primary_key=True)
     retired_at = models.DateTimeField(default=timezone.now)
 
+    def __str__(self) -> str:
+        return self.hash
+
 
 class SignUp(Row):
     """A company that asked for a workspace; holds the name for 24 hours, vanishes when not confirmed."""
@@ -144,7 +156,9 @@ class SignUp(Row):
     subdomain = models.CharField(max_length=40, unique=True)
     name = models.CharField(max_length=200)
     email = models.EmailField()
-    terms_version = models.CharField(max_length=20, blank=True)  # empty: made by an operator, accepted at the first visit
+    terms_version = models.CharField(
+        max_length=20, blank=True
+    )  # empty: made by an operator, accepted at the first visit
     terms_language = models.CharField(max_length=5, blank=True)  # in which the terms were shown
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(db_index=True)
@@ -192,7 +206,9 @@ class Export(Row):
 
     tenant_uuid = models.UUIDField(db_index=True)
     requested_by = models.JSONField()  # requests.role_of: no name
-    recipient = models.CharField(max_length=20)  # "passphrase", "age" or "folder": how it is encrypted, never the secret
+    recipient = models.CharField(
+        max_length=20
+    )  # "passphrase", "age" or "folder": how it is encrypted, never the secret
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(db_index=True)
     ready_at = models.DateTimeField(null=True, blank=True)
@@ -222,7 +238,9 @@ class Erasure(Row):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant_uuid"], condition=models.Q(cancelled_at=None), name="tenants_one_erasure_at_a_time"
+                fields=["tenant_uuid"],
+                condition=models.Q(cancelled_at=None),
+                name="tenants_one_erasure_at_a_time",
             )
         ]
 
@@ -237,6 +255,9 @@ class Snapshot(models.Model):
     tables = models.JSONField()  # [[table, [column, …]], …] in an order that loads
     seeds = models.JSONField()  # {table: CSV}
     recorded_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.release
 
 
 history.register(Tenant, label="schema_name")

@@ -10,10 +10,71 @@ from tenants.models import Domain, RetiredName, SignUp
 
 LABEL = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*\Z")
 RESERVED = frozenset(
-    "app ops www mail smtp imap pop ns ns1 ns2 mx api admin administrator root support help status static assets cdn "
-    "media files docs blog shop dev test staging demo-app localhost smoall internal billing pay payment payments "
-    "account accounts login signin signup security abuse postmaster hostmaster webmaster noreply no-reply legal "
-    "privacy terms about contact team public shared ext postgres autoconfig autodiscover wpad isatap".split()
+    {
+        "app",
+        "ops",
+        "www",
+        "mail",
+        "smtp",
+        "imap",
+        "pop",
+        "ns",
+        "ns1",
+        "ns2",
+        "mx",
+        "api",
+        "admin",
+        "administrator",
+        "root",
+        "support",
+        "help",
+        "status",
+        "static",
+        "assets",
+        "cdn",
+        "media",
+        "files",
+        "docs",
+        "blog",
+        "shop",
+        "dev",
+        "test",
+        "staging",
+        "demo-app",
+        "localhost",
+        "smoall",
+        "internal",
+        "billing",
+        "pay",
+        "payment",
+        "payments",
+        "account",
+        "accounts",
+        "login",
+        "signin",
+        "signup",
+        "security",
+        "abuse",
+        "postmaster",
+        "hostmaster",
+        "webmaster",
+        "noreply",
+        "no-reply",
+        "legal",
+        "privacy",
+        "terms",
+        "about",
+        "contact",
+        "team",
+        "public",
+        "shared",
+        "ext",
+        "postgres",
+        "autoconfig",
+        "autodiscover",
+        "wpad",
+        "isatap",
+    }
 )
 
 
@@ -47,4 +108,9 @@ def suggest(company: str) -> str:
 
 def skeleton(label: str) -> str:
     """What an eye sees: 0 as o, 1 as l, rn as m, hyphens dropped. Two labels with one skeleton are confusable."""
-    return label.replace("rn", "m").replace("vv", "w").translate(str.maketrans("015", "ols", "-")).replace("i", "l")
+    return (
+        label.replace("rn", "m")
+        .replace("vv", "w")
+        .translate(str.maketrans("015", "ols", "-"))
+        .replace("i", "l")
+    )

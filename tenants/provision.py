@@ -25,8 +25,15 @@ class FirstPerson:
 
 
 def create(
-    id: UUID, *, client: Client, subdomain: str, person: FirstPerson | None, by: scope.Actor,
-    state: str = State.ACTIVE, sign_up: SignUp | None = None, recorded: Snapshot | None = None,
+    id: UUID,
+    *,
+    client: Client,
+    subdomain: str,
+    person: FirstPerson | None,
+    by: scope.Actor,
+    state: str = State.ACTIVE,
+    sign_up: SignUp | None = None,
+    recorded: Snapshot | None = None,
     load: Callable[[Any], None] | None = None,
 ) -> Tenant:
     """Make the workspace `id`, or return it when an earlier run made it already.
@@ -37,15 +44,20 @@ def create(
     with scope.shared(actor=by):
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [subdomain])
-        if made := Tenant.objects.filter(pk=id).first():
+        made: Tenant | None = Tenant.objects.filter(pk=id).first()
+        if made:
             return made
         label = names.check(subdomain, but=sign_up)
         recorded = recorded or snapshot.current()
         snapshot.replay(id, recorded, load)
-        tenant = Tenant(id=id, client=client, release=recorded.release, fingerprint=recorded.fingerprint, state=state)
+        tenant = Tenant(
+            id=id, client=client, release=recorded.release, fingerprint=recorded.fingerprint, state=state
+        )
         tenant.save(force_insert=True)
         Domain.objects.create(tenant=tenant, domain=label)
         if person:
             with scope.tenant(id, actor=by):
-                User.objects.create_user(name=person.name, email=person.email, language=person.language, role=OWNER)
+                User.objects.create_user(
+                    name=person.name, email=person.email, language=person.language, role=OWNER
+                )
         return tenant

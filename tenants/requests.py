@@ -2,7 +2,13 @@
 
 from shared_apps.kit.scope import Actor
 
-ROLES = {"user": "owner", "operator": "operator", "integrator": "contact", "job": "operator", "system": "operator"}
+ROLES = {
+    "user": "owner",
+    "operator": "operator",
+    "integrator": "contact",
+    "job": "operator",
+    "system": "operator",
+}
 
 
 def role_of(actor: Actor) -> dict[str, str]:

@@ -30,7 +30,16 @@ from tenants.models import CannotAct, Saga, Snapshot, State, Tenant
 RESTORE = sagas.Kind("restore")
 BLOCK = 1024 * 1024
 CONTACT_FIELDS = (
-    "company", "vat_number", "street", "postal_code", "city", "country", "language", "contact_name", "contact_email", "phone",
+    "company",
+    "vat_number",
+    "street",
+    "postal_code",
+    "city",
+    "country",
+    "language",
+    "contact_name",
+    "contact_email",
+    "phone",
 )
 
 
@@ -51,7 +60,10 @@ def request(path: Path, secret: str | None, *, subdomain: str) -> Saga:
     try:
         with scope.shared():
             return sagas.start(
-                "restore", id, key=f"restore:{id}", data={"path": str(path.resolve()), "sealed": sealed, "label": label}
+                "restore",
+                id,
+                key=f"restore:{id}",
+                data={"path": str(path.resolve()), "sealed": sealed, "label": label},
             )
     except BaseException:
         keys.destroy(id)
@@ -78,7 +90,9 @@ def check_release(release: str, fingerprint: str) -> Snapshot:
         recorded = Snapshot.objects.filter(release=release).first()
     if recorded is None:
         if _ordered(release) > _ordered(settings.SMOALL_RELEASE):
-            raise CannotRestore(f"It was made by release {release}; this is {settings.SMOALL_RELEASE}. Update first.")
+            raise CannotRestore(
+                f"It was made by release {release}; this is {settings.SMOALL_RELEASE}. Update first."
+            )
         raise CannotRestore(f"It was made by release {release}, whose tables this deployment never recorded.")
     if recorded.fingerprint != fingerprint:
         raise CannotRestore(f"Its tables are not those of release {release}.")
@@ -120,15 +134,25 @@ def load(saga: Saga) -> None:
             for table, columns in tables:
                 names = ", ".join(f'"{column}"' for column in columns)
                 with reader.open(f"rows/{table}.csv") as rows:
-                    cursor.copy_expert(f"COPY {schema}.{table} ({names}) FROM STDIN (FORMAT csv, HEADER)", rows)
+                    cursor.copy_expert(
+                        f"COPY {schema}.{table} ({names}) FROM STDIN (FORMAT csv, HEADER)", rows
+                    )
                 if cursor.rowcount != manifest.counts[table]:
-                    raise CannotRestore(f"rows/{table}.csv: {cursor.rowcount} rows instead of {manifest.counts[table]}.")
+                    raise CannotRestore(
+                        f"rows/{table}.csv: {cursor.rowcount} rows instead of {manifest.counts[table]}."
+                    )
                 if export._is_numbered(table):
                     snapshot.restart_identity(cursor, schema, table)
 
         tenant = provision.create(
-            saga.subject, client=client, subdomain=saga.data["label"], person=None, by=scope.actor(),
-            state=State.RESTORING, recorded=recorded, load=fill,
+            saga.subject,
+            client=client,
+            subdomain=saga.data["label"],
+            person=None,
+            by=scope.actor(),
+            state=State.RESTORING,
+            recorded=recorded,
+            load=fill,
         )
         if recorded.release != settings.SMOALL_RELEASE:
             snapshot.bring_forward(tenant)
@@ -152,8 +176,12 @@ def open_doors(saga: Saga) -> None:
         Message.objects.filter(state=Message.State.QUEUED).update(state=Message.State.CANCELLED)
         for owner in User.objects.owners():
             mail.send(
-                purpose="tenants.restored", to=owner.email, name=owner.name, language=owner.language,
-                template="tenants/mail/restored", key=f"restored:{saga.pk}:{owner.id}",
+                purpose="tenants.restored",
+                to=owner.email,
+                name=owner.name,
+                language=owner.language,
+                template="tenants/mail/restored",
+                key=f"restored:{saga.pk}:{owner.id}",
                 context={"link": url + owner.link(Purpose.RESET), "url": url},
             )
     tenant._enter(State.ACTIVE, reason="", now=timezone.now())

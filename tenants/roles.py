@@ -43,9 +43,13 @@ def _roles(passwords: dict[str, str]) -> Iterable[sql.Composable]:
         yield sql.SQL(
             "DO $$ BEGIN CREATE ROLE {0} LOGIN NOINHERIT; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
         ).format(sql.Identifier(role))
-        yield sql.SQL("ALTER ROLE {} NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT").format(sql.Identifier(role))
+        yield sql.SQL("ALTER ROLE {} NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT").format(
+            sql.Identifier(role)
+        )
     for login, roles in MEMBER_OF.items():
-        yield sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(login), sql.Literal(passwords[login]))
+        yield sql.SQL("ALTER ROLE {} PASSWORD {}").format(
+            sql.Identifier(login), sql.Literal(passwords[login])
+        )
         for role in roles:
             yield sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(login))
 

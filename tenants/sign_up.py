@@ -143,9 +143,7 @@ def mail_confirmation(sign_up: SignUp, *, now: datetime) -> None:
     """The link that confirms, once more if need be. Raises CannotSignUp after MOST_MAILS in a day."""
     if not _may_mail(sign_up.email, purpose="sign-up", now=now):
         raise CannotSignUp(
-            _now(
-                "Five mails went there within a day. Use the link in the last one, or try again tomorrow."
-            )
+            _now("Five mails went there within a day. Use the link in the last one, or try again tomorrow.")
         )
     _send(
         sign_up,

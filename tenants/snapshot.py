@@ -11,8 +11,8 @@ from uuid import UUID
 from django.apps import apps
 from django.conf import settings
 from django.contrib.contenttypes.management import create_contenttypes
-from django.core.management.commands.migrate import Command as Migrate
 from django.core.management import call_command
+from django.core.management.commands.migrate import Command as Migrate
 from django.db import connection, router
 
 from shared_apps.history import triggers
@@ -54,7 +54,8 @@ def _build(schema: str) -> None:
             create_contenttypes(config, verbosity=0, interactive=False)
     is_tenant = schema != "public"
     with connection.cursor() as cursor:
-        for statement in triggers.statements(schema, triggers.models_with_history(tenant=is_tenant)):
+        models = triggers.models_with_history(tenant=is_tenant)
+        for statement in [triggers.removal(schema, models), *triggers.statements(schema, models)]:
             cursor.execute(statement)
         for statement in roles.grants(schema):
             cursor.execute(statement)
@@ -153,9 +154,18 @@ def _dumped(schema: str) -> str:
     """The schema's DDL in its final form, by pg_dump, without owners, grants and session settings."""
     place: Any = connection.settings_dict
     command = [
-        settings.SMOALL_PG_DUMP, "--schema-only", "--no-owner", "--no-privileges", "--no-comments",
-        f"--schema={schema}", f"--role={roles.OWNER}", "--no-password",
-        f"--host={place['HOST']}", f"--port={place['PORT']}", f"--username={place['USER']}", place["NAME"],
+        settings.SMOALL_PG_DUMP,
+        "--schema-only",
+        "--no-owner",
+        "--no-privileges",
+        "--no-comments",
+        f"--schema={schema}",
+        f"--role={roles.OWNER}",
+        "--no-password",
+        f"--host={place['HOST']}",
+        f"--port={place['PORT']}",
+        f"--username={place['USER']}",
+        place["NAME"],
     ]
     environment = os.environ | {"PGPASSWORD": place["PASSWORD"]}
     dumped = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -179,7 +189,10 @@ def _tables(schema: str) -> list[list[Any]]:
             """,
             [schema],
         )
-        waiting = {name: (columns, {n.split(".")[-1].strip('"') for n in needs}) for name, columns, needs in cursor.fetchall()}
+        waiting = {
+            name: (columns, {n.split(".")[-1].strip('"') for n in needs})
+            for name, columns, needs in cursor.fetchall()
+        }
     ordered: list[list[Any]] = []
     while waiting:
         ready = [name for name, (_, needs) in waiting.items() if not needs & waiting.keys()]
@@ -204,4 +217,6 @@ def restart_identity(cursor: Any, schema: str, table: str) -> None:
     """Let the table's identity column go on after its highest value."""
     cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [f"{schema}.{table}"])
     if sequence := cursor.fetchone()[0]:
-        cursor.execute(f"SELECT setval(%s, (SELECT coalesce(max(id), 0) + 1 FROM {schema}.{table}), false)", [sequence])
+        cursor.execute(
+            f"SELECT setval(%s, (SELECT coalesce(max(id), 0) + 1 FROM {schema}.{table}), false)", [sequence]
+        )

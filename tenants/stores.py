@@ -13,7 +13,11 @@ from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
 from tenants.keys import KeyStore
 
-FOLDERS = {"files": "files", "exports": "exports", "mails": "outbox"}  # folder below SMOALL_DATA: the certificate's code
+FOLDERS = {
+    "files": "files",
+    "exports": "exports",
+    "mails": "outbox",
+}  # folder below SMOALL_DATA: the certificate's code
 
 
 def folder(kind: str, id: UUID) -> Path:
@@ -24,7 +28,9 @@ def folder(kind: str, id: UUID) -> Path:
 def count(id: UUID) -> list[dict[str, Any]]:
     """[{store, what, count}]: rows of each table, files of each folder, jobs, key. Zero everywhere once erased."""
     found = [{"store": "schema", "what": table, "count": rows} for table, rows in _rows(id)]
-    found += [{"store": code, "what": kind, "count": _files(folder(kind, id))} for kind, code in FOLDERS.items()]
+    found += [
+        {"store": code, "what": kind, "count": _files(folder(kind, id))} for kind, code in FOLDERS.items()
+    ]
     with scope.shared():
         found.append({"store": "queue", "what": "jobs", "count": Job.objects.filter(tenant_uuid=id).count()})
     found.append({"store": "key", "what": "key", "count": int(KeyStore.default().exists(id))})
@@ -48,7 +54,9 @@ def _rows(id: UUID) -> list[tuple[str, int]]:
         tables = [name for (name,) in cursor.fetchall()]
         if not tables:
             return []
-        cursor.execute(" UNION ALL ".join(f"SELECT '{name}', count(*) FROM {schema}.{name}" for name in tables))
+        cursor.execute(
+            " UNION ALL ".join(f"SELECT '{name}', count(*) FROM {schema}.{name}" for name in tables)
+        )
         return [(name, rows) for name, rows in cursor.fetchall()]
 
 

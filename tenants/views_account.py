@@ -46,7 +46,10 @@ def exports(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             export.request(
-                _here(), form.cleaned_data["secret"], now=timezone.now(), for_user=person_of(request).pk,
+                _here(),
+                form.cleaned_data["secret"],
+                now=timezone.now(),
+                for_user=person_of(request).pk,
             )
         except CannotAct as error:
             messages.error(request, str(error))
@@ -55,7 +58,12 @@ def exports(request: HttpRequest) -> HttpResponse:
     with scope.shared():
         made = list(Export.objects.filter(tenant_uuid=id)[:50])
     rows = [{"export": one, "progress": _progress(one)} for one in made]
-    context = {"form": form, "rows": rows, "now": timezone.now(), "is_working": any(row["progress"] for row in rows)}
+    context = {
+        "form": form,
+        "rows": rows,
+        "now": timezone.now(),
+        "is_working": any(row["progress"] for row in rows),
+    }
     return render(request, "tenants/account/exports.html", context)
 
 
@@ -69,8 +77,13 @@ def _progress(made: Export) -> dict[str, Any] | None:
         return None
     has_failed = saga.status == Saga.Status.FAILED
     return {
-        "label": _("Copying everything"), "percent": saga.progress, "step": _(saga.doing) if saga.doing else "", "id": f"export-{made.id}",
-        "failed": _("It did not work. Nothing is lost; start again, or write to us when it fails once more.") if has_failed else "",
+        "label": _("Copying everything"),
+        "percent": saga.progress,
+        "step": _(saga.doing) if saga.doing else "",
+        "id": f"export-{made.id}",
+        "failed": _("It did not work. Nothing is lost; start again, or write to us when it fails once more.")
+        if has_failed
+        else "",
     }
 
 
@@ -118,4 +131,6 @@ def erase(request: HttpRequest) -> HttpResponse:
         except CannotAct as error:
             messages.error(request, str(error))
         return redirect("/")
-    return render(request, "tenants/account/erase.html", {"form": form, "tenant": tenant, "delay": erasure.DELAY})
+    return render(
+        request, "tenants/account/erase.html", {"form": form, "tenant": tenant, "delay": erasure.DELAY}
+    )

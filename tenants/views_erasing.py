@@ -14,7 +14,9 @@ from tenants.models import CannotAct, host_url
 @public
 def closed(request: HttpRequest) -> HttpResponse:
     found = erasure.pending(request.tenant_uuid)  # type: ignore[attr-defined]
-    return render(request, "tenants/erasing/closed.html", {"erasure": found, "app_url": host_url("app")}, status=410)
+    return render(
+        request, "tenants/erasing/closed.html", {"erasure": found, "app_url": host_url("app")}, status=410
+    )
 
 
 @public
@@ -24,9 +26,18 @@ def cancel(request: HttpRequest, token: str) -> HttpResponse:
         found = erasure.of_cancel_link(token)
         if request.method != "POST":
             return render(request, "tenants/erasing/cancel.html", {"erasure": found})
-        with scope.acting(scope.Actor("system", "erasure", "Smoall", behalf=_("an owner, by the mailed link"))):
+        with scope.acting(
+            scope.Actor("system", "erasure", "Smoall", behalf=_("an owner, by the mailed link"))
+        ):
             erasure.cancel(found, now=timezone.now())
     except (tokens.BadToken, CannotAct) as error:
-        reason = str(error) if isinstance(error, CannotAct) else _("This link does not stop anything any more.")
-        return render(request, "tenants/erasing/closed.html", {"refused": reason, "app_url": host_url("app")}, status=410)
+        reason = (
+            str(error) if isinstance(error, CannotAct) else _("This link does not stop anything any more.")
+        )
+        return render(
+            request,
+            "tenants/erasing/closed.html",
+            {"refused": reason, "app_url": host_url("app")},
+            status=410,
+        )
     return HttpResponseRedirect("/sign-in/")

@@ -12,11 +12,22 @@ from pathlib import Path
 from config import embedded_postgres
 
 DATA = Path(tempfile.mkdtemp(prefix="smoall-test-"))
-for name in ("DATABASE_URL", "SMOALL_SMTP", "SMOALL_FILES_BUCKET", "SMOALL_SECRET_KEY", "SMOALL_MASTER_KEY"):
+for name in (
+    "DATABASE_URL",
+    "SMOALL_SMTP",
+    "SMOALL_FILES_BUCKET",
+    "SMOALL_SECRET_KEY",
+    "SMOALL_MASTER_KEY",
+    "SMOALL_MASTER_KEY_FILE",
+):
     os.environ.pop(name, None)
 os.environ |= {
-    "SMOALL_DATA": str(DATA), "SMOALL_ENV": "development", "SMOALL_PROCESS": "command",
-    "SMOALL_DOMAIN": "smoall.localhost", "SMOALL_PORT": "80", "DJANGO_SETTINGS_MODULE": "config.settings",
+    "SMOALL_DATA": str(DATA),
+    "SMOALL_ENV": "development",
+    "SMOALL_PROCESS": "command",
+    "SMOALL_DOMAIN": "smoall.localhost",
+    "SMOALL_PORT": "80",
+    "DJANGO_SETTINGS_MODULE": "config.settings",
 }
 DATA.chmod(0o755)
 embedded_postgres.start(DATA, durable=False)

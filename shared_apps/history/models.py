@@ -6,7 +6,7 @@ from auditlog.models import AbstractLogEntry
 from django.db import models
 
 
-class LogEntry(AbstractLogEntry):  # type: ignore[misc]
+class LogEntry(AbstractLogEntry):
     """django-auditlog's entry without addresses, and with an author that no deletion can take away.
 
     `changes` is {"field": [old, new]}, each side PostgreSQL's text or null. For a many-to-many table the

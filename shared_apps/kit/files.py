@@ -14,15 +14,20 @@ class TenantStorage(FileSystemStorage):
     """`<data>/files/<tenant uuid>/…`; files of the shared schema stand below "shared". Served by views alone."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(location=settings.MEDIA_ROOT, base_url=None, file_permissions_mode=0o600,
-                         directory_permissions_mode=0o700, **kwargs)
+        super().__init__(
+            location=settings.MEDIA_ROOT,
+            base_url=None,
+            file_permissions_mode=0o600,
+            directory_permissions_mode=0o700,
+            **kwargs,
+        )
 
     @property
-    def base_location(self) -> str:  # type: ignore[override]
+    def base_location(self) -> str:
         return str(folder())
 
     @property
-    def location(self) -> str:  # type: ignore[override]
+    def location(self) -> str:
         return str(folder())
 
 

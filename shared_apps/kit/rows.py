@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable
 from typing import Any, Self
 from uuid import UUID
 
@@ -34,7 +34,7 @@ class Row(models.Model):
         abstract = True
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
+    def from_db(cls, db: Any, field_names: Any, values: Any) -> Self:  # type: ignore[override]
         row = super().from_db(db, field_names, values)
         row._state.schema = scope.current().schema  # type: ignore[attr-defined]
         return row
@@ -42,7 +42,7 @@ class Row(models.Model):
     def save_base(self, *args: Any, **kwargs: Any) -> None:
         self._must_be_here()
         for field in self._meta.concrete_fields:
-            related = self.__dict__.get("_state").fields_cache.get(field.name) if field.is_relation else None  # type: ignore[union-attr]
+            related = self._state.fields_cache.get(field.name) if field.is_relation else None
             if isinstance(related, Row):
                 related._must_be_here()
         super().save_base(*args, **kwargs)
@@ -52,7 +52,9 @@ class Row(models.Model):
         self._must_be_here()
         return super().delete(*args, **kwargs)
 
-    def refresh_from_db(self, using: str | None = None, fields: Sequence[str] | None = None, **kwargs: Any) -> None:  # type: ignore[override]
+    def refresh_from_db(  # type: ignore[override]
+        self, using: str | None = None, fields: Iterable[str] | None = None, **kwargs: Any
+    ) -> None:
         self._must_be_here()
         super().refresh_from_db(using=using, fields=fields, **kwargs)
 

@@ -120,7 +120,7 @@ def _entered(scope: Scope, actor: Actor | None, realm: str | None = None) -> Ite
         yield scope
     finally:
         for variable, token in reversed(tokens):
-            variable.reset(token)  # type: ignore[arg-type]
+            variable.reset(token)
 
 
 @contextmanager

@@ -6,6 +6,7 @@
 import getpass
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -23,8 +24,7 @@ class ClientCommand(BaseCommand):
 
     def add_own_arguments(self, parser: CommandParser) -> None: ...
 
-    def run(self, **options: Any) -> dict[str, Any]:
-        raise NotImplementedError
+    run: Callable[..., dict[str, Any]]
 
     def say(self, result: dict[str, Any]) -> str:
         """The result in a sentence or table for people."""
@@ -70,8 +70,11 @@ def operator() -> scope.Actor:
 def find(subdomain: str) -> Tenant:
     """The tenant at a label, in the shared schema. Raises Refused."""
     with scope.shared():
-        tenant = (
-            Tenant.objects.select_related("client").prefetch_related("domains").filter(domains__domain=subdomain.lower()).first()
+        tenant: Tenant | None = (
+            Tenant.objects.select_related("client")
+            .prefetch_related("domains")
+            .filter(domains__domain=subdomain.lower())
+            .first()
         )
     if tenant is None:
         raise Refused(f"There is no client at {subdomain!r}.")

@@ -24,14 +24,15 @@ class ScopedCursor(psycopg2.extensions.cursor):
     def execute(self, query: Any, vars: Any = None) -> None:
         pending = self.scoped.pending()
         if pending is None:
-            return super().execute(query, vars)
+            super().execute(query, vars)
+            return
         settings, statement = pending
         with self.scoped.applying(settings):
-            return super().execute(statement.encode() + b";" + self.mogrify(query, vars))
+            super().execute(statement.encode() + b";" + self.mogrify(query, vars))
 
     def executemany(self, query: Any, vars_list: Any) -> None:
         self._settle()
-        return super().executemany(query, vars_list)
+        super().executemany(query, vars_list)
 
     def callproc(self, procname: Any, parameters: Any = None) -> Any:
         self._settle()
@@ -39,7 +40,7 @@ class ScopedCursor(psycopg2.extensions.cursor):
 
     def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
         self._settle()
-        return super().copy_expert(sql, file, size)
+        super().copy_expert(sql, file, size)
 
     def copy_from(self, *args: Any, **kwargs: Any) -> None:
         raise scope.ScopeError("use copy_expert")
@@ -93,9 +94,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if schema != "public":
             scope.tenant_of(schema)  # a schema's name reaches SQL: only generated ones do
         quoted = "'" + author.replace("'", "''") + "'"  # JSON of ASCII; standard_conforming_strings is on
-        return (
-            f"SET LOCAL search_path TO {schema}, ext; SET LOCAL ROLE {role}; SET LOCAL smoall.actor TO {quoted}"
-        )
+        return f"SET LOCAL search_path TO {schema}, ext; SET LOCAL ROLE {role}; SET LOCAL smoall.actor TO {quoted}"
 
     def applying(self, settings: Settings) -> _Applying:
         return _Applying(self, settings)
@@ -134,16 +133,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _commit(self) -> None:
         self.applied = None
-        super()._commit()
+        super()._commit()  # type: ignore[misc]
 
     def _rollback(self) -> None:
         self.applied = None
-        super()._rollback()
+        super()._rollback()  # type: ignore[misc]
 
     def _close(self) -> None:
         self.applied = None
-        super()._close()
+        super()._close()  # type: ignore[misc]
 
     def _set_autocommit(self, autocommit: bool) -> None:
         self.applied = None
-        super()._set_autocommit(autocommit)
+        super()._set_autocommit(autocommit)  # type: ignore[misc]

@@ -6,10 +6,10 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
+from shared_apps.kit import scope
 from tenants import erasure, sagas
 from tenants.management.client_command import ClientCommand, Refused, find
-from tenants.models import Erasure, Saga
-from shared_apps.kit import scope
+from tenants.models import Erasure
 
 
 class Command(ClientCommand):
@@ -21,18 +21,27 @@ class Command(ClientCommand):
         parser.add_argument("--delay", type=float, default=12, metavar="HOURS")
         parser.add_argument("--with-contacts", action="store_true", help="the contact details too")
 
-    def run(self, *, subdomain: str, yes: bool, delay: float, with_contacts: bool, **options: Any) -> dict[str, Any]:
+    def run(
+        self, *, subdomain: str, yes: bool, delay: float, with_contacts: bool, **options: Any
+    ) -> dict[str, Any]:
         tenant = find(subdomain)
         if not yes:
-            raise Refused(f"This destroys everything of {tenant.client.company} ({subdomain}). Add --yes to do it.")
+            raise Refused(
+                f"This destroys everything of {tenant.client.company} ({subdomain}). Add --yes to do it."
+            )
         if not 0 <= delay <= 24 * 90:
             raise Refused("--delay takes hours, from 0 to 2160.")
-        found = erasure.request(tenant.id, now=timezone.now(), delay=timedelta(hours=delay), with_contacts=with_contacts)
+        found = erasure.request(
+            tenant.id, now=timezone.now(), delay=timedelta(hours=delay), with_contacts=with_contacts
+        )
         if delay == 0:
             found = self._destroy(found)
         return {
-            "subdomain": subdomain, "tenant": found.tenant_uuid, "destroy_at": found.destroy_at,
-            "destroyed_at": found.destroyed_at, "certificate": found.certificate,
+            "subdomain": subdomain,
+            "tenant": found.tenant_uuid,
+            "destroy_at": found.destroy_at,
+            "destroyed_at": found.destroyed_at,
+            "certificate": found.certificate,
         }
 
     def _destroy(self, found: Erasure) -> Erasure:
@@ -40,7 +49,9 @@ class Command(ClientCommand):
         with scope.shared():
             found.refresh_from_db()
         if not found.destroyed_at:
-            raise Refused(f"The erasure stopped at step {saga.cursor}: {saga.error or saga.status}. The worker goes on with it.")
+            raise Refused(
+                f"The erasure stopped at step {saga.cursor}: {saga.error or saga.status}. The worker goes on with it."
+            )
         self.progress(100, "Destroyed.")
         return found
 

@@ -31,7 +31,9 @@ class Command(ClientCommand):
         how.add_argument("--recipient", metavar="age1…")
         how.add_argument("--passphrase-file", type=Path)
 
-    def run(self, *, subdomain: str, to: Path, recipient: str | None, passphrase_file: Path | None, **options: Any) -> dict[str, Any]:
+    def run(
+        self, *, subdomain: str, to: Path, recipient: str | None, passphrase_file: Path | None, **options: Any
+    ) -> dict[str, Any]:
         tenant, now = find(subdomain), timezone.now()
         encrypted_to = self._recipient(tenant, recipient, passphrase_file)
         if not to.is_dir():
@@ -40,7 +42,13 @@ class Command(ClientCommand):
         draft = place.with_suffix(".part")
         try:
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                written = export.write(tenant.id, file, [encrypted_to], now=now, progress=lambda p, doing: self.progress(p, str(doing)))
+                written = export.write(
+                    tenant.id,
+                    file,
+                    [encrypted_to],
+                    now=now,
+                    progress=lambda p, doing: self.progress(p, str(doing)),
+                )
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(place)
@@ -50,10 +58,22 @@ class Command(ClientCommand):
             draft.unlink(missing_ok=True)
         with scope.shared():
             Export.objects.create(
-                tenant_uuid=tenant.id, requested_by=role_of(scope.actor()), recipient="folder", created_at=now, expires_at=now,
-                ready_at=now, taken_at=now, size=written.bytes, sha256=written.sha256,
+                tenant_uuid=tenant.id,
+                requested_by=role_of(scope.actor()),
+                recipient="folder",
+                created_at=now,
+                expires_at=now,
+                ready_at=now,
+                taken_at=now,
+                size=written.bytes,
+                sha256=written.sha256,
             )
-        return {"file": str(place), "bytes": written.bytes, "sha256": written.sha256, "counts": dict(written.manifest.counts)}
+        return {
+            "file": str(place),
+            "bytes": written.bytes,
+            "sha256": written.sha256,
+            "counts": dict(written.manifest.counts),
+        }
 
     def _recipient(self, tenant: Tenant, recipient: str | None, passphrase_file: Path | None) -> Recipient:
         if recipient:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from shared_apps.kit import scope
 from tenants import fleet
 from tenants.management.client_command import ClientCommand
 from tenants.models import Tenant
-from shared_apps.kit import scope
 
 
 class Command(ClientCommand):
@@ -18,8 +18,12 @@ class Command(ClientCommand):
         return {
             "clients": [
                 {
-                    "subdomain": tenant.subdomain, "company": tenant.client.company, "state": tenant.state,
-                    "release": tenant.release, "bytes": sizes.get(tenant.id, 0), "tenant": tenant.id,
+                    "subdomain": tenant.subdomain,
+                    "company": tenant.client.company,
+                    "state": tenant.state,
+                    "release": tenant.release,
+                    "bytes": sizes.get(tenant.id, 0),
+                    "tenant": tenant.id,
                     "created_at": tenant.created_at,
                 }
                 for tenant in tenants

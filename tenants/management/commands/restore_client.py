@@ -28,7 +28,9 @@ class Command(ArchiveCommand):
             raise Refused(f"{file.name}: {error}") from error
         saga = sagas.run(restore.request(file, secret, subdomain=subdomain).pk)
         if saga.status != Saga.Status.DONE:
-            raise Refused(saga.error or f"The restore stands at step {saga.cursor}; the worker goes on with it.")
+            raise Refused(
+                saga.error or f"The restore stands at step {saga.cursor}; the worker goes on with it."
+            )
         with scope.shared():
             tenant = Tenant.objects.prefetch_related("domains").get(pk=saga.subject)
             url = tenant.url

@@ -23,7 +23,12 @@ class Command(ClientCommand):
             raise Refused(f"{file} can't be read: {error.strerror}.") from error
         except certificate.BadCertificate as error:
             raise Refused(f"Not genuine: {error.reason}") from error
-        return {"genuine": True, "key": verified.key_id, "certificate": verified.document, "text": certificate.as_text(verified, "en")}
+        return {
+            "genuine": True,
+            "key": verified.key_id,
+            "certificate": verified.document,
+            "text": certificate.as_text(verified, "en"),
+        }
 
     def say(self, result: dict[str, Any]) -> str:
         return f"{result['text']}\n\nGenuine, signed with key {result['key']}."

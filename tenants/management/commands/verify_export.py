@@ -21,8 +21,13 @@ class Command(ArchiveCommand):
         manifest = report.manifest
         assert manifest is not None
         return {
-            "sound": True, "tenant": manifest.tenant, "release": manifest.release, "made_at": manifest.made_at,
-            "parts": len(manifest.parts), "bytes": report.bytes, "counts": dict(manifest.counts),
+            "sound": True,
+            "tenant": manifest.tenant,
+            "release": manifest.release,
+            "made_at": manifest.made_at,
+            "parts": len(manifest.parts),
+            "bytes": report.bytes,
+            "counts": dict(manifest.counts),
         }
 
     def say(self, result: dict[str, Any]) -> str:
