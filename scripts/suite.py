@@ -26,8 +26,8 @@ class Check:
 
 
 CHECKS = (
-    Check("Lint", (PYTHON, "-m", "ruff", "check", "--quiet", ".")),
-    Check("Format", (PYTHON, "-m", "ruff", "format", "--check", "--quiet", ".")),
+    Check("Lint", (PYTHON, "-m", "ruff", "check", "--quiet", "--output-format=concise", ".")),
+    Check("Format", (PYTHON, "-m", "ruff", "format", "--check", "--quiet", "--output-format=concise", ".")),
     Check("Types", (PYTHON, "-m", "mypy")),
     Check("Import contracts", (str(PROGRAMS / "lint-imports"),)),
     Check("Migrations", (PYTHON, "manage.py", "makemigrations", "--check", "--dry-run")),
