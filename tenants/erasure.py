@@ -84,7 +84,7 @@ def cancel(erasure: Erasure, *, now: datetime) -> None:
     with scope.shared():
         tenant = Tenant.locked(erasure.tenant_uuid)
         try:
-            sagas.cancel(Saga.objects.get(pk=erasure.saga))
+            sagas.cancel(Saga.objects.get(key=f"erase:{erasure.id}"))
         except sagas.CannotCancel as error:
             raise CannotAct(_now("It is too late: the destruction has begun.")) from error
         erasure.cancelled_at = now
@@ -183,7 +183,7 @@ def erase_shared(saga: Saga) -> None:
     id = saga.subject
     saga.data["copies"] = [
         {
-            "taken_at": export.taken_at.isoformat(),
+            "taken_at": (export.taken_at or export.created_at).isoformat(),
             "to": export.requested_by["role"],
             "bytes": export.size,
             "sha256": export.sha256,
@@ -206,9 +206,10 @@ def erase_shared(saga: Saga) -> None:
 def certify(saga: Saga) -> None:
     """Counted again, signed, written into the ledger outside the database, kept beside the erasure."""
     erasure, keys = _erasure(saga), KeyStore.default()
+    destroyed_at = datetime.fromisoformat(saga.data["destroyed_at"])
     if not erasure.certificate:
         erasure.certificate = certificate.issue(_certificate(saga, erasure), keys).text
-        erasure.destroyed_at = datetime.fromisoformat(saga.data["destroyed_at"])
+        erasure.destroyed_at = destroyed_at
         with scope.shared():
             erasure.save(update_fields=["certificate", "destroyed_at"])
     labels = saga.data["labels"]
@@ -218,8 +219,8 @@ def certify(saga: Saga) -> None:
             tenant=erasure.tenant_uuid,
             client=erasure.client_uuid,
             requested_at=erasure.requested_at,
-            erased_at=erasure.destroyed_at,
-            name_hash=keys.name_hash(labels[0]) if labels else "",  # type: ignore[arg-type]
+            erased_at=destroyed_at,
+            name_hash=keys.name_hash(labels[0]) if labels else "",
             certificate=erasure.certificate,
         )
     )

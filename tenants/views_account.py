@@ -29,7 +29,8 @@ def _here() -> UUID:
 def _tenant() -> Tenant:
     id = _here()
     with scope.shared():
-        return Tenant.objects.select_related("client").prefetch_related("domains").get(pk=id)
+        found: Tenant = Tenant.objects.select_related("client").prefetch_related("domains").get(pk=id)
+        return found
 
 
 @requires("workspace.view")
