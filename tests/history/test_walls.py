@@ -185,6 +185,22 @@ def test_the_statements_may_be_run_again(library: Cast) -> None:
         assert LogEntry.objects.filter(object_repr="North").count() == 1
 
 
+def test_a_table_whose_model_is_no_longer_registered_loses_its_triggers(library: Cast) -> None:
+    left = [*models_with_history(tenant=True), Shelf]
+    with scope.owner(tenant=library.id, actor=AUTHOR), connection.cursor() as cursor:
+        cursor.execute(triggers.removal(scope.schema_of(library.id), left))
+        cursor.execute("TRUNCATE shelf_book CASCADE")
+    with library.inside():
+        before = LogEntry.objects.count()
+        book = Book.objects.create(title="Atlas")
+        book.tags.add(Tag.objects.create(name="old"))
+        assert LogEntry.objects.count() == before
+        Shelf.objects.create(name="North")
+        library.colleague.name = "Colin II"
+        library.colleague.save()
+        assert LogEntry.objects.count() == before + 2
+
+
 def test_a_schema_without_the_content_type_refuses_the_change(library: Cast) -> None:
     with scope.owner(tenant=library.id, actor=AUTHOR), connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_content_type WHERE app_label = 'shelf'")
