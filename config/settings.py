@@ -18,6 +18,7 @@ SMOALL_PORT = ENV.port
 SMOALL_PROCESS = ENV.process
 SMOALL_IS_PRODUCTION = ENV.is_production
 SMOALL_CONTROLLER = "The Wago Company sprl, Rue des Anges 65, 1320 Beauvechain, Belgium"
+SMOALL_SUPPORT = "support@smoall.com"
 
 SECRET_KEY = secret_key(ENV.data)
 DEBUG = False
@@ -51,19 +52,21 @@ TENANT_APPS = [
     "tenant_apps.history.apps.HistoryPagesConfig",
 ]
 INSTALLED_APPS = list(
-    dict.fromkeys([
-        *SHARED_APPS,
-        *TENANT_APPS,
-        "shared_apps.kit.apps.KitConfig",
-        "django_tenants",
-        "auditlog",
-        "django.contrib.auth",
-        "django.contrib.messages",
-        "whitenoise.runserver_nostatic",
-        "django.contrib.staticfiles",
-        "django_htmx",
-        "csp",
-    ])
+    dict.fromkeys(
+        [
+            *SHARED_APPS,
+            *TENANT_APPS,
+            "shared_apps.kit.apps.KitConfig",
+            "django_tenants",
+            "auditlog",
+            "django.contrib.auth",
+            "django.contrib.messages",
+            "whitenoise.runserver_nostatic",
+            "django.contrib.staticfiles",
+            "django_htmx",
+            "csp",
+        ]
+    )
 )
 
 # --- tenants ---------------------------------------------------------------------------------------------
@@ -72,7 +75,9 @@ TENANT_DOMAIN_MODEL = "tenants.Domain"
 DATABASES = databases(ENV, SECRET_KEY)
 SMOALL_LOGINS = {login: login_password(SECRET_KEY, login) for login in LOGINS.values()}
 SMOALL_ADMIN_URL = (
-    admin_url(ENV) if ENV.process == "command" and (ENV.database_url or embedded_postgres.is_made(ENV.data)) else ""
+    admin_url(ENV)
+    if ENV.process == "command" and (ENV.database_url or embedded_postgres.is_made(ENV.data))
+    else ""
 )
 SMOALL_PG_DUMP = str(embedded_postgres.bin("pg_dump"))
 DATABASE_ROUTERS = ["tenants.router.SchemaRouter"]
@@ -115,8 +120,10 @@ TEMPLATES = [
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["shared_apps.accounts.backend.EmailBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
-     "OPTIONS": {"user_attributes": ("email", "name")}},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("email", "name")},
+    },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
@@ -147,7 +154,10 @@ CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
         "base-uri": ["'none'"],
-        "form-action": ["'self'", *([f"https://*.{ENV.domain}"] if ENV.is_production else [f"http://*.{ENV.domain}:*"])],
+        "form-action": [
+            "'self'",
+            *([f"https://*.{ENV.domain}"] if ENV.is_production else [f"http://*.{ENV.domain}:*"]),
+        ],
         "frame-ancestors": ["'none'"],
         "img-src": ["'self'", "data:"],
         "object-src": ["'none'"],
@@ -183,7 +193,7 @@ Q_CLUSTER = {
     "name": "smoall",
     "orm": "default",
     "broker_class": "shared_apps.jobs.broker.Broker",
-    "workers": 2,
+    "workers": 4,  # long work may hold some; mails and sign-ups must not wait for it
     "timeout": 600,
     "retry": 720,
     "poll": 0.3,

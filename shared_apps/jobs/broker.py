@@ -22,7 +22,7 @@ TICK = 2.0  # seconds between two looks at the timed jobs
 HIDDEN = timedelta(seconds=60)
 
 
-class Broker(ORM):  # type: ignore[misc]
+class Broker(ORM):
     """`visible_at`: what this instance enqueues is handed out from then on."""
 
     def __init__(self, list_key: str | None = None, visible_at: datetime | None = None) -> None:

@@ -13,6 +13,7 @@ from shared_apps.kit import scope
 from shared_apps.mail.models import Message
 
 LINK = re.compile(r"https?://\S+\Z")
+LONGEST_LINK = 40  # characters
 
 
 class Letter(EmailMultiAlternatives):
@@ -42,10 +43,18 @@ def letter(message: Message) -> Letter:
 def as_html(message: Message) -> str:
     """The text in the house's look: paragraphs, and a link that stands alone made easy to hit."""
     parts: list[dict[str, Any]] = [
-        {"link": part} if LINK.match(part) else {"text": part}
+        {"link": part, "shown": _short(part)} if LINK.match(part) else {"text": part}
         for part in (part.strip() for part in re.split(r"\n\s*\n", message.body))
         if part
     ]
     context = {"subject": message.subject, "parts": parts, "controller": settings.SMOALL_CONTROLLER}
     with translation.override(message.language):
         return render_to_string("mail/letter.html", {**context, "language": message.language})
+
+
+def _short(link: str) -> str:
+    """Where a link leads, without the token at its end: it fits a phone. The plain text has it whole."""
+    shown = link.split("://", 1)[1].rstrip("/")
+    if len(shown) > LONGEST_LINK:
+        shown = shown[: shown.rfind("/", 0, LONGEST_LINK) + 1 or LONGEST_LINK] + "…"
+    return shown

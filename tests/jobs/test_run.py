@@ -239,5 +239,15 @@ def test_a_row_can_name_no_function_but_a_job(committed: Committed, name: str) -
     assert again(job).state == Job.State.FAILED
 
 
+def test_a_lost_connection_undoes_the_work_and_it_is_done_later(committed: Committed) -> None:
+    acme, _ = committed
+    job = ask(acme, toy.leave_and_lose_the_database, "x")
+    run(str(job.pk))
+    assert (again(job).state, again(job).failures) == (Job.State.WAITING, 1)
+    assert left(acme) == []
+    drain(now=timezone.now() + timedelta(minutes=2))
+    assert left(acme) == ["x", "x"]
+
+
 def test_an_unknown_id_does_nothing(committed: Committed) -> None:
     run("01890000-0000-7000-8000-000000000000")

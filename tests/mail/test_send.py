@@ -138,3 +138,13 @@ def test_the_html_has_the_text_and_nothing_to_fetch(acme: Cast) -> None:
     assert 'href="https://acme.smoall.localhost/x/?a=1&amp;b=2"' in html
     for fetched in ("src=", "<script", "style=", "url(", "@import", "<link"):
         assert fetched not in html
+
+
+def test_a_long_link_is_shown_without_its_token_and_leads_there_whole(acme: Cast) -> None:
+    from shared_apps.mail.letter import as_html
+
+    link = f"https://acme.smoall.localhost/sign-up/{'token' * 30}/"
+    with acme.inside():
+        html = as_html(send(context=CONTEXT | {"url": link}))
+    assert f'href="{link}"' in html
+    assert ">acme.smoall.localhost/sign-up/…<" in html.replace("<b>", "").replace("</b>", "")

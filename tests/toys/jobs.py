@@ -4,8 +4,14 @@ import json
 import os
 import signal
 import time
+from contextlib import closing
 from dataclasses import asdict
 
+import psycopg2
+from django.conf import settings
+from django.db import connection
+
+from config import embedded_postgres
 from shared_apps.jobs import TryAgain, job
 from shared_apps.jobs.run import report
 from shared_apps.jobs.timed import Timed
@@ -13,6 +19,7 @@ from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from shared_apps.mail.models import Message
 
+lost: list[str] = []
 NO_TIMED_JOBS: tuple[Timed, ...] = ()
 EACH_SECOND = (Timed("tests.toys.jobs.tick", every=1), Timed("tests.toys.jobs.leave", every=3600))
 
@@ -64,6 +71,18 @@ def leave_and_die(text: str) -> None:
 def leave_and_hang() -> None:
     leave_row("too slow")
     time.sleep(30)
+
+
+@job(purpose="toys.play")
+def leave_and_lose_the_database(text: str) -> None:
+    """The first time, the server ends the connection in the middle of the work."""
+    leave_row(text)
+    if "lost" not in lost:
+        lost.append("lost")
+        with closing(psycopg2.connect(embedded_postgres.admin_url(settings.SMOALL_DATA))) as admin:
+            admin.autocommit = True
+            admin.cursor().execute("SELECT pg_terminate_backend(%s)", [connection.connection.get_backend_pid()])
+    leave_row(text)
 
 
 @job(purpose="toys.play", saga=True)
