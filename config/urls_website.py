@@ -1,8 +1,8 @@
 """Addresses of the website: `<domain>`. Its views run in no scope: they can't read a row."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [path("", include("shared_apps.website.urls"))]
 
 handler400 = "shared_apps.kit.views.bad_request"
 handler403 = "shared_apps.kit.views.forbidden"

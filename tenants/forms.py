@@ -133,7 +133,7 @@ class TermsForm(forms.Form):
 
 class FindForm(forms.Form):
     email = forms.EmailField(
-        label=pgettext_lazy("address", "E-mail"),
+        label=_("E-mail"),
         widget=forms.EmailInput(
             attrs={"autocomplete": "email", "autocapitalize": "off", "spellcheck": "false"}
         ),
