@@ -12,13 +12,21 @@ class MailConfig(Module):
     }
     holdings = (
         Holding(
-            "mail.Message", whose="user", category="contact", exported="rows", erased="schema",
+            "mail.Message",
+            whose="user",
+            category="contact",
+            exported="rows",
+            erased="schema",
             personal=("to_address", "to_name", "subject", "body"),
             why=_("To send you the mails that you need, once"),
             kept=_("The text until it is sent, its record for thirty days"),
         ),
         Holding(
-            "files:mails", whose="user", category="contact", exported="no", erased="files",
+            "files:mails",
+            whose="user",
+            category="contact",
+            exported="no",
+            erased="files",
             why=_("In development alone: to show mails instead of sending them"),
             kept=_("As long as your data"),
         ),

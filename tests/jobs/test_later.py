@@ -33,7 +33,9 @@ def test_the_queue_entry_holds_the_jobs_id_and_nothing_else(acme: Cast) -> None:
         job = toy.leave.later("a secret word")
     [entry] = queue()
     assert (entry.task["func"], entry.task["args"], entry.task["kwargs"]) == (
-        "shared_apps.jobs.run.run", (str(job.pk),), {},
+        "shared_apps.jobs.run.run",
+        (str(job.pk),),
+        {},
     )
     assert "secret" not in str(entry.task)
     assert str(acme.id) not in str(entry.task)

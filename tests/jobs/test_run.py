@@ -55,7 +55,11 @@ def test_the_author_is_the_job_on_behalf_of_who_asked(committed: Committed) -> N
     drain()
     [told] = left(acme)
     assert json.loads(told) == {
-        "realm": str(acme.id), "kind": "job", "id": str(job.pk), "name": "toys.play", "behalf": "Olga Acme",
+        "realm": str(acme.id),
+        "kind": "job",
+        "id": str(job.pk),
+        "name": "toys.play",
+        "behalf": "Olga Acme",
     }
 
 

@@ -123,9 +123,7 @@ def test_sessions_that_ran_out_are_closed_in_every_workspace(committed: Committe
     now = timezone.now()
     for where in committed:
         with where.inside():
-            SignIn.objects.create(
-                user=where.owner, session_hash=where.id.hex, signed_in_at=now, device="x"
-            )
+            SignIn.objects.create(user=where.owner, session_hash=where.id.hex, signed_in_at=now, device="x")
     with scope.shared():
         expire.later()
     drain()

@@ -19,8 +19,13 @@ CONTEXT = {"name": "Zoé & Co", "text": "Come <in> & see.", "url": "https://acme
 
 def send(**changes: Any) -> Message:
     wanted: dict[str, Any] = {
-        "purpose": "toys.write", "to": "zoe@client.test", "name": "Zoé", "language": "en",
-        "template": "toys/hello", "context": CONTEXT, "key": "hello",
+        "purpose": "toys.write",
+        "to": "zoe@client.test",
+        "name": "Zoé",
+        "language": "en",
+        "template": "toys/hello",
+        "context": CONTEXT,
+        "key": "hello",
     }
     return mail.send(**(wanted | changes))
 

@@ -81,7 +81,9 @@ def leave_and_lose_the_database(text: str) -> None:
         lost.append("lost")
         with closing(psycopg2.connect(embedded_postgres.admin_url(settings.SMOALL_DATA))) as admin:
             admin.autocommit = True
-            admin.cursor().execute("SELECT pg_terminate_backend(%s)", [connection.connection.get_backend_pid()])
+            admin.cursor().execute(
+                "SELECT pg_terminate_backend(%s)", [connection.connection.get_backend_pid()]
+            )
     leave_row(text)
 
 
