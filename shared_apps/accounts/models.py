@@ -118,6 +118,8 @@ class UserManager(models.Manager.from_queryset(UserQuerySet)):  # type: ignore[m
         language: str = "fr",
     ) -> "User":
         """A person who may sign in at once (`password`) or after a link. Raises CannotChange when taken."""
+        if len(fold_email(email)) > 254:
+            raise CannotChange(gettext("This e-mail address is too long."))
         person: User = self.model(
             email=email.strip(), name=name, role=int(role), kind=kind, language=language
         )
@@ -420,11 +422,11 @@ def close_expired(now: datetime) -> int:
 
     For the schema in force. How many sign-ins were closed.
     """
-    ended = list(Session.objects.filter(expires_at__lte=now).values_list("key_hash", "expires_at"))
-    closed = sum(
-        SignIn.objects.filter(session_hash=key_hash).close(Cause.EXPIRED, now=at) for key_hash, at in ended
-    )
-    Session.objects.filter(expires_at__lte=now).delete()
+    ended = Session.objects.filter(expires_at__lte=now)
+    at = ended.filter(key_hash=models.OuterRef("session_hash")).values("expires_at")
+    theirs = SignIn.objects.open().filter(session_hash__in=ended.values("key_hash"))
+    closed = theirs.update(signed_out_at=models.Subquery(at), cause=Cause.EXPIRED)
+    ended.delete()
     alive = Session.objects.values("key_hash")
     closed += SignIn.objects.exclude(session_hash__in=alive).close(Cause.EXPIRED, now=now)
     Throttle.objects.filter(last_at__lt=now - Throttle.FORGOTTEN_AFTER).delete()

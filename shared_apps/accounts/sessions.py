@@ -9,6 +9,7 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, NoReturn
 
+from django.conf import settings
 from django.contrib.auth import SESSION_KEY, login, logout
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
 from django.db import IntegrityError, transaction
@@ -21,6 +22,7 @@ from shared_apps.accounts.models import Cause, Session, SignIn, User, close_expi
 from shared_apps.kit import scope
 
 VISITORS_AGE = timedelta(hours=12)  # a sign-in form that was left open
+RENEWED_AFTER = timedelta(days=1)  # a visit prolongs a sign-in, with one write a day
 
 
 class SessionError(RuntimeError):
@@ -45,7 +47,11 @@ class SessionStore(SessionBase):
     def load(self) -> dict[str, Any]:
         """The data; {} for an unknown, expired or foreign key. An expired sign-in is closed."""
         row = self._rows(self.session_key or "").first()
-        if row is not None and row.expires_at > timezone.now():
+        now = timezone.now()
+        if row is not None and row.expires_at > now:
+            fresh = timedelta(seconds=settings.SESSION_COOKIE_AGE) - RENEWED_AFTER
+            if row.user_id and row.expires_at - now < fresh:
+                self.modified = True  # saved with this request, and so lives on
             return self.decode(row.data)
         if row is not None:
             SignIn.objects.filter(session_hash=row.key_hash).close(Cause.EXPIRED, now=row.expires_at)

@@ -13,7 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, include, path
 from django.views import View
 
 from shared_apps.accounts.access import access_of, public, requires, rights_of, signed_in
-from shared_apps.accounts.models import Session, UnknownRight, User
+from shared_apps.accounts.models import Purpose, Session, UnknownRight, User
 from shared_apps.accounts.sessions import Nothing, SessionError
 from shared_apps.kit import scope
 from shared_apps.kit.module import all_rights
@@ -314,3 +314,35 @@ def test_the_account_pages_open_on_every_host_of_the_application(
             assert here.get(page).status_code == 200, (host, page)
         for page in ("/sign-in/", "/forgot/"):
             assert browser(host).get(page).status_code == 200, (host, page)
+
+
+def test_I6_the_same_key_has_another_hash_in_every_realm_and_a_rows_realm_counts_too(
+    acme: Cast, zenith: Cast, browser: Open, operator: User
+) -> None:
+    from shared_apps.accounts.sessions import hash_of
+
+    hashes = set()
+    for entered in (
+        acme.inside,
+        zenith.inside,
+        lambda: scope.shared(realm="app"),
+        lambda: scope.shared(realm="ops"),
+    ):
+        with entered():
+            hashes.add(hash_of("k" * 43))
+    assert len(hashes) == 4
+    here = browser(OPS, operator)
+    with scope.shared(realm="ops"):
+        Session.objects.filter(user=operator.id).update(realm="app")
+    assert here.get("/me/").status_code == 302
+
+
+def test_who_changes_kind_is_refused_on_the_next_request_and_by_every_link(
+    browser: Open, operator: User
+) -> None:
+    here = browser(OPS, operator)
+    with scope.shared(actor=operator.as_actor(), realm="ops"):
+        path = User.objects.get(id=operator.id).link(Purpose.RESET)
+        User.objects.filter(id=operator.id).update(kind="integrator")
+    assert here.get("/me/").status_code == 302
+    assert browser(OPS).get(path).status_code == 404

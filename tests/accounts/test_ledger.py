@@ -241,3 +241,31 @@ def test_a_failed_request_signs_nobody_in(acme: Cast, browser: Open, monkeypatch
     assert answer.status_code == 500
     monkeypatch.undo()
     assert not is_in(here)
+
+
+def test_a_visit_prolongs_a_session_once_a_day_and_fourteen_days_without_one_end_it(
+    acme: Cast, browser: Open
+) -> None:
+    here = browser(acme, acme.colleague)
+    assert "__Host-session" not in here.get("/me/").cookies, "no write at every visit"
+    soon = timezone.now() + timedelta(hours=1)
+    with acme.inside():
+        Session.objects.filter(user=acme.colleague.id).update(expires_at=soon)
+    assert here.get("/me/").cookies["__Host-session"]["max-age"] == 14 * 24 * 3600
+    with acme.inside():
+        assert Session.objects.get(user=acme.colleague.id).expires_at > soon + timedelta(days=13)
+
+
+def test_the_job_closes_each_sign_in_at_the_moment_its_own_session_ended(acme: Cast, browser: Open) -> None:
+    now = timezone.now()
+    moments = [now - timedelta(hours=hours) for hours in (3, 2, 1)]
+    for moment in moments:
+        browser(acme, acme.colleague)
+        with acme.inside():
+            newest = Session.objects.exclude(user=None).latest("id")
+            Session.objects.filter(id=newest.id).update(expires_at=moment)
+    with acme.inside():
+        assert close_expired(now) == 3
+        ended = SignIn.objects.order_by("signed_in_at", "id").values_list("signed_out_at", flat=True)
+        assert list(ended) == moments
+        assert not Session.objects.filter(expires_at__lte=now).exists()

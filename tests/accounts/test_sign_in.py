@@ -8,7 +8,15 @@ import pytest
 from django.test import Client as Browser
 from django.utils import timezone
 
-from shared_apps.accounts.models import Session, SignIn, Throttle, User, device_label, fold_email
+from shared_apps.accounts.models import (
+    CannotChange,
+    Session,
+    SignIn,
+    Throttle,
+    User,
+    device_label,
+    fold_email,
+)
 from shared_apps.kit import scope
 from tests.accounts.conftest import AGENT, APP, OPS, ledger
 from tests.conftest import PASSWORD, Cast
@@ -163,6 +171,11 @@ def test_a_look_alike_address_is_the_same_account_and_its_mail_goes_to_the_addre
         kim = User.objects.create_user(email="Kim@acme.test", name="Kim", language="en")
         assert User.objects.by_email("\u212aim@acme.test") == kim
         assert User.objects.by_email("kím@acme.test") is None, "an accent is another address"
+
+
+def test_an_address_that_grows_when_folded_is_refused(acme: Cast) -> None:
+    with acme.inside(), pytest.raises(CannotChange):
+        User.objects.create_user(email="\ufdfa" * 60 + "@x.be", name="Long")
 
 
 def test_session_fixation_the_key_changes_at_sign_in_and_the_old_one_opens_nothing(
