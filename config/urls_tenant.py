@@ -3,7 +3,9 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("tenant_apps.home.urls")),
     path("", include("shared_apps.accounts.urls")),
+    path("contacts/", include("tenant_apps.contacts.urls")),
     path("history/", include("tenant_apps.history.urls")),
     path("workspace/", include("tenants.urls_account")),
     path("team/", include("tenant_apps.team.urls")),

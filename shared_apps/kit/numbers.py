@@ -9,7 +9,8 @@ from schwifty.exceptions import InvalidChecksumDigits, SchwiftyException
 from stdnum import get_cc_module
 from stdnum.be import vat as belgian
 from stdnum.eu import vat as european
-from stdnum.exceptions import InvalidChecksum, ValidationError as WrongNumber
+from stdnum.exceptions import InvalidChecksum
+from stdnum.exceptions import ValidationError as WrongNumber
 
 from shared_apps.kit.places import EU, country_name
 
@@ -17,6 +18,11 @@ PREFIXES = {"EL": "GR", "XI": "GB"}  # prefixes of VAT numbers that are no count
 WRITTEN_PREFIXES = {"GR": "EL"}
 SEPARATORS = re.compile(r"[\s.\-/_·]+")
 PHONE = re.compile(r"[0-9A-Za-zÀ-ÿ +().,;:/\-–#*&]+\Z")
+
+
+def compact(text: str) -> str:
+    """Without what people put between digits, in capitals."""
+    return SEPARATORS.sub("", text).upper()
 
 
 def clean_vat(text: str, country: str) -> str:
@@ -29,7 +35,7 @@ def clean_vat(text: str, country: str) -> str:
     if not compact:
         return ""
     prefix = PREFIXES.get(compact[:2], compact[:2])
-    if prefix in EU or prefix == "GB" and compact.startswith("XI"):
+    if prefix in EU or (prefix == "GB" and compact.startswith("XI")):
         return _clean_european_vat(compact, prefix)
     country = country or "BE"
     if country in EU:
@@ -37,20 +43,21 @@ def clean_vat(text: str, country: str) -> str:
     return _clean_foreign_vat(compact, country)
 
 
-def _clean_european_vat(compact: str, country: str) -> str:
+def _clean_european_vat(number: str, country: str) -> str:
     try:
-        return str(european.validate(compact))
+        return str(european.validate(number))
     except InvalidChecksum:
-        raise ValidationError(_("The check digits of this VAT number don't fit: a digit is probably wrong."),
-                              code="vat") from None
+        raise ValidationError(
+            _("The check digits of this VAT number don't fit: a digit is probably wrong."), code="vat"
+        ) from None
     except WrongNumber:
         raise ValidationError(_vat_help(country), code="vat") from None
 
 
-def _clean_foreign_vat(compact: str, country: str) -> str:
+def _clean_foreign_vat(number: str, country: str) -> str:
     module = get_cc_module(country, "vat")
     try:
-        return str(module.validate(compact)) if module else compact[:20]
+        return str(module.validate(number)) if module else number[:20]
     except WrongNumber:
         raise ValidationError(_vat_help(country), code="vat") from None
 
@@ -58,33 +65,39 @@ def _clean_foreign_vat(compact: str, country: str) -> str:
 def _vat_help(country: str) -> str:
     if country == "BE":
         return _("A Belgian VAT number has ten digits and begins with 0 or 1, such as BE 0403.170.701.")
-    return _("This isn't how a VAT number of this country looks: %(country)s.") % {"country": country_name(country)}
+    return _("This isn't how a VAT number of this country looks: %(country)s.") % {
+        "country": country_name(country)
+    }
 
 
-def format_vat(compact: str) -> str:
+def format_vat(number: str) -> str:
     """BE 0403.170.701; others with a space after the prefix."""
-    if compact.startswith("BE") and belgian.is_valid(compact[2:]):
-        return f"BE {compact[2:6]}.{compact[6:9]}.{compact[9:]}"
-    return f"{compact[:2]} {compact[2:]}" if compact[:2].isalpha() else compact
+    if number.startswith("BE") and belgian.is_valid(number[2:]):
+        return f"BE {number[2:6]}.{number[6:9]}.{number[9:]}"
+    return f"{number[:2]} {number[2:]}" if number[:2].isalpha() else number
 
 
 def clean_iban(text: str) -> str:
     """The compact account number, "" for nothing. Raises ValidationError with a sentence that helps."""
-    compact = SEPARATORS.sub("", text).upper()
-    if not compact:
+    number = compact(text)
+    if not number:
         return ""
     try:
-        return str(schwifty.IBAN(compact).compact)
+        return str(schwifty.IBAN(number).compact)
     except SchwiftyException as error:
         if isinstance(error, InvalidChecksumDigits):
-            raise ValidationError(_("The check digits of this account number don't fit: a digit is probably wrong."),
-                                  code="iban") from None
-        raise ValidationError(_("This isn't an IBAN: it begins with two letters and two digits, such as "
-                                "BE68 5390 0754 7034."), code="iban") from None
+            raise ValidationError(
+                _("The check digits of this account number don't fit: a digit is probably wrong."),
+                code="iban",
+            ) from None
+        raise ValidationError(
+            _("This isn't an IBAN: it begins with two letters and two digits, such as BE68 5390 0754 7034."),
+            code="iban",
+        ) from None
 
 
-def format_iban(compact: str) -> str:
-    return " ".join(compact[place : place + 4] for place in range(0, len(compact), 4))
+def format_iban(number: str) -> str:
+    return " ".join(number[place : place + 4] for place in range(0, len(number), 4))
 
 
 def bic_of(iban: str) -> str:

@@ -6,10 +6,10 @@ from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.utils.functional import cached_property
 
-MOST = 10_000  # rows that are counted and paged through; beyond, one searches
+MOST = 5_000  # rows that are counted and paged through; beyond, one searches
 
 
-class Pages(Paginator[Any]):
+class Pages(Paginator):  # type: ignore[type-arg]
     """A Paginator over a queryset that counts up to `most` rows. `is_capped` tells that there are more."""
 
     object_list: "QuerySet[Any]"

@@ -12,7 +12,35 @@ Choices = list[tuple[str, str]]
 
 NEIGHBOURS = ("BE", "NL", "LU", "FR", "DE")  # first in every list
 EU = frozenset(
-    "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split()
+    [
+        "AT",
+        "BE",
+        "BG",
+        "CY",
+        "CZ",
+        "DE",
+        "DK",
+        "EE",
+        "ES",
+        "FI",
+        "FR",
+        "GR",
+        "HR",
+        "HU",
+        "IE",
+        "IT",
+        "LT",
+        "LU",
+        "LV",
+        "MT",
+        "NL",
+        "PL",
+        "PT",
+        "RO",
+        "SE",
+        "SI",
+        "SK",
+    ]
 )
 WRITTEN = ("fr", "nl", "en", "de")  # languages that a document can be written in
 
@@ -24,7 +52,7 @@ def countries() -> Choices:
 
 def country_name(code: str) -> str:
     """The name in the active language; the code itself when nobody gave it a name."""
-    return _locale(get_language() or "en").territories.get(code, code)
+    return str(_locale(get_language() or "en").territories.get(code, code))
 
 
 def languages() -> Choices:
@@ -33,7 +61,7 @@ def languages() -> Choices:
 
 
 def language_name(code: str) -> str:
-    return _locale(get_language() or "en").languages.get(code, code)
+    return str(_locale(get_language() or "en").languages.get(code, code))
 
 
 def is_country(code: str) -> bool:
@@ -58,8 +86,9 @@ def _locale(language: str) -> Locale:
 @lru_cache(maxsize=1)
 def _codes() -> frozenset[str]:
     """Two letters, without regions that are no country (EU, UN, EZ) and placeholders (QO, XA, XB, ZZ)."""
-    listed = _locale("en").territories
-    return frozenset(code for code in listed if len(code) == 2 and code.isalpha()) - set("EU UN EZ QO XA XB ZZ".split())
+    listed = (str(code) for code in _locale("en").territories)
+    no_countries = {"EU", "UN", "EZ", "QO", "XA", "XB", "ZZ"}
+    return frozenset(code for code in listed if len(code) == 2 and code.isalpha()) - no_countries
 
 
 @lru_cache(maxsize=16)

@@ -116,7 +116,9 @@ def read(file: IO[bytes], format: Format) -> Iterator[Line]:
     longer than 131,072 characters.
     """
     file.seek(0)
-    text = io.TextIOWrapper(file, encoding=format.encoding, newline="")  # newline="": a line may end by CR alone
+    text = io.TextIOWrapper(
+        file, encoding=format.encoding, newline=""
+    )  # newline="": a line may end by CR alone
     rows, number = csv.reader(text, delimiter=format.delimiter, strict=True), 0
     try:
         while True:
@@ -131,11 +133,15 @@ def read(file: IO[bytes], format: Format) -> Iterator[Line]:
             if any(cells):
                 yield Line(number, cells)
     except UnicodeError as error:
-        raise Unreadable(_("From about line %(number)s on, the file isn't in the encoding “%(encoding)s”.")
-                         % {"number": number, "encoding": ENCODINGS[format.encoding]}) from error
+        raise Unreadable(
+            _("From about line %(number)s on, the file isn't in the encoding “%(encoding)s”.")
+            % {"number": number, "encoding": ENCODINGS[format.encoding]}
+        ) from error
     except csv.Error as error:
-        raise Unreadable(_("Line %(number)s can't be read: a quotation mark is missing or stands in the wrong place.")
-                         % {"number": number}) from error
+        raise Unreadable(
+            _("Line %(number)s can't be read: a quotation mark is missing or stands in the wrong place.")
+            % {"number": number}
+        ) from error
     finally:
         text.detach()
 
@@ -157,7 +163,9 @@ def written(cells: Sequence[object], *, delimiter: str = ";") -> str:
     return line.getvalue()
 
 
-def answer(name: str, header: Sequence[object], rows: Iterable[Sequence[object]], *, delimiter: str = ";") -> FileResponse:
+def answer(
+    name: str, header: Sequence[object], rows: Iterable[Sequence[object]], *, delimiter: str = ";"
+) -> FileResponse:
     """A download of a table: UTF-8 with a mark, as spreadsheets want it.
 
     Written to a nameless temporary file first, so that memory stays flat and a failure is an error instead of half a

@@ -25,23 +25,62 @@ PICTURES = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "gif": "GIF", "webp": "
 OFFICE = "application/vnd.openxmlformats-officedocument"
 OPEN = "application/vnd.oasis.opendocument"
 TYPES = {
-    "pdf": "application/pdf", "jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "gif": "image/gif",
-    "webp": "image/webp", "txt": "text/plain", "md": "text/plain", "csv": "text/csv", "rtf": "application/rtf",
-    "doc": "application/msword", "docx": f"{OFFICE}.wordprocessingml.document",
-    "xls": "application/vnd.ms-excel", "xlsx": f"{OFFICE}.spreadsheetml.sheet",
-    "ppt": "application/vnd.ms-powerpoint", "pptx": f"{OFFICE}.presentationml.presentation",
-    "odt": f"{OPEN}.text", "ods": f"{OPEN}.spreadsheet", "odp": f"{OPEN}.presentation",
-    "xml": "application/xml", "json": "application/json", "eml": "message/rfc822", "msg": "application/vnd.ms-outlook",
-    "vcf": "text/vcard", "ics": "text/calendar", "zip": "application/zip",
+    "pdf": "application/pdf",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "txt": "text/plain",
+    "md": "text/plain",
+    "csv": "text/csv",
+    "rtf": "application/rtf",
+    "doc": "application/msword",
+    "docx": f"{OFFICE}.wordprocessingml.document",
+    "xls": "application/vnd.ms-excel",
+    "xlsx": f"{OFFICE}.spreadsheetml.sheet",
+    "ppt": "application/vnd.ms-powerpoint",
+    "pptx": f"{OFFICE}.presentationml.presentation",
+    "odt": f"{OPEN}.text",
+    "ods": f"{OPEN}.spreadsheet",
+    "odp": f"{OPEN}.presentation",
+    "xml": "application/xml",
+    "json": "application/json",
+    "eml": "message/rfc822",
+    "msg": "application/vnd.ms-outlook",
+    "vcf": "text/vcard",
+    "ics": "text/calendar",
+    "zip": "application/zip",
 }
 PACKED, OLD_OFFICE = (b"PK\x03\x04", b"PK\x05\x06"), (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",)
 BEGINS = {
-    "pdf": (b"%PDF-",), "rtf": (b"{\\rtf",), "zip": PACKED, "docx": PACKED, "xlsx": PACKED, "pptx": PACKED,
-    "odt": PACKED, "ods": PACKED, "odp": PACKED, "doc": OLD_OFFICE, "xls": OLD_OFFICE, "ppt": OLD_OFFICE, "msg": OLD_OFFICE,
+    "pdf": (b"%PDF-",),
+    "rtf": (b"{\\rtf",),
+    "zip": PACKED,
+    "docx": PACKED,
+    "xlsx": PACKED,
+    "pptx": PACKED,
+    "odt": PACKED,
+    "ods": PACKED,
+    "odp": PACKED,
+    "doc": OLD_OFFICE,
+    "xls": OLD_OFFICE,
+    "ppt": OLD_OFFICE,
+    "msg": OLD_OFFICE,
 }
 PICTURE_BEGINS = (
-    b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+",
-    b"\x00\x00\x00\x0cJXL ", b"\xff\x0a", b"\x00\x00\x00\x0cjP  ", b"8BPS",
+    b"\xff\xd8\xff",
+    b"\x89PNG\r\n\x1a\n",
+    b"GIF87a",
+    b"GIF89a",
+    b"II*\x00",
+    b"MM\x00*",
+    b"II+\x00",
+    b"MM\x00+",
+    b"\x00\x00\x00\x0cJXL ",
+    b"\xff\x0a",
+    b"\x00\x00\x00\x0cjP  ",
+    b"8BPS",
 )
 ODD = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]+')
 
@@ -71,13 +110,20 @@ def accept(file: "File[bytes]", *, most: int = MOST_BYTES) -> Accepted:
     extension = name.rpartition(".")[2].lower() if "." in name else ""
     size = file.size or 0
     if size > most:
-        raise ValidationError(_("“%(name)s” is too big: %(size)s, where %(most)s is the most.")
-                              % {"name": name, "size": filesizeformat(size), "most": filesizeformat(most)})
+        raise ValidationError(
+            _("“%(name)s” is too big: %(size)s, where %(most)s is the most.")
+            % {"name": name, "size": filesizeformat(size), "most": filesizeformat(most)}
+        )
     if not size:
         raise ValidationError(_("“%(name)s” is empty.") % {"name": name})
     if extension not in TYPES:
-        raise ValidationError(_("“%(name)s” is of a kind that can't be kept here. Documents, tables, pictures, mails and "
-                                "archives can.") % {"name": name})
+        raise ValidationError(
+            _(
+                "“%(name)s” is of a kind that can't be kept here. Documents, tables, pictures, mails and "
+                "archives can."
+            )
+            % {"name": name}
+        )
     file.seek(0)
     start = file.read(64)
     file.seek(0)
@@ -137,8 +183,15 @@ def _write_frames(picture: Any, kind: str, to: BinaryIO) -> None:
         copy = frame.copy()
         copy.info = {}
         frames.append(copy)
-    frames[0].save(to, format=kind, save_all=True, append_images=frames[1:], duration=times, loop=info.get("loop", 0),
-                   icc_profile=info.get("icc_profile"))
+    frames[0].save(
+        to,
+        format=kind,
+        save_all=True,
+        append_images=frames[1:],
+        duration=times,
+        loop=info.get("loop", 0),
+        icc_profile=info.get("icc_profile"),
+    )
 
 
 def download(file: Any, *, name: str, content_type: str) -> FileResponse:

@@ -6,5 +6,13 @@ from tenant_apps.contacts.models.imports import CannotCommit, Import
 from tenant_apps.contacts.models.tag import Tag
 
 __all__ = [
-    "Attachment", "CannotArchive", "CannotCommit", "CannotRestore", "Contact", "Import", "Kind", "Relation", "Tag",
+    "Attachment",
+    "CannotArchive",
+    "CannotCommit",
+    "CannotRestore",
+    "Contact",
+    "Import",
+    "Kind",
+    "Relation",
+    "Tag",
 ]

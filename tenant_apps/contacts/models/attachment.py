@@ -1,7 +1,7 @@
 """Files kept with a contact. Cleaned on the way in (shared_apps.kit.uploads), stored under a name that nobody chose."""
 
 from functools import partial
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
 from django.core.files.base import File
@@ -26,7 +26,9 @@ def stored_name(attachment: "Attachment", _name: str) -> str:
 class Attachment(Row):
     """`size` in bytes; `content_type` as the content tells it, never as the browser claims."""
 
-    contact = models.ForeignKey(Contact, models.CASCADE, related_name="attachments", verbose_name=_("contact"))
+    contact = models.ForeignKey(
+        Contact, models.CASCADE, related_name="attachments", verbose_name=_("contact")
+    )
     name = models.CharField(_("name"), max_length=uploads.LONGEST_NAME)
     content_type = models.CharField(max_length=100, editable=False)
     size = models.PositiveBigIntegerField(_("size"), editable=False)
@@ -45,8 +47,10 @@ class Attachment(Row):
     def attach(cls, contact: Contact, upload: "File[bytes]", *, by: User) -> Self:
         """Keep a file with a contact. Raises ValidationError for one that can't be kept; then nothing is kept."""
         accepted = uploads.accept(upload)
-        row = cls(contact=contact, name=accepted.name, content_type=accepted.content_type, size=accepted.file.size)
-        row.file = accepted.file  # type: ignore[assignment]
+        row = cls(
+            contact=contact, name=accepted.name, content_type=accepted.content_type, size=accepted.file.size
+        )
+        row.file = accepted.file
         try:
             with scope.acting(by.as_actor()), transaction.atomic():
                 row.save()

@@ -202,9 +202,11 @@ class Import(Row):
         self.duplicate_count, self.duplicates = duplicates.count, duplicates.shown
         if self.report.name:
             delete_file_when_committed(self.report.name)
-            self.report = ""  # type: ignore[assignment]
+            self.report = ""
         if refused.count or duplicates.count:
-            self.report.save("report.csv", ContentFile((refused.text() + duplicates.lines()).encode()), save=False)
+            self.report.save(
+                "report.csv", ContentFile((refused.text() + duplicates.lines()).encode()), save=False
+            )
         self.state, self.job = self.State.CHECKED, None
 
     def start_commit(self, *, leave_out_duplicates: bool, now: datetime) -> None:
@@ -220,13 +222,18 @@ class Import(Row):
         if self.state != self.State.CHECKED:
             raise CannotCommit(_now("This file isn't checked yet, or it is imported already."))
         if self.refused_count:
-            raise CannotCommit(_now("Some lines are refused. Nothing is imported until all of them are right."))
+            raise CannotCommit(
+                _now("Some lines are refused. Nothing is imported until all of them are right.")
+            )
 
     def commit(self, *, leave_out_duplicates: bool, now: datetime) -> None:
         """Store every line in one transaction, checked anew; the author is whoever acts. Raises CannotCommit."""
         known, made_so_far = Known(), 0
         with transaction.atomic():
-            for kind in (Kind.COMPANY, Kind.PERSON):  # companies first: people may work at one of the same file
+            for kind in (
+                Kind.COMPANY,
+                Kind.PERSON,
+            ):  # companies first: people may work at one of the same file
                 for batch, done in self._batches(only=kind):
                     if any(made.errors for _line, made in batch):
                         raise CannotCommit(_now("Some lines are refused. Nothing was imported."))
@@ -255,7 +262,7 @@ class Import(Row):
         for kept in (self.file, self.report):
             if kept.name:
                 delete_file_when_committed(kept.name)
-        self.file = self.report = ""  # type: ignore[assignment]
+        self.file = self.report = ""
 
 
 def _titles(cells: Sequence[str]) -> list[str]:
@@ -303,7 +310,9 @@ class Known:
         names = {contact.name_folded for contact in contacts}
         numbers = {contact.vat_number for contact in contacts} - {""}
         rows = Contact.objects.filter(Q(name_folded__in=names) | Q(vat_number__in=numbers)).order_by()
-        for kind, name, *identity in rows.values_list("kind", "name_folded", "email", "vat_number", "postal_code"):
+        for kind, name, *identity in rows.values_list(
+            "kind", "name_folded", "email", "vat_number", "postal_code"
+        ):
             self._remember(kind, name, _identity(*identity))
 
     def take(self, contact: Contact) -> bool:
@@ -311,7 +320,9 @@ class Known:
         own = _identity(contact.email, contact.vat_number, contact.postal_code)
         others = self.identities.get((contact.kind, contact.name_folded), set())
         is_here = contact.kind == Kind.COMPANY and contact.vat_number in self.vat_numbers
-        is_here = is_here or any(all(not a or not b or a == b for a, b in zip(own, other, strict=True)) for other in others)
+        is_here = is_here or any(
+            all(not a or not b or a == b for a, b in zip(own, other, strict=True)) for other in others
+        )
         self._remember(contact.kind, contact.name_folded, own)
         return is_here
 
@@ -327,7 +338,9 @@ def _identity(email: str, vat_number: str, postal_code: str) -> Identity:
 
 def _companies(names: Iterable[str]) -> dict[str, Contact]:
     """The companies of these folded names, the oldest of each."""
-    found = Contact.objects.active().filter(kind=Kind.COMPANY, name_folded__in=set(names)).order_by("-created_at")
+    found = (
+        Contact.objects.active().filter(kind=Kind.COMPANY, name_folded__in=set(names)).order_by("-created_at")
+    )
     return {company.name_folded: company for company in found}
 
 
@@ -342,7 +355,9 @@ def _store(drafts: Sequence[Draft], now: datetime) -> None:
     """Insert the contacts with their companies and tags; a company that nobody named is made."""
     wanted = {fold(made.company): made.company for made in drafts if made.company}
     companies = _companies(wanted)
-    missing = [Contact(kind=Kind.COMPANY, name=name) for folded, name in wanted.items() if folded not in companies]
+    missing = [
+        Contact(kind=Kind.COMPANY, name=name) for folded, name in wanted.items() if folded not in companies
+    ]
     for company in missing:
         company.derive()
         companies[company.name_folded] = company
@@ -359,10 +374,13 @@ def _store(drafts: Sequence[Draft], now: datetime) -> None:
 def _store_tags(drafts: Sequence[Draft]) -> None:
     tags = {tag.name_folded: tag for tag in Tag.named({name for made in drafts for name in made.tags})}
     links: Any = Contact.tags.through
-    links.objects.bulk_create([
-        links(contact_id=made.contact.id, tag_id=tags[folded].id)
-        for made in drafts for folded in sorted({fold(name) for name in made.tags})
-    ])
+    links.objects.bulk_create(
+        [
+            links(contact_id=made.contact.id, tag_id=tags[folded].id)
+            for made in drafts
+            for folded in sorted({fold(name) for name in made.tags})
+        ]
+    )
 
 
 # --- jobs ------------------------------------------------------------------------------------------------------

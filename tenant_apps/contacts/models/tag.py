@@ -1,7 +1,8 @@
 """Tags: the workspace's own words for groups of contacts."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -12,7 +13,17 @@ from shared_apps.kit import scope
 from shared_apps.kit.rows import Row
 from shared_apps.kit.text import fold
 
-COLOURS = [(1, _("Green-blue")), (2, _("Orange")), (3, _("Blue")), (4, _("Purple")), (5, _("Pink")), (6, _("Grey"))]
+if TYPE_CHECKING:
+    from tenant_apps.contacts.models.contact import Contact
+
+COLOURS = [
+    (1, _("Green-blue")),
+    (2, _("Orange")),
+    (3, _("Blue")),
+    (4, _("Purple")),
+    (5, _("Pink")),
+    (6, _("Grey")),
+]
 
 
 class Tag(Row):
@@ -40,14 +51,18 @@ class Tag(Row):
         super().save(*args, **kwargs)
 
     @classmethod
-    def named(cls, names: Collection[str]) -> "list[Tag]":
+    def named(cls, names: Collection[str]) -> "list[Self]":
         """The tags of these names; those that aren't there yet are made. Two people may do so at once."""
         wanted = {fold(name): " ".join(name.split()) for name in names if fold(name)}
         colour = cls.objects.count()
-        missing = wanted.keys() - set(cls.objects.filter(name_folded__in=wanted).values_list("name_folded", flat=True))
+        missing = wanted.keys() - set(
+            cls.objects.filter(name_folded__in=wanted).values_list("name_folded", flat=True)
+        )
         cls.objects.bulk_create(
-            [cls(name=wanted[folded], name_folded=folded, colour=(colour + place) % 6 + 1)
-             for place, folded in enumerate(sorted(missing))],
+            [
+                cls(name=wanted[folded], name_folded=folded, colour=(colour + place) % 6 + 1)
+                for place, folded in enumerate(sorted(missing))
+            ],
             ignore_conflicts=True,
         )
         return list(cls.objects.filter(name_folded__in=wanted))
@@ -57,21 +72,24 @@ class Tag(Row):
         with scope.acting(by.as_actor()):
             self.name, self.colour = name, colour
             self.save()
-            self._reindex()
+            self._reindexed(list(self.contacts.values_list("id", flat=True)))
 
     def remove(self, *, by: User) -> None:
         """Delete the tag; its contacts stay."""
         with scope.acting(by.as_actor()):
             ids = list(self.contacts.values_list("id", flat=True))
             self.delete()
-            from tenant_apps.contacts.models.contact import Contact
+            self._reindexed(ids)
 
-            Contact.reindex(ids)
+    def put_on(self, contacts: "Collection[Contact]", *, by: User) -> None:
+        """Give the tag to contacts; those that have it keep it."""
+        with scope.acting(by.as_actor()):
+            self.contacts.add(*contacts)
+            self._reindexed([contact.id for contact in contacts])
 
-    def _reindex(self) -> None:
-        from tenant_apps.contacts.models.contact import Contact
-
-        Contact.reindex(list(self.contacts.values_list("id", flat=True)))
+    def _reindexed(self, ids: "Collection[UUID]") -> None:
+        contacts: Any = Tag._meta.get_field("contacts").related_model
+        contacts.reindex(ids)
 
 
 history.register(Tag, label="name", exclude=("name_folded",))

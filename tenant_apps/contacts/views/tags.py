@@ -1,0 +1,47 @@
+"""The workspace's tags: their names and colours."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from shared_apps.accounts.access import person_of, requires
+from tenant_apps.contacts.forms import TagForm
+from tenant_apps.contacts.models import Tag
+
+
+@require_safe
+@requires("contacts.view")
+def tags(request: HttpRequest) -> HttpResponse:
+    """All tags, each with how many contacts have it."""
+    context = {
+        "tags": Tag.objects.annotate(count=Count("contacts")),
+        "may_edit": person_of(request).may("contacts.edit"),
+    }
+    return render(request, "contacts/tags.html", context)
+
+
+@requires("contacts.edit")
+def change(request: HttpRequest, id: UUID) -> HttpResponse:
+    """Rename or recolour a tag."""
+    tag = get_object_or_404(Tag, id=id)
+    form = TagForm(request.POST or None, instance=tag)
+    if form.is_valid():
+        tag.change(**form.cleaned_data, by=person_of(request))
+        messages.success(request, _("Saved."))
+        return redirect("contacts:tags")
+    return render(request, "contacts/tag.html", {"form": form, "tag": Tag.objects.get(id=id)})
+
+
+@require_POST
+@requires("contacts.edit")
+def remove(request: HttpRequest, id: UUID) -> HttpResponse:
+    """The tag goes, its contacts stay."""
+    tag = get_object_or_404(Tag, id=id)
+    tag.remove(by=person_of(request))
+    messages.success(request, _("The tag %(name)s is removed; its contacts stay.") % {"name": tag.name})
+    return redirect("contacts:tags")
