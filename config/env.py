@@ -18,13 +18,20 @@ class BadSetting(ValueError):
 @dataclass(frozen=True, slots=True)
 class Env:
     environment: Literal["development", "production"]  # SMOALL_ENV
-    process: Process  # SMOALL_PROCESS: web, worker or command; decides the database login and the outermost scope
+    process: (
+        Process  # SMOALL_PROCESS: web, worker or command; decides the database login and the outermost scope
+    )
     data: Path  # SMOALL_DATA: the folder of everything that is not in the database
     domain: str  # SMOALL_DOMAIN: the registered domain below which every host stands, without port
     port: int | None  # SMOALL_PORT: shown in links when it is neither 80 nor 443 (development)
-    database_url: str  # DATABASE_URL: a login that may create roles; empty: the embedded server in SMOALL_DATA
-    email_url: str  # SMOALL_SMTP: smtp://user:password@host:587/?tls=1; empty: mails are kept as files and shown
+    database_url: (
+        str  # DATABASE_URL: a login that may create roles; empty: the embedded server in SMOALL_DATA
+    )
+    email_url: (
+        str  # SMOALL_SMTP: smtp://user:password@host:587/?tls=1; empty: mails are kept as files and shown
+    )
     mail_from: str  # SMOALL_MAIL_FROM
+    kill_at: str  # SMOALL_KILL_AT: where a crash test wants this process to die, "kind:step:when"; never in production
     files_bucket: str  # SMOALL_FILES_BUCKET: an S3 bucket for uploaded files; empty: files in SMOALL_DATA
 
     @property
@@ -46,11 +53,14 @@ class Env:
         return cls(
             environment=environment,  # type: ignore[arg-type]
             process=process,  # type: ignore[arg-type]
-            data=Path(os.environ.get("SMOALL_DATA") or Path(__file__).resolve().parent.parent / "var").absolute(),
+            data=Path(
+                os.environ.get("SMOALL_DATA") or Path(__file__).resolve().parent.parent / "var"
+            ).absolute(),
             domain=domain,
             port=int(port) if port else None,
             database_url=os.environ.get("DATABASE_URL", ""),
             email_url=os.environ.get("SMOALL_SMTP", ""),
             mail_from=os.environ.get("SMOALL_MAIL_FROM", f"Smoall <support@{domain}>"),
+            kill_at=os.environ.get("SMOALL_KILL_AT", "") if environment != "production" else "",
             files_bucket=os.environ.get("SMOALL_FILES_BUCKET", ""),
         )

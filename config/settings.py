@@ -16,6 +16,7 @@ SMOALL_DATA = ENV.data
 SMOALL_DOMAIN = ENV.domain
 SMOALL_PORT = ENV.port
 SMOALL_PROCESS = ENV.process
+SMOALL_KILL_AT = ENV.kill_at
 SMOALL_IS_PRODUCTION = ENV.is_production
 SMOALL_CONTROLLER = "The Wago Company sprl, Rue des Anges 65, 1320 Beauvechain, Belgium"
 SMOALL_SUPPORT = "support@smoall.com"
@@ -47,6 +48,7 @@ SHARED_APPS = [
 ]
 TENANT_APPS = [
     *BOTH,
+    "tenant_apps.home.apps.HomeConfig",
     "tenant_apps.team.apps.TeamConfig",
     "tenant_apps.contacts.apps.ContactsConfig",
     "tenant_apps.history.apps.HistoryPagesConfig",
@@ -214,7 +216,16 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "filters": {"without_address": {"()": "shared_apps.kit.logs.WithoutAddress"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["without_address"]}
+    },
     "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {"smoall": {"level": "INFO"}, "django-q": {"level": "WARNING"}},
+    "loggers": {
+        "smoall": {"level": "INFO"},
+        "django-q": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "django.security.csrf": {"level": "ERROR"},
+    },
 }

@@ -43,6 +43,7 @@ DELAY = timedelta(hours=12)  # between closing and destruction
 LINK_SECONDS = 14 * 24 * 3600  # the cancel link works as long as there is something to cancel
 CLOSABLE = (State.ACTIVE, State.SUSPENDED, State.LEAVING)
 ERASE = sagas.Kind("erase", no_return="destroy")
+NAMELESS = scope.Actor("system", "erasure", "Smoall")  # who destroys: nothing of the asker's name may stay
 
 
 # --- the verbs --------------------------------------------------------------------------------------------
@@ -67,13 +68,14 @@ def request(id: UUID, *, now: datetime, delay: timedelta = DELAY, with_contacts:
         )
         tenant._enter(State.ERASING, reason="", now=now)
         _close(tenant, erasure, now=now)
-        saga = sagas.start(
-            "erase",
-            id,
-            key=f"erase:{erasure.id}",
-            data={"erasure": str(erasure.id)},
-            due_at=erasure.destroy_at,
-        )
+        with scope.acting(NAMELESS):
+            saga = sagas.start(
+                "erase",
+                id,
+                key=f"erase:{erasure.id}",
+                data={"erasure": str(erasure.id)},
+                due_at=erasure.destroy_at,
+            )
         erasure.saga = saga.pk
         erasure.save(update_fields=["saga"])
     return erasure

@@ -24,6 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from shared_apps import mail
 from shared_apps.accounts.models import User
 from shared_apps.integrators.models import Link
+from shared_apps.jobs import job
 from shared_apps.kit import scope
 from shared_apps.kit.module import all_holdings
 from shared_apps.legal.models import Acceptance
@@ -336,10 +337,18 @@ def take(export_id: UUID, *, now: datetime) -> tuple[Export, IO[bytes]]:
     return export, file
 
 
+@job(purpose="tenants.export")
+def tidy() -> None:
+    expire(timezone.now())
+
+
 def expire(now: datetime) -> int:
-    """Remove copies that nobody took in time. How many."""
+    """Remove copies that nobody took in time, and passphrases that wait for nothing any more. How many copies."""
     with scope.shared():
         late = list(Export.objects.filter(expires_at__lte=now, taken_at=None))
+        for saga in Saga.objects.filter(kind="export", status__in=sagas.OVER, data__has_key="sealed"):
+            del saga.data["sealed"]
+            saga.save(update_fields=["data", "updated_at"])
     removed = 0
     for export in late:
         if path_of(export).exists():

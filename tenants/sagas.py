@@ -367,5 +367,5 @@ def _source(text: Any) -> str:
 def _die_here(saga: Saga, when: str) -> None:
     """Kill this process where SMOALL_KILL_AT says so: the crash tests' way in. Never in production."""
     here = f"{saga.kind}:{saga.cursor}:{when}"
-    if os.environ.get("SMOALL_KILL_AT") == here and not settings.SMOALL_IS_PRODUCTION:
+    if here == settings.SMOALL_KILL_AT and not settings.SMOALL_IS_PRODUCTION:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -30,6 +30,7 @@ os.environ |= {
     "DJANGO_SETTINGS_MODULE": "config.settings",
 }
 DATA.chmod(0o755)
+(DATA / "static").mkdir()  # nothing is collected for tests
 embedded_postgres.start(DATA, durable=False)
 _maker = os.getpid()
 

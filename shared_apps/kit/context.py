@@ -29,6 +29,6 @@ def _menu(request: HttpRequest, person: Any) -> list[dict[str, Any]]:
         except NoReverseMatch:  # mounted on another host
             continue
         if not menu.right or person.may(menu.right):
-            active = request.path.startswith(url)
+            active = request.path.startswith(url) if url != "/" else request.path == "/"
             found.append({"label": menu.label, "url": url, "icon": menu.icon, "active": active})
     return found

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 from django.test import override_settings
 from django_q.models import OrmQ, Task
@@ -116,7 +117,7 @@ def dies_at(point: str, work: Callable[[], object]) -> bool:
     child = os.fork()
     if child == 0:
         try:
-            os.environ["SMOALL_KILL_AT"] = point
+            settings.SMOALL_KILL_AT = point
             work()
         finally:
             os._exit(0)
