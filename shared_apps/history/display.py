@@ -49,10 +49,13 @@ class Line:
 
 
 class Display:
-    """Puts entries into words, with two queries for all of them: content types, and names of related rows."""
+    """Puts entries into words, with two queries for all of them: content types, and names of related rows.
 
-    def __init__(self, entries: list[Any]) -> None:
-        self.entries = entries
+    `full` keeps long values whole, and the values of a created or deleted row that go without saying.
+    """
+
+    def __init__(self, entries: list[Any], *, full: bool = False) -> None:
+        self.entries, self.full = entries, full
         self.types = {type_.id: type_ for type_ in ContentType.objects.all()} if entries else {}
         self.names = self._related_names()
 
@@ -76,10 +79,9 @@ class Display:
             return
         order = {field.name: place for place, field in enumerate(model._meta.get_fields())} if model else {}
         for name, (old, new) in sorted(entry.changes.items(), key=lambda item: order.get(item[0], 999)):
-            if not (old or new):
-                continue
             field = field_of(model, name)
-            yield Change(field_name(field, name), self._shown(field, old), self._shown(field, new))
+            if (old or new) and (self.full or not goes_without_saying(entry, field, old, new)):
+                yield Change(field_name(field, name), self._shown(field, old), self._shown(field, new))
 
     def _shown(self, field: Any, text: str | None) -> Any:
         if text is None or text == "":
@@ -87,7 +89,8 @@ class Display:
         if field is not None and field.is_relation:
             type_ = self._type_of(field.related_model)
             return self.names.get((type_, text), text) if type_ else text
-        return shown(field, text)
+        readable = shown(field, text)
+        return readable if self.full or type(readable) is not str else Truncator(readable).chars(LONGEST)
 
     def _related_names(self) -> Related:
         """The newest name that the history knows of each related row, deleted ones too; one query."""
@@ -124,6 +127,16 @@ class Display:
             ),
             None,
         )
+
+
+def goes_without_saying(entry: Any, field: Any, old: str | None, new: str | None) -> bool:
+    """Of a created or deleted row: its name, which stands above, what every new row has, and its birth date."""
+    if entry.action not in (0, 2) or field is None:
+        return False
+    value = new or old
+    if value == entry.object_repr or (isinstance(field, models.BooleanField) and value == "false"):
+        return True
+    return isinstance(field, models.DateTimeField) and not field.editable
 
 
 def done(entry: Any) -> str:
@@ -171,10 +184,9 @@ def field_name(field: Any, name: str) -> str:
 def shown(field: Any, text: str) -> Any:
     """PostgreSQL's text as people write it; text of an unknown field or shape stays as it is."""
     try:
-        readable = _readable(field, text)
+        return _readable(field, text)
     except (ValueError, InvalidOperation):
-        readable = text
-    return Truncator(readable).chars(LONGEST) if type(readable) is str else readable
+        return text
 
 
 def _readable(field: Any, text: str) -> Any:

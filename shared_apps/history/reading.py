@@ -212,9 +212,9 @@ def lines_of(filters: Filters) -> Iterator[Line]:
     for entry in filters.entries().order_by("-timestamp", "-id").iterator(chunk_size=1000):
         chunk.append(entry)
         if len(chunk) == 1000:
-            yield from Display(chunk).lines()
+            yield from Display(chunk, full=True).lines()
             chunk = []
-    yield from Display(chunk).lines()
+    yield from Display(chunk, full=True).lines()
 
 
 def _first_lines(filters: Filters, heads: list[Any]) -> list[Any]:

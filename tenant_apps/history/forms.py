@@ -1,6 +1,6 @@
 """The filters of the history's page, read from its address."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django import forms
@@ -13,7 +13,6 @@ from shared_apps.history import display, reading, registry
 from shared_apps.kit import scope
 
 DONE = [
-    ("", pgettext_lazy("history", "Anything")),
     ("0", pgettext_lazy("history", "Created")),
     ("1", pgettext_lazy("history", "Changed")),
     ("2", pgettext_lazy("history", "Deleted")),
@@ -26,7 +25,7 @@ class FilterForm(forms.Form):
     q = forms.CharField(label=pgettext_lazy("history", "Name"), required=False, max_length=100)
     what = forms.ChoiceField(label=pgettext_lazy("history", "What"), required=False)
     who = forms.ChoiceField(label=pgettext_lazy("history", "Who"), required=False)
-    done = forms.ChoiceField(label=pgettext_lazy("history", "Change"), required=False, choices=DONE)
+    done = forms.ChoiceField(required=False, choices=[("", ""), *DONE], widget=forms.HiddenInput)
     since = forms.DateField(label=pgettext_lazy("history", "From"), required=False, widget=forms.DateInput)
     until = forms.DateField(label=pgettext_lazy("history", "Until"), required=False, widget=forms.DateInput)
     cid = forms.CharField(required=False, max_length=20, widget=forms.HiddenInput)
@@ -69,6 +68,16 @@ class FilterForm(forms.Form):
         if self.cleaned_data["at"] and (moment is None or moment.tzinfo is None):
             raise forms.ValidationError(_("This moment can't be read."))
         return moment
+
+    @property
+    def kinds_of_change(self) -> Sequence[tuple[str, Any]]:
+        """For the chips; "" stands for all."""
+        return [("", pgettext_lazy("history", "All changes")), *DONE]
+
+    @property
+    def is_detailed(self) -> bool:
+        """Whether one of the filters that are folded away at first is in use."""
+        return any(self.data.get(name) for name in ("what", "who", "since", "until"))
 
     @property
     def is_narrow(self) -> bool:

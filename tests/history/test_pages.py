@@ -52,7 +52,7 @@ def test_the_page_says_who_changed_what_and_how(acme: Cast, reader: Any) -> None
     text = _text(reader.get("/history/"))
     assert "Olga Acme" in text
     assert (
-        "Changed: Person Colin Acme E-mail: colin@acme.test → new@acme.test Role: Member → Administrator"
+        "Changed · Person Colin Acme E-mail: colin@acme.test → new@acme.test Role: Member → Administrator"
         in text
     )
 
@@ -236,8 +236,8 @@ def test_a_record_s_page_tells_its_whole_life_and_survives_it(acme: Cast, reader
     response = reader.get(f"/history/accounts/user/{key}/")
     assert response.status_code == 200
     assert "History of Temp" in response.content.decode()
-    assert "Created: Person Temp" in _text(response)
-    assert "Deleted: Person Temp" in _text(response)
+    assert "Created · Person Temp" in _text(response)
+    assert "Deleted · Person Temp" in _text(response)
 
 
 def test_for_htmx_the_record_s_timeline_comes_alone(acme: Cast, reader: Any) -> None:
@@ -262,8 +262,8 @@ def test_the_tag_shows_a_record_and_its_children(library: Cast, statements: Any)
     with statements() as sent:
         html = page.render(Context({"shelf": shelf, "person": library.admin}))
     text = _plain(html)
-    assert "Created: Shelf North" in text
-    assert "Created: Book Atlas" in text
+    assert "Created · Shelf North" in text
+    assert "Created · Book Atlas" in text
     assert "Shelf: North" in text, "a related row is named"
     assert len(sent) == 4
 
@@ -275,6 +275,9 @@ def test_related_rows_are_named_even_after_their_deletion() -> None:
     tag.delete()
     entries = list(LogEntry.objects.filter(object_pk=str(book.pk)).order_by("id"))
     changes = [line.changes for line in display.Display(entries).lines()]
+    assert [change.field for change in changes[0]] == ["Kind", "Price", "Copies", "Facts"], (
+        "no name, no false"
+    )
     assert [(c.field, c.old, c.new) for c in (*changes[1], *changes[2])] == [
         ("Tags", "", "Rare"),
         ("Tags", "Rare", ""),
@@ -330,6 +333,8 @@ def test_values_are_escaped_and_shortened(library: Cast, reader: Any) -> None:
         Book.objects.create(title="A" * 200, facts={"long": "b" * 1000})
         entry = LogEntry.objects.order_by("-id")[0]
         (line,) = display.Display([entry]).lines()
+        (whole,) = display.Display([entry], full=True).lines()
+        assert max(len(str(change.new)) for change in whole.changes) > 1000
         assert max(len(str(change.new)) for change in line.changes) <= display.LONGEST
     body = reader.get("/history/").content.decode()
     assert "<script>alert" not in body
