@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from config import embedded_postgres
+from scripts.messages import compile_catalogues
 
 DATA = Path(tempfile.mkdtemp(prefix="smoall-test-"))
 for name in (
@@ -31,6 +32,7 @@ os.environ |= {
 }
 DATA.chmod(0o755)
 (DATA / "static").mkdir()  # nothing is collected for tests
+compile_catalogues()  # what Django reads is made from the .po files and not committed
 embedded_postgres.start(DATA, durable=False)
 _maker = os.getpid()
 

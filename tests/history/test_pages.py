@@ -275,7 +275,7 @@ def test_related_rows_are_named_even_after_their_deletion() -> None:
     tag.delete()
     entries = list(LogEntry.objects.filter(object_pk=str(book.pk)).order_by("id"))
     changes = [line.changes for line in display.Display(entries).lines()]
-    assert [change.field for change in changes[0]] == ["Kind", "Price", "Copies", "Facts"], (
+    assert [change.field for change in changes[0]] == ["Kind", "Price", "Copies", "Facts", "Lock code"], (
         "no name, no false"
     )
     assert [(c.field, c.old, c.new) for c in (*changes[1], *changes[2])] == [
