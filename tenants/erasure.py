@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _now
@@ -17,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from shared_apps import mail
 from shared_apps.accounts.models import Cause, SignIn, User
 from shared_apps.clients.models import Client
+from shared_apps.history.redaction import redact
 from shared_apps.integrators.models import Link
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope, tokens
@@ -198,10 +200,10 @@ def erase_shared(saga: Saga) -> None:
     Saga.objects.filter(subject=id).exclude(pk=saga.pk).delete()
     Job.objects.filter(tenant_uuid=id).delete()
     Link.end_all(_erasure(saga).client_uuid, now=timezone.now())
-    _redact("accounts", "user", saga.data.pop("people"))
-    _redact("tenants", "domain", saga.data.pop("domains"))
-    _redact("tenants", "export", exports)
-    _redact("tenants", "tenant", [str(id)])
+    _redact(User, saga.data.pop("people"))
+    _redact(Domain, saga.data.pop("domains"))
+    _redact(Export, exports)
+    _redact(Tenant, [str(id)])
 
 
 @ERASE.step(_("Signing the certificate"), outside=True)
@@ -287,15 +289,15 @@ def forget_client(client: UUID) -> None:
     Link.objects.filter(client_id=client).delete()
     Acceptance.objects.filter(client_uuid=client).delete()
     Client.objects.filter(pk=client).delete()
-    _redact("integrators", "link", links)
-    _redact("clients", "client", [str(client)])
+    _redact(Link, links)
+    _redact(Client, [str(client)])
 
 
-def _redact(module: str, model: str, keys: list[str]) -> None:
+def _redact(model: type[Model], keys: list[str]) -> None:
     """Take every value out of these rows' entries, and their name where they were the author."""
-    with scope.owner(), connection.cursor() as cursor:
+    with scope.owner():
         for key in keys:
-            cursor.execute("SELECT redact_history(%s, %s, %s, NULL, '{}'::text[])", [module, model, key])
+            redact(model, key, fields=None)
 
 
 def _certificate(saga: Saga, erasure: Erasure) -> certificate.Certificate:

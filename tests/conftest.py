@@ -51,7 +51,7 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
         call_command("prepare", verbosity=0)
         for name in ("acme", "zenith"):
             make_workspace(name)
-    yield
+    return
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -67,8 +67,12 @@ def make_workspace(name: str) -> Tenant:
     """A committed workspace with an owner, an administrator and a colleague, each with PASSWORD."""
     with scope.shared(actor=TESTER):
         client = Client.objects.create(
-            company=f"{name.title()} SRL", contact_name=f"Olga {name.title()}", contact_email=f"olga@{name}.test",
-            street="Rue Haute 1", postal_code="1000", city="Bruxelles",
+            company=f"{name.title()} SRL",
+            contact_name=f"Olga {name.title()}",
+            contact_email=f"olga@{name}.test",
+            street="Rue Haute 1",
+            postal_code="1000",
+            city="Bruxelles",
         )
         id = uuid7()
         KeyStore.default().ensure(id)
@@ -76,7 +80,10 @@ def make_workspace(name: str) -> Tenant:
         with scope.tenant(id, actor=TESTER):
             for who, role in (("Olga", OWNER), ("Ada", ADMIN), ("Colin", MEMBER)):
                 User.objects.create_user(
-                    name=f"{who} {name.title()}", email=f"{who.lower()}@{name}.test", language="en", role=role,
+                    name=f"{who} {name.title()}",
+                    email=f"{who.lower()}@{name}.test",
+                    language="en",
+                    role=role,
                     password=PASSWORD,
                 )
     return tenant
@@ -107,7 +114,9 @@ def browser() -> Callable[..., Browser]:
 
     def open(where: Cast | str, user: User | None = None) -> Browser:
         host = where if isinstance(where, str) else where.host
-        opened = Browser(HTTP_HOST=host, headers={"user-agent": "Mozilla/5.0 (Windows NT 10.0) Firefox/140.0"})
+        opened = Browser(
+            HTTP_HOST=host, headers={"user-agent": "Mozilla/5.0 (Windows NT 10.0) Firefox/140.0"}
+        )
         if user is not None:
             answer = opened.post("/sign-in/", {"email": user.email, "password": PASSWORD})
             assert answer.status_code == 302, f"{user.email} can't sign in on {host}: {answer.status_code}"

@@ -127,8 +127,12 @@ def test_chunks_that_were_not_read_can_be_checked_too() -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        b"", b"age-encryption.org/v2\n", b"age-encryption.org/v1\n", b"age-encryption.org/v1\n--- \n",
-        b"age-encryption.org/v1\n-> X25519\n\n--- AAAA\n", b"age-encryption.org/v1\n->\n\n--- AAAA\n",
+        b"",
+        b"age-encryption.org/v2\n",
+        b"age-encryption.org/v1\n",
+        b"age-encryption.org/v1\n--- \n",
+        b"age-encryption.org/v1\n-> X25519\n\n--- AAAA\n",
+        b"age-encryption.org/v1\n->\n\n--- AAAA\n",
         b"age-encryption.org/v1\n-> X25519 AAAA=\nAAAA\n--- AAAA\n",
         b"age-encryption.org/v1\n-> X25519 AAAA\n" + b"A" * 70 + b"\n--- AAAA\n",
         b"age-encryption.org/v1\n" + b"-> x a\n\n" * 20_000,

@@ -34,13 +34,16 @@ NOW = datetime(2026, 11, 23, 5, 10, 12, tzinfo=UTC)
 IDENTITY = pyrage.x25519.Identity.generate()
 SECRET, PUBLIC = str(IDENTITY), str(IDENTITY.to_public())
 FIELDS = ManifestFields(
-    release="2026.11", fingerprint="f" * 64, tenant=UUID(int=7), counts={"contacts_contact": 3},
+    release="2026.11",
+    fingerprint="f" * 64,
+    tenant=UUID(int=7),
+    counts={"contacts_contact": 3},
     about={"client": str(UUID(int=8))},
 )
 CONTENT = {
     "schema.sql": b"CREATE TABLE contacts_contact (id uuid PRIMARY KEY, name text);\n",
     "restore.sql": b"\\i schema.sql\n",
-    "rows/contacts_contact.csv": "id,name\n1,Éric\n2,\"a, b\"\n3,\"\"\n".encode(),
+    "rows/contacts_contact.csv": 'id,name\n1,Éric\n2,"a, b"\n3,""\n'.encode(),
     "files/photo é.jpg": Random(3).randbytes(3000),
     "files/empty": b"",
     "shared.json": b'{"company": "CANARY SRL"}',
@@ -88,8 +91,12 @@ def is_refused(path: Path, store: KeyStore, identity: str | None = None) -> bool
 # --- round trip -------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("recipients", "identity"),
-    [(None, None), ([PUBLIC], SECRET), ([age.PublicKey.parse(PUBLIC)], SECRET),
-     ([age.Passphrase("correct horse battery", work=10)], "correct horse battery")],
+    [
+        (None, None),
+        ([PUBLIC], SECRET),
+        ([age.PublicKey.parse(PUBLIC)], SECRET),
+        ([age.Passphrase("correct horse battery", work=10)], "correct horse battery"),
+    ],
 )
 def test_what_goes_in_comes_out(
     tmp_path: Path, store: KeyStore, recipients: Any, identity: str | None
@@ -160,8 +167,26 @@ def test_a_tenants_own_key_is_a_recipient_and_its_destruction_closes_the_archive
 # --- writing ----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "name",
-    ["", "/etc/passwd", "../up", "a/../../b", "a//b", "a/", "./a", "a\\b", "C:/a", "a\0b", "a\nb", "x" * 256,
-     "é" * 128, "manifest.json", "manifest.sig", "README.txt", "schema.sql", "\ud800"],
+    [
+        "",
+        "/etc/passwd",
+        "../up",
+        "a/../../b",
+        "a//b",
+        "a/",
+        "./a",
+        "a\\b",
+        "C:/a",
+        "a\0b",
+        "a\nb",
+        "x" * 256,
+        "é" * 128,
+        "manifest.json",
+        "manifest.sig",
+        "README.txt",
+        "schema.sql",
+        "\ud800",
+    ],
 )
 def test_an_unsafe_or_used_name_is_refused(tmp_path: Path, store: KeyStore, name: str) -> None:
     with (tmp_path / "a").open("wb") as file, ArchiveWriter(file, None, keys=store, made_at=NOW) as writer:
@@ -233,8 +258,17 @@ def test_a_flipped_bit_in_each_part_is_found_and_the_part_is_named(plain: Path, 
         entries = [entry for entry in zipped.infolist() if entry.file_size]
     assert len(entries) == len(CONTENT) - 1 + 4
     for entry in entries:
-        start = entry.header_offset + 30 + len(entry.filename.encode()) + (20 if b"\x01\0\x10\0" in whole[
-            entry.header_offset + 30 : entry.header_offset + 60 + len(entry.filename.encode())] else 0)
+        start = (
+            entry.header_offset
+            + 30
+            + len(entry.filename.encode())
+            + (
+                20
+                if b"\x01\0\x10\0"
+                in whole[entry.header_offset + 30 : entry.header_offset + 60 + len(entry.filename.encode())]
+                else 0
+            )
+        )
         altered = bytearray(whole)
         altered[start + entry.compress_size // 2] ^= 0x10
         plain.write_bytes(altered)
@@ -444,8 +478,11 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, (fo
 
 def test_a_part_of_300_megabytes_is_written_and_verified_in_constant_memory(tmp_path: Path) -> None:
     answer = subprocess.run(
-        [sys.executable, "-c", HUNGRY, str(tmp_path), SECRET, PUBLIC, "300"], capture_output=True, text=True,
-        check=True, cwd=Path(__file__).resolve().parents[2],
+        [sys.executable, "-c", HUNGRY, str(tmp_path), SECRET, PUBLIC, "300"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).resolve().parents[2],
     )
     grown, size = map(int, answer.stdout.split())
     assert size > 75_000_000
@@ -563,11 +600,20 @@ def test_a_key_or_a_passphrase_is_told_apart() -> None:
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        (SECRET, "secret"), (SECRET.lower(), "secret"), ("ssh-ed25519 AAAAC3Nza", "kind"),
-        ("age1pq1qqqqqq", "kind"), ("age1yubikey1qwerty", "kind"), (PUBLIC[:-1], "mistyped"),
-        (PUBLIC[:-1] + "b", "mistyped"), (PUBLIC.upper(), "mistyped"), ("", "short"),
-        ("fourteen chars", "short"), ("x" * 1001, "long"), (" correct horse battery", "edges"),
-        ("correct horse\nbattery", "unprintable"), ("a" * 20, "weak"),
+        (SECRET, "secret"),
+        (SECRET.lower(), "secret"),
+        ("ssh-ed25519 AAAAC3Nza", "kind"),
+        ("age1pq1qqqqqq", "kind"),
+        ("age1yubikey1qwerty", "kind"),
+        (PUBLIC[:-1], "mistyped"),
+        (PUBLIC[:-1] + "b", "mistyped"),
+        (PUBLIC.upper(), "mistyped"),
+        ("", "short"),
+        ("fourteen chars", "short"),
+        ("x" * 1001, "long"),
+        (" correct horse battery", "edges"),
+        ("correct horse\nbattery", "unprintable"),
+        ("a" * 20, "weak"),
     ],
 )
 def test_what_can_not_be_used_is_refused_with_its_reason(text: str, code: str) -> None:

@@ -22,23 +22,27 @@ def rows(sql: str) -> list[tuple[str, ...]]:
 
 
 def test_no_foreign_key_crosses_the_edge_of_a_schema(acme: Cast) -> None:
-    assert rows("""
+    assert (
+        rows("""
         SELECT conrelid::regclass, confrelid::regclass FROM pg_constraint k
           JOIN pg_class a ON a.oid = k.conrelid JOIN pg_class b ON b.oid = k.confrelid
          WHERE k.contype = 'f' AND a.relnamespace <> b.relnamespace
-    """) == []
+    """)
+        == []
+    )
 
 
 def test_nothing_in_a_tenants_schema_depends_on_another_schema_or_the_other_way_round(acme: Cast) -> None:
     """Views, defaults (sequences), triggers, indexes and types, through pg_depend; `ext` is the sole exception."""
-    crossing = rows(f"""
+    crossing = rows("""
         WITH owned AS (
             SELECT c.oid, 'pg_class'::regclass AS class, n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
             UNION ALL SELECT p.oid, 'pg_proc'::regclass, n.nspname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
             UNION ALL SELECT t.oid, 'pg_type'::regclass, n.nspname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
             UNION ALL SELECT d.oid, 'pg_attrdef'::regclass, n.nspname FROM pg_attrdef d JOIN pg_class c ON c.oid = d.adrelid
                              JOIN pg_namespace n ON n.oid = c.relnamespace
-            UNION ALL SELECT k.oid, 'pg_constraint'::regclass, n.nspname FROM pg_constraint k JOIN pg_namespace n ON n.oid = k.connamespace
+            UNION ALL SELECT k.oid, 'pg_constraint'::regclass, n.nspname FROM pg_constraint k
+                             JOIN pg_namespace n ON n.oid = k.connamespace
             UNION ALL SELECT g.oid, 'pg_trigger'::regclass, n.nspname FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid
                              JOIN pg_namespace n ON n.oid = c.relnamespace
             UNION ALL SELECT r.oid, 'pg_rewrite'::regclass, n.nspname FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
@@ -54,25 +58,37 @@ def test_nothing_in_a_tenants_schema_depends_on_another_schema_or_the_other_way_
 
 
 def test_a_function_in_a_tenants_schema_names_no_other_schema(acme: Cast, zenith: Cast) -> None:
-    bodies = rows(f"SELECT n.nspname, pg_get_functiondef(p.oid) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE {TENANT_SCHEMAS}")
+    bodies = rows(
+        "SELECT n.nspname, pg_get_functiondef(p.oid) FROM pg_proc p"
+        f" JOIN pg_namespace n ON n.oid = p.pronamespace WHERE {TENANT_SCHEMAS}"
+    )
     assert bodies
     for schema, body in bodies:
         assert set(re.findall(r"t_[0-9a-f]{32}", body)) <= {schema}
         assert "public." not in body
-        assert f"search_path TO '{schema}'" in body or f'search_path TO {schema}' in body, body
+        assert f"search_path TO '{schema}'" in body or f"search_path TO {schema}" in body, body
 
 
 def test_the_schema_ext_holds_no_table(acme: Cast) -> None:
-    assert rows("SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'ext' AND relkind IN ('r','v','m','S')") == []
+    assert (
+        rows(
+            "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = 'ext' AND relkind IN ('r','v','m','S')"
+        )
+        == []
+    )
 
 
 def test_every_table_has_a_primary_key_and_is_a_plain_one(acme: Cast) -> None:
-    assert rows(f"""
+    assert (
+        rows(f"""
         SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE ({TENANT_SCHEMAS} OR n.nspname = 'public') AND c.relkind IN ('r', 'v', 'm', 'f')
            AND (c.relkind <> 'r' OR c.relhasrules OR c.relhassubclass OR EXISTS (SELECT 1 FROM pg_inherits WHERE inhrelid = c.oid)
                 OR NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'p'))
-    """) == []
+    """)
+        == []
+    )
 
 
 def test_every_statement_of_provisioning_is_one_that_citus_takes(acme: Cast) -> None:
@@ -82,7 +98,9 @@ def test_every_statement_of_provisioning_is_one_that_citus_takes(acme: Cast) -> 
     for statement in statements:
         body = re.sub(r"\$(\w*)\$.*?\$\1\$", "", statement, flags=re.S)
         assert body.count(";") == 1, statement
-        assert not re.search(r"\b(INHERITS|CREATE RULE|MATERIALIZED|MERGE INTO|CREATE VIEW)\b", body), statement
+        assert not re.search(r"\b(INHERITS|CREATE RULE|MATERIALIZED|MERGE INTO|CREATE VIEW)\b", body), (
+            statement
+        )
         assert not re.search(r"ADD (?!CONSTRAINT).*\bCHECK\b", body), f"an unnamed CHECK: {statement}"
 
 
@@ -93,7 +111,10 @@ def test_no_migration_changes_the_type_of_a_primary_key() -> None:
             continue
         for operation in migration.operations:
             field = getattr(operation, "field", None)
-            assert not (type(operation).__name__ == "AlterField" and getattr(field, "primary_key", False)), (app, name)
+            assert not (type(operation).__name__ == "AlterField" and getattr(field, "primary_key", False)), (
+                app,
+                name,
+            )
 
 
 def test_no_relation_of_a_model_leads_out_of_its_kind_of_schema() -> None:
@@ -107,11 +128,17 @@ def test_no_relation_of_a_model_leads_out_of_its_kind_of_schema() -> None:
                 continue
             for listed in (tenant_apps, shared_apps):
                 if model._meta.app_label in listed:
-                    assert target._meta.app_label in listed, f"{model._meta.label}.{field.name} leads out of its schema"
+                    assert target._meta.app_label in listed, (
+                        f"{model._meta.label}.{field.name} leads out of its schema"
+                    )
 
 
 def _label(entry: str) -> str:
-    return next(config.label for config in apps.get_app_configs() if entry == config.name or entry.startswith(f"{config.name}.apps."))
+    return next(
+        config.label
+        for config in apps.get_app_configs()
+        if entry == config.name or entry.startswith(f"{config.name}.apps.")
+    )
 
 
 def test_replayed_schemas_are_identical_to_the_migrated_template(acme: Cast, zenith: Cast) -> None:

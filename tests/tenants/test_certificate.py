@@ -19,15 +19,23 @@ from tenants.verifiers import verify, verify_certificate
 
 DESTROYED = datetime(2026, 11, 23, 22, 59, 59, tzinfo=UTC)
 FACTS = Certificate(
-    id=UUID(int=1), controller="The Wago Company sprl, Rue des Anges 65, 1320 Beauvechain, Belgium",
-    tenant=UUID(int=2), client=UUID(int=3), requested_by="owner",
-    requested_at=DESTROYED - timedelta(hours=12), closed_at=DESTROYED - timedelta(hours=12),
-    destroyed_at=DESTROYED, issued_at=DESTROYED + timedelta(seconds=5),
+    id=UUID(int=1),
+    controller="The Wago Company sprl, Rue des Anges 65, 1320 Beauvechain, Belgium",
+    tenant=UUID(int=2),
+    client=UUID(int=3),
+    requested_by="owner",
+    requested_at=DESTROYED - timedelta(hours=12),
+    closed_at=DESTROYED - timedelta(hours=12),
+    destroyed_at=DESTROYED,
+    issued_at=DESTROYED + timedelta(seconds=5),
     stores=(Store("schema", "contacts_contact", 12345, 0), Store("files", "attachments", 17, 0)),
-    exceptions=(Kept("issued_invoices", "Code de la TVA, art. 60", date(2036, 12, 31)),
-                Kept("contact_details", "Art. 6", None)),
+    exceptions=(
+        Kept("issued_invoices", "Code de la TVA, art. 60", date(2036, 12, 31)),
+        Kept("contact_details", "Art. 6", None),
+    ),
     copies=(Copy(DESTROYED - timedelta(days=1), "owner", 1_234_567, "ab" * 32),),
-    last_physical_copy_on=date(2026, 11, 30), release="2026.11",
+    last_physical_copy_on=date(2026, 11, 30),
+    release="2026.11",
 )
 
 
@@ -76,10 +84,14 @@ def test_cut_short_anywhere_it_is_refused(store: KeyStore, issued: Issued) -> No
 @pytest.mark.parametrize(
     "alter",
     [
-        lambda document: document.update(extra=1), lambda document: document.pop("copies"),
-        lambda document: document.pop("signature"), lambda document: document.update(signature=3),
-        lambda document: document["stores"].pop(), lambda document: document.update(key_id="0" * 16),
-        lambda document: document.update(version=2), lambda document: document.update(format="other"),
+        lambda document: document.update(extra=1),
+        lambda document: document.pop("copies"),
+        lambda document: document.pop("signature"),
+        lambda document: document.update(signature=3),
+        lambda document: document["stores"].pop(),
+        lambda document: document.update(key_id="0" * 16),
+        lambda document: document.update(version=2),
+        lambda document: document.update(format="other"),
         lambda document: document.update(client=document["tenant"]),
     ],
 )
@@ -211,12 +223,21 @@ def test_both_verifiers_agree_on_flipped_bits(store: KeyStore, issued: Issued) -
 @pytest.mark.parametrize(
     ("public", "message", "signature"),
     [  # RFC 8032 section 7.1, tests 1 to 3
-        ("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
-         "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b"),
-        ("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "72",
-         "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"),
-        ("fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", "af82",
-         "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a"),
+        (
+            "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+            "",
+            "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+        ),
+        (
+            "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+            "72",
+            "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+        ),
+        (
+            "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
+            "af82",
+            "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+        ),
     ],
 )
 def test_the_verifiers_own_ed25519_keeps_to_the_standard(public: str, message: str, signature: str) -> None:
@@ -254,7 +275,7 @@ def test_the_two_verifiers_hold_the_same_ed25519() -> None:
 
 # --- canonical JSON ---------------------------------------------------------------------------------------
 def test_canonical_json_is_sorted_unspaced_and_unescaped() -> None:
-    value = {"b": [True, None, -1], "a": "é\u20ac\n\"", "_": {}, "C": []}
+    value = {"b": [True, None, -1], "a": 'é\u20ac\n"', "_": {}, "C": []}
     assert canonical.dumps(value) == '{"C":[],"_":{},"a":"é€\\n\\"","b":[true,null,-1]}'.encode()
     assert canonical.loads(canonical.dumps(value)) == value
 

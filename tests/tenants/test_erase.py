@@ -34,13 +34,15 @@ def doomed(committed: Any) -> Iterator[Tenant]:
         tenant = Tenant.objects.select_related("client").prefetch_related("domains").get(pk=made.pk)
     browser = Browser(HTTP_HOST=f"{label}.smoall.localhost")
     browser.post("/sign-in/", {"email": f"olga@{label}.test", "password": PASSWORD})
-    yield tenant
+    return tenant
 
 
 def erase(tenant: Tenant, *, with_contacts: bool = False) -> Erasure:
     """Ask, wait, destroy."""
     with scope.acting(TESTER):
-        found = erasure.request(tenant.id, now=timezone.now(), delay=timedelta(0), with_contacts=with_contacts)
+        found = erasure.request(
+            tenant.id, now=timezone.now(), delay=timedelta(0), with_contacts=with_contacts
+        )
     drain()
     with scope.shared():
         found.refresh_from_db()
@@ -137,10 +139,10 @@ def found_in_database(word: str) -> list[str]:
     """Every table of every schema that holds the word in any column, as text."""
     found = []
     with scope.owner(), connection.cursor() as cursor:
-        cursor.execute("SELECT schemaname, tablename FROM pg_tables WHERE schemaname = 'public' OR schemaname LIKE 't\\_%%'")
+        cursor.execute(
+            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname = 'public' OR schemaname LIKE 't\\_%%'"
+        )
         for schema, table in cursor.fetchall():
             cursor.execute(f"SELECT t::text FROM {schema}.{table} t WHERE t::text ILIKE %s", [f"%{word}%"])
             found += [f"{schema}.{table}: {row}" for (row,) in cursor.fetchall()]
     return found
-
-

@@ -42,11 +42,11 @@ def source(committed: Any) -> Iterator[Tenant]:
     tenant = make_workspace(label)
     with scope.tenant(tenant.id, actor=TESTER):
         for number in range(5):
-            User.objects.create_user(name=f"Éric; \"{number}\", ünï\ncode", email=f"p{number}@{label}.test")
+            User.objects.create_user(name=f'Éric; "{number}", ünï\ncode', email=f"p{number}@{label}.test")
         User.objects.filter(name__contains="3").update(language="nl")
         default_storage.save("contacts/a/scan é.pdf", ContentFile(b"%PDF scan"))
         default_storage.save("contacts/b/empty.txt", ContentFile(b""))
-    yield tenant
+    return tenant
 
 
 def plain(tenant: Tenant) -> zipfile.ZipFile:
@@ -57,14 +57,29 @@ def plain(tenant: Tenant) -> zipfile.ZipFile:
 
 def contents(archive: zipfile.ZipFile) -> dict[str, bytes]:
     """What must come back: rows, files and DDL; not what tells one copy from another."""
-    return {name: archive.read(name) for name in archive.namelist() if name.startswith(("rows/", "files/", "schema", "triggers"))}
+    return {
+        name: archive.read(name)
+        for name in archive.namelist()
+        if name.startswith(("rows/", "files/", "schema", "triggers"))
+    }
 
 
 def test_an_export_holds_every_table_and_file_and_no_secret(source: Tenant) -> None:
     archive = plain(source)
     names = set(archive.namelist())
-    assert {"files/contacts/a/scan é.pdf", "files/contacts/b/empty.txt", "rows/accounts_user.csv", "rows/history_logentry.csv",
-            "shared.json", "restore.sql", "schema.sql", "verify.py", "README.txt", "manifest.json", "manifest.sig"} <= names
+    assert {
+        "files/contacts/a/scan é.pdf",
+        "files/contacts/b/empty.txt",
+        "rows/accounts_user.csv",
+        "rows/history_logentry.csv",
+        "shared.json",
+        "restore.sql",
+        "schema.sql",
+        "verify.py",
+        "README.txt",
+        "manifest.json",
+        "manifest.sig",
+    } <= names
     assert not {"rows/accounts_session.csv", "rows/accounts_throttle.csv"} & names
     people = archive.read("rows/accounts_user.csv").decode()
     assert people.count("md5$") == 0
@@ -78,7 +93,7 @@ def test_export_restore_export_is_equal(source: Tenant, tmp_path: Path) -> None:
     with scope.acting(TESTER):
         made = export.request(source.id, PASSPHRASE, now=timezone.now())
         drain()
-        taken, file = export.take(made.id, now=timezone.now())
+        _taken, file = export.take(made.id, now=timezone.now())
     path.write_bytes(file.read())
     with scope.acting(TESTER):
         saga = restore.request(path, PASSPHRASE, subdomain=f"copy-{source.id.hex[-6:]}")
@@ -97,7 +112,9 @@ def test_export_restore_export_is_equal(source: Tenant, tmp_path: Path) -> None:
     assert [problem for problem in fleet.problems() if str(copy.id) in problem] == []
 
 
-def test_loading_writes_no_history_and_the_copy_goes_on_writing_its_own(source: Tenant, tmp_path: Path) -> None:
+def test_loading_writes_no_history_and_the_copy_goes_on_writing_its_own(
+    source: Tenant, tmp_path: Path
+) -> None:
     with scope.tenant(source.id):
         entries = LogEntry.objects.count()
     copy = restored(source, tmp_path)
@@ -120,7 +137,12 @@ def restored(source: Tenant, folder: Path) -> Any:
 
 
 def test_a_copy_loads_by_psql_alone(source: Tenant, tmp_path: Path) -> None:
-    loaded_by_psql(source, tmp_path, embedded_postgres.admin_url(settings.SMOALL_DATA), str(embedded_postgres.bin("psql")))
+    loaded_by_psql(
+        source,
+        tmp_path,
+        embedded_postgres.admin_url(settings.SMOALL_DATA),
+        str(embedded_postgres.bin("psql")),
+    )
 
 
 def loaded_by_psql(source: Tenant, tmp_path: Path, server: str, psql: str) -> None:
@@ -131,7 +153,9 @@ def loaded_by_psql(source: Tenant, tmp_path: Path, server: str, psql: str) -> No
         cursor.execute("DROP DATABASE IF EXISTS loaded_alone")
         cursor.execute("CREATE DATABASE loaded_alone")
     target = server.rsplit("/", 1)[0] + "/loaded_alone"
-    ran = subprocess.run([psql, target, "-q", "-f", "restore.sql"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [psql, target, "-q", "-f", "restore.sql"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert ran.returncode == 0, ran.stderr
     counts = json.loads((tmp_path / "manifest.json").read_text())["counts"]
     loaded = psycopg2.connect(target)
@@ -139,7 +163,9 @@ def loaded_by_psql(source: Tenant, tmp_path: Path, server: str, psql: str) -> No
         for table, rows in counts.items():
             cursor.execute(f"SELECT count(*) FROM workspace.{table}")
             assert cursor.fetchone() == (rows,), table
-        cursor.execute("SELECT set_config('smoall.actor', '{\"kind\":\"user\",\"id\":\"1\",\"name\":\"x\",\"behalf\":\"\"}', false)")
+        cursor.execute(
+            'SELECT set_config(\'smoall.actor\', \'{"kind":"user","id":"1","name":"x","behalf":""}\', false)'
+        )
         cursor.execute("UPDATE workspace.accounts_user SET name = 'changed' WHERE name LIKE '%1%'")
         cursor.execute("SELECT count(*) FROM workspace.history_logentry")
         assert cursor.fetchone()[0] > counts["history_logentry"]  # type: ignore[index]
@@ -185,7 +211,9 @@ def test_what_lies_on_the_disk_is_encrypted(source: Tenant) -> None:
         assert reader.verify(KeyStore.default().public_keys()).is_sound
 
 
-@pytest.mark.parametrize("part", ["rows/accounts_user.csv", "files/contacts/a/scan é.pdf", "schema.sql", "shared.json"])
+@pytest.mark.parametrize(
+    "part", ["rows/accounts_user.csv", "files/contacts/a/scan é.pdf", "schema.sql", "shared.json"]
+)
 def test_a_changed_part_is_refused_and_leaves_nothing(source: Tenant, tmp_path: Path, part: str) -> None:
     archive = plain(source)
     path = tmp_path / "changed.zip"
@@ -211,7 +239,9 @@ def test_a_copy_of_a_newer_release_is_refused_with_the_reason(source: Tenant) ->
         restore.check_release(settings.SMOALL_RELEASE, "x")
 
 
-def test_a_restore_uses_the_clients_own_contact_details_when_they_are_still_here(source: Tenant, tmp_path: Path) -> None:
+def test_a_restore_uses_the_clients_own_contact_details_when_they_are_still_here(
+    source: Tenant, tmp_path: Path
+) -> None:
     copy = restored(source, tmp_path)
     with scope.shared():
         assert Client.objects.get(tenant__id=copy).company == Client.objects.get(tenant__id=source.id).company

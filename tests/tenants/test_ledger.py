@@ -19,8 +19,12 @@ NOW = datetime(2026, 11, 23, 5, 10, tzinfo=UTC)
 
 def an_entry(tenant: UUID | None = None, kind: Kind = "data") -> Entry:
     return Entry(
-        kind=kind, tenant=tenant or uuid4(), client=uuid4(),
-        requested_at=NOW, erased_at=NOW + timedelta(hours=12), name_hash="ab" * 32,
+        kind=kind,
+        tenant=tenant or uuid4(),
+        client=uuid4(),
+        requested_at=NOW,
+        erased_at=NOW + timedelta(hours=12),
+        name_hash="ab" * 32,
         certificate='{"a":"é\\n"}',
     )
 
@@ -155,7 +159,15 @@ def test_a_ledger_whose_end_was_cut_off_misses_an_end_that_was_seen_before(three
 def test_a_line_holds_these_words_and_no_others(three: Ledger) -> None:
     line = json.loads(three.path.read_bytes().splitlines()[0])
     assert sorted(line) == [
-        "certificate", "client", "erased_at", "hash", "kind", "name_hash", "previous", "requested_at", "seq",
+        "certificate",
+        "client",
+        "erased_at",
+        "hash",
+        "kind",
+        "name_hash",
+        "previous",
+        "requested_at",
+        "seq",
         "tenant",
     ]
 
@@ -163,7 +175,10 @@ def test_a_line_holds_these_words_and_no_others(three: Ledger) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"name_hash": "acme"}, {"name_hash": "Z" * 64}, {"certificate": "olga@acme.test"}, {"kind": "Olga"},
+        {"name_hash": "acme"},
+        {"name_hash": "Z" * 64},
+        {"certificate": "olga@acme.test"},
+        {"kind": "Olga"},
         {"erased_at": NOW.replace(tzinfo=None)},
     ],
 )
