@@ -94,9 +94,9 @@ def _codes() -> frozenset[str]:
 @lru_cache(maxsize=16)
 def _countries(language: str) -> tuple[tuple[str, str], ...]:
     names = _locale(language).territories
-    by_name: Callable[[str], str] = lambda code: fold(names[code])  # noqa: E731
+    by_name: Callable[[str], str] = lambda code: fold(names.get(code, code))  # noqa: E731
     others = sorted(_codes() - set(NEIGHBOURS), key=by_name)
-    return tuple((code, names[code]) for code in (*NEIGHBOURS, *others))
+    return tuple((code, names.get(code, code)) for code in (*NEIGHBOURS, *others))
 
 
 @lru_cache(maxsize=1)
@@ -104,7 +104,7 @@ def _by_name() -> dict[str, str]:
     found = {fold(code): code for code in _codes()}
     for language in WRITTEN:
         names = _locale(language).territories
-        found |= {fold(names[code]): code for code in _codes() if code in names}
+        found |= {fold(names.get(code, code)): code for code in _codes() if code in names}
     return found
 
 
