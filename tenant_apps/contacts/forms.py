@@ -107,7 +107,7 @@ class ContactForm(forms.ModelForm):  # type: ignore[type-arg]
         label=_("Works at"),
         max_length=200,
         required=False,
-        help_text=_("A company that isn't here yet is added with this name."),
+        help_text=_("Added to your contacts when it isn't there yet."),
     )
     tags = forms.ModelMultipleChoiceField(
         Tag.objects.none(), label=_("Tags"), required=False, widget=forms.CheckboxSelectMultiple
@@ -132,7 +132,7 @@ class ContactForm(forms.ModelForm):  # type: ignore[type-arg]
             "payment_days", "language", "notes",
         )  # fmt: skip
         labels = {
-            "name": _("Name"), "first_name": _("First name"), "last_name": _("Last name"), "job_title": _("Role there"),
+            "name": _("Name"), "first_name": _("First name"), "last_name": _("Last name"), "job_title": pgettext_lazy("of a person at work", "Role"),
             "is_customer": _("Customer"), "is_supplier": _("Supplier"), "is_prospect": _("Prospect"),
             "email": _("E-mail"), "phone": _("Phone"), "mobile": _("Mobile"), "street": _("Street and number"),
             "postal_code": _("Postal code"), "city": _("City"), "payment_days": _("Payment term"), "notes": _("Notes"),
@@ -251,14 +251,13 @@ class ManyFilesField(forms.FileField):
     widget = ManyFilesInput
 
     def clean(self, data: Any, initial: Any = None) -> Any:
-        files = data if isinstance(data, (list, tuple)) else [data]
-        if not [file for file in files if file]:
-            return super().clean(None, initial)
-        return [file for file in files if file]
+        files = [file for file in (data if isinstance(data, (list, tuple)) else [data]) if file]
+        return files or super().clean(None, initial)
 
 
 class AttachForm(forms.Form):
     chosen = ManyFilesField(
+        required=False,
         label=_("Add files"),
         help_text=_("20 MB each. What a camera writes into a picture, such as the place, is removed."),
     )

@@ -192,7 +192,7 @@ class Contact(Row):
     company = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="people", verbose_name=_("company")
     )
-    job_title = models.CharField(_("role there"), max_length=100, blank=True)
+    job_title = models.CharField(pgettext_lazy("of a person at work", "role"), max_length=100, blank=True)
     is_customer = models.BooleanField(_("customer"), default=False)
     is_supplier = models.BooleanField(_("supplier"), default=False)
     is_prospect = models.BooleanField(_("prospect"), default=False)

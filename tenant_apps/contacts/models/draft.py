@@ -11,6 +11,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from shared_apps.kit import numbers, places
 from shared_apps.kit.text import fold
@@ -36,7 +37,7 @@ COLUMNS: dict[str, tuple[Any, str]] = {
         "travaille chez, organisatie, unternehmen, company name, employer, organization name",
     ),
     "job_title": (
-        _("Role there"),
+        pgettext_lazy("of a person at work", "Role"),
         "job title, title, role, role there, fonction, functie, funktion, position, titel",
     ),
     "is_customer": (_("Customer"), "is customer, customer, client, klant, kunde, est client"),

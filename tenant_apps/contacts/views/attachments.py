@@ -23,10 +23,10 @@ def attach(request: HttpRequest, id: UUID) -> HttpResponse:
     """Keep files with a contact, all of them or none."""
     contact = get_object_or_404(Contact, id=id)
     form = AttachForm(request.POST, request.FILES)
-    if not form.is_valid():
+    files, by = (form.cleaned_data["chosen"] or []) if form.is_valid() else [], person_of(request)
+    if not files:
         messages.error(request, _("No file was added: choose one first."))
         return redirect(contact)
-    files, by = form.cleaned_data["chosen"], person_of(request)
     made: list[Attachment] = []
     try:
         with transaction.atomic():
