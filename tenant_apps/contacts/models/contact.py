@@ -182,7 +182,7 @@ def _holds_all(words: Sequence[str]) -> models.Q:
 class Contact(Row):
     """A company or a person. A person may work at a company that is a contact too."""
 
-    kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.COMPANY)
+    kind = models.CharField(pgettext_lazy("company or person", "kind"), max_length=10, choices=Kind, default=Kind.COMPANY)
     name = models.CharField(_("name"), max_length=200, blank=True)  # of a person: first and last name
     name_folded = models.CharField(
         max_length=400, editable=False, db_collation="C"
