@@ -1,0 +1,43 @@
+"""People who may sign in, their sessions and the ledger of sign-ins; tables in both kinds of schema.
+
+In a tenant's schema everybody is a "person" of that workspace; in the shared one an "operator" (ops.) or the
+person of an "integrator" (app.). Pages are in views.py, the session engine in sessions.py.
+"""
+
+from shared_apps import history
+from shared_apps.accounts.models.ledger import Cause, Session, SignIn, SignInQuerySet, device_label
+from shared_apps.accounts.models.person import (
+    LINK_AGE,
+    ONE_LINE,
+    ROLE_CHOICES,
+    CannotChange,
+    Kind,
+    Purpose,
+    UnknownRight,
+    User,
+    fold_email,
+    kind_here,
+)
+from shared_apps.accounts.models.throttle import Throttle, close_expired
+
+__all__ = [
+    "LINK_AGE",
+    "ONE_LINE",
+    "ROLE_CHOICES",
+    "CannotChange",
+    "Cause",
+    "Kind",
+    "Purpose",
+    "Session",
+    "SignIn",
+    "SignInQuerySet",
+    "Throttle",
+    "UnknownRight",
+    "User",
+    "close_expired",
+    "device_label",
+    "fold_email",
+    "kind_here",
+]
+
+history.register(User, label="name", exclude=("password", "email_folded", "name_folded"))

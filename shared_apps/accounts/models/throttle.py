@@ -1,0 +1,79 @@
+"""Failed attempts, counted by account; and what is closed and forgotten as time goes by."""
+
+from datetime import datetime, timedelta
+
+from django.db import models
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
+
+from shared_apps.accounts.models.ledger import Cause, Session, SignIn
+from shared_apps.accounts.models.person import fold_email
+from shared_apps.kit import scope
+from shared_apps.kit.rows import Row
+
+
+class Throttle(Row):
+    """Failed attempts on an account, known or not, named by a keyed hash: no address is kept (P12)."""
+
+    FREE = 5  # failures without a delay
+    FIRST, LONGEST = timedelta(seconds=30), timedelta(minutes=15)
+    FORGOTTEN_AFTER = timedelta(hours=24)
+
+    account = models.CharField(max_length=64, unique=True)
+    started_at = models.DateTimeField()
+    last_at = models.DateTimeField(db_index=True)
+    failures = models.PositiveIntegerField(default=0)
+    until = models.DateTimeField(null=True, blank=True)  # refused before this moment
+
+    class Meta:
+        verbose_name = _("throttled account")
+        verbose_name_plural = _("throttled accounts")
+
+    def __str__(self) -> str:
+        return self.account[:8]
+
+    @classmethod
+    def of(cls, email: str, *, purpose: str, now: datetime) -> "Throttle":
+        """The counter of an account and purpose, locked: guesses at the same account wait for each other."""
+        account = salted_hmac(
+            f"smoall.throttle:{scope.realm()}:{purpose}", fold_email(email), algorithm="sha256"
+        )
+        blank = Throttle(account=account.hexdigest(), started_at=now, last_at=now)
+        Throttle.objects.bulk_create(
+            [blank], update_conflicts=True, update_fields=["account"], unique_fields=["account"]
+        )
+        found = Throttle.objects.get(account=account.hexdigest())
+        if found.last_at < now - cls.FORGOTTEN_AFTER:
+            found.started_at, found.failures, found.until = now, 0, None
+        return found
+
+    def is_closed(self, now: datetime) -> bool:
+        return self.until is not None and now < self.until
+
+    def count(self, now: datetime) -> None:
+        """One more failure; from the sixth on each doubles the wait."""
+        self.failures += 1
+        self.last_at = now
+        if self.failures >= self.FREE:
+            doublings = min(self.failures - self.FREE, 10)
+            self.until = now + min(self.FIRST * 2**doublings, self.LONGEST)
+        self.save()
+
+    def clear(self) -> None:
+        self.delete()
+
+
+def close_expired(now: datetime) -> int:
+    """Close sign-ins whose session ran out or is gone, at the moment it ended; forget what throttles no more.
+
+    For the schema in force. How many sign-ins were closed.
+    """
+    ended = Session.objects.filter(expires_at__lte=now)
+    at = ended.filter(key_hash=models.OuterRef("session_hash")).values("expires_at")
+    theirs = SignIn.objects.open().filter(session_hash__in=ended.values("key_hash"))
+    closed = theirs.update(signed_out_at=models.Subquery(at), cause=Cause.EXPIRED)
+    ended.delete()
+    alive = Session.objects.values("key_hash")
+    closed += SignIn.objects.exclude(session_hash__in=alive).close(Cause.EXPIRED, now=now)
+    Throttle.objects.filter(last_at__lt=now - Throttle.FORGOTTEN_AFTER).delete()
+    return closed
