@@ -17,12 +17,14 @@ from uuid import UUID
 from django.apps import apps
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from shared_apps import mail
 from shared_apps.accounts.models import User
+from shared_apps.history.models import Event
 from shared_apps.integrators.models import Link
 from shared_apps.jobs import job
 from shared_apps.kit import scope
@@ -270,6 +272,11 @@ def request(id: UUID, secret: str, *, now: datetime, for_user: UUID | None = Non
     return export
 
 
+def note(what: Event.What, export: Export) -> None:
+    """Say it in the client's own history, in the tenant's scope, as whoever acts."""
+    Event.objects.create(what=what, note=f"{filesizeformat(export.size)}, SHA-256 {export.sha256[:16]}…")
+
+
 def path_of(export: Export) -> Path:
     return stores.folder("exports", export.tenant_uuid) / f"{export.id}.age"
 
@@ -305,6 +312,7 @@ def announce(saga: Saga) -> None:
     export.save(update_fields=["ready_at", "size", "sha256"])
     tenant = Tenant.objects.prefetch_related("domains").get(pk=saga.subject)
     with scope.tenant(tenant.id):
+        note(Event.What.COPY_MADE, export)
         wanted = (
             User.objects.filter(pk=saga.data["user"] or None) if saga.data["user"] else User.objects.owners()
         )
@@ -332,6 +340,8 @@ def take(export_id: UUID, *, now: datetime) -> tuple[Export, IO[bytes]]:
             raise CannotAct(_now("This copy has expired. Make a new one."))
         export.taken_at = now
         export.save(update_fields=["taken_at"])
+        with scope.tenant(export.tenant_uuid):
+            note(Event.What.COPY_TAKEN, export)
         file = path_of(export).open("rb")
         transaction.on_commit(lambda: path_of(export).unlink(missing_ok=True))
     return export, file

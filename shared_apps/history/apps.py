@@ -17,4 +17,13 @@ class HistoryConfig(Module):
             erased="schema",
             personal=("object_repr", "changes", "actor_name", "actor_behalf"),
         ),
+        Holding(
+            "history.Event",
+            whose="client",
+            category="data",
+            why=_("To know when copies of all data were made and taken"),
+            kept=_("As long as your data"),
+            exported="rows",
+            erased="schema",
+        ),
     )

@@ -1,9 +1,14 @@
-"""One entry for each changed row, in the schema of that row. Only the triggers write here (triggers.py)."""
+"""One entry for each changed row, in the schema of that row; only the triggers write them (triggers.py). And events."""
 
 from typing import Any
 
 from auditlog.models import AbstractLogEntry
 from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from shared_apps.history import register
+from shared_apps.kit.rows import Row
 
 
 class LogEntry(AbstractLogEntry):
@@ -68,3 +73,26 @@ class LogEntry(AbstractLogEntry):
             models.Index(fields=["actor_id", "-timestamp", "-id"], name="history_by_actor"),
             models.Index(fields=["module", "-timestamp", "-id"], name="history_by_module"),
         ]
+
+
+class Event(Row):
+    """Something that happened to the workspace as a whole and changes none of its rows. Its entry is made like any other's."""
+
+    class What(models.TextChoices):
+        COPY_MADE = "copy_made", _("a copy of all data was made")
+        COPY_TAKEN = "copy_taken", _("a copy of all data was taken")
+
+    what = models.CharField(_("what"), max_length=20, choices=What)
+    note = models.CharField(_("which"), max_length=200)
+    at = models.DateTimeField(_("when"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        ordering = ["-at"]
+
+    def __str__(self) -> str:
+        return self.note
+
+
+register(Event, label="note", exclude=("at",))

@@ -1,10 +1,16 @@
 """P29: an export is everything, loads by psql alone, and comes back row for row and file for file."""
 
+import functools
 import io
 import json
+import os
+import shutil
+import socket
 import subprocess
+import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +26,7 @@ from django.utils import timezone
 from config import embedded_postgres
 from shared_apps.accounts.models import User
 from shared_apps.clients.models import Client
-from shared_apps.history.models import LogEntry
+from shared_apps.history.models import Event, LogEntry
 from shared_apps.jobs.run import drain
 from shared_apps.kit import scope
 from tenants import export, fleet, restore, sagas
@@ -31,6 +37,7 @@ from tests.conftest import TESTER, make_workspace
 from tests.toys.fixtures import committed
 
 __all__ = ["committed"]
+STOCK = Path("/usr/lib/postgresql/15/bin")
 PASSPHRASE = "a long sentence to remember"
 
 
@@ -145,6 +152,34 @@ def test_a_copy_loads_by_psql_alone(source: Tenant, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.skipif(not STOCK.exists(), reason="Debian's postgresql-15 is not installed")
+def test_a_copy_loads_into_a_stock_postgresql_15(source: Tenant, tmp_path: Path) -> None:
+    with stock_server() as server:
+        loaded_by_psql(source, tmp_path, server, str(STOCK / "psql"))
+
+
+@contextmanager
+def stock_server() -> Iterator[str]:
+    """Debian's PostgreSQL 15 on a free port of loopback, ended afterwards; as root it runs as nobody."""
+    folder = Path(tempfile.mkdtemp(prefix="smoall-pg15-"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    who: dict[str, Any] = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
+    if who:
+        shutil.chown(folder, "nobody", "nogroup")
+    data = str(folder / "data")
+    run = functools.partial(subprocess.run, check=True, capture_output=True, cwd=folder, **who)
+    run([STOCK / "initdb", "-N", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-D", data])
+    options = f"-p {port} -k '' -c listen_addresses=127.0.0.1 -c fsync=off"
+    run([STOCK / "pg_ctl", "-w", "-D", data, "-l", str(folder / "log"), "-o", options, "start"])
+    try:
+        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    finally:
+        run([STOCK / "pg_ctl", "-w", "-D", data, "-m", "immediate", "stop"])
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def loaded_by_psql(source: Tenant, tmp_path: Path, server: str, psql: str) -> None:
     plain(source).extractall(tmp_path)
     admin = psycopg2.connect(server)
@@ -190,6 +225,8 @@ def test_a_copy_is_taken_once_and_only_while_it_is_fresh(source: Tenant) -> None
         file.close()
         with pytest.raises(CannotAct):
             export.take(made.id, now=now)
+    with scope.tenant(source.id):
+        assert list(Event.objects.order_by("at").values_list("what", flat=True)) == ["copy_made", "copy_taken"]
     with scope.shared():
         made.refresh_from_db()
     assert not export.path_of(made).exists()

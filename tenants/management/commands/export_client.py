@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
+from shared_apps.history.models import Event
 from shared_apps.kit import scope
 from tenants import export
 from tenants.age import PublicKey, Recipient
@@ -57,7 +58,7 @@ class Command(ClientCommand):
         finally:
             draft.unlink(missing_ok=True)
         with scope.shared():
-            Export.objects.create(
+            made = Export.objects.create(
                 tenant_uuid=tenant.id,
                 requested_by=role_of(scope.actor()),
                 recipient="folder",
@@ -68,6 +69,8 @@ class Command(ClientCommand):
                 size=written.bytes,
                 sha256=written.sha256,
             )
+            with scope.tenant(tenant.id):
+                export.note(Event.What.COPY_TAKEN, made)
         return {
             "file": str(place),
             "bytes": written.bytes,
