@@ -142,7 +142,13 @@ def _answer(request: HttpRequest, template: str, **context: Any) -> HttpResponse
 def _frame(request: HttpRequest) -> dict[str, Any]:
     here = get_language()
     languages = [
-        {"code": code, "label": name, "post": reverse("website:language"), "next": request.path, "active": code == here}
+        {
+            "code": code,
+            "label": name,
+            "post": reverse("website:language"),
+            "next": request.path,
+            "active": code == here,
+        }
         for code, name in settings.LANGUAGES
     ]
     return {

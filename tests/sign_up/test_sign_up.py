@@ -166,7 +166,7 @@ def test_the_ready_mail_has_the_address_and_leads_in(visitor: Browser, another: 
 
 def test_the_mail_is_in_the_language_that_was_chosen(visitor: Browser, another: Browser) -> None:
     asked(visitor)
-    assert mails()[0].subject == "Ouvrez l’espace de travail de Boulangerie Éclair SRL"
+    assert mails()[0].subject == "Ouvrez l’espace de Boulangerie Éclair SRL"
     asked(another, language="en", subdomain="eclair-two", email="other@eclair.test")
     assert mails()[1].subject == "Open the workspace of Boulangerie Éclair SRL"
 
