@@ -6,7 +6,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Count
+from django_q.models import OrmQ
 
+from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
 from tenants import roles
 from tenants.fingerprint import fingerprint
@@ -42,6 +45,7 @@ def problems() -> Iterator[str]:
     yield from _addresses(tenants)
     yield from _folders(tenants, working)
     yield from _keys(tenants, working)
+    yield from _queue(tenants)
     yield from _ledger(tenants)
     yield from _roles()
 
@@ -85,6 +89,18 @@ def _keys(tenants: dict[UUID, Tenant], working: set[UUID]) -> Iterator[str]:
         yield f"key {id} belongs to no client"
     for id in sorted(tenants.keys() - held, key=str):
         yield f"client {tenants[id].subdomain} ({id}) has no key"
+
+
+def _queue(tenants: dict[UUID, Tenant]) -> Iterator[str]:
+    """Jobs of clients that are gone, and queue entries that wake nobody."""
+    with scope.shared():
+        orphans = Job.objects.exclude(tenant_uuid=None).exclude(tenant_uuid__in=tenants)
+        for id, count in orphans.order_by().values_list("tenant_uuid").annotate(Count("pk")):
+            yield f"{count} jobs belong to {id}, which is no client"
+        known = {str(id) for id in Job.objects.values_list("pk", flat=True)}
+        lost = sum(entry.task.get("name") not in known for entry in OrmQ.objects.iterator())
+    if lost:
+        yield f"{lost} entries of the queue name a job that does not exist"
 
 
 def _ledger(tenants: dict[UUID, Tenant]) -> Iterator[str]:
