@@ -116,9 +116,19 @@ def bring_forward(tenant: Tenant) -> None:
     with scope.owner(tenant=tenant.id, actor=BUILDER):
         _build(tenant.schema_name)
         found = fingerprint(tenant.schema_name)
-    with scope.shared():
+    with scope.shared(actor=BUILDER):
         tenant.release, tenant.fingerprint = settings.SMOALL_RELEASE, found
         tenant.save(update_fields=["release", "fingerprint"])
+
+
+def behind(recorded: Snapshot) -> list[Tenant]:
+    """Workspaces whose tables are not those of the recorded release, oldest first. One query."""
+    with scope.shared():
+        return list(
+            Tenant.objects.exclude(
+                release=recorded.release, fingerprint=recorded.fingerprint
+            ).prefetch_related("domains")
+        )
 
 
 def _plant(cursor: Any, schema: str, seeds: dict[str, str]) -> None:

@@ -4,8 +4,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, transaction
 
+from shared_apps.kit import scope
 from tenants import keys, roles, snapshot
+from tenants.models import Snapshot
 
 
 class Command(BaseCommand):
@@ -19,4 +22,17 @@ class Command(BaseCommand):
         keys.KeyStore.default().prepare()
         snapshot.build_shared()
         recorded = snapshot.record()
+        self._bring_forward(recorded)
         self.stdout.write(f"Release {recorded.release} is ready, fingerprint {recorded.fingerprint[:12]}.")
+
+    def _bring_forward(self, recorded: Snapshot) -> None:
+        """Each workspace in a transaction of its own: one that fails stays as it is, behind its maintenance page."""
+        for tenant in snapshot.behind(recorded):
+            try:
+                with scope.shared(), transaction.atomic():
+                    snapshot.bring_forward(tenant)
+            except DatabaseError as error:
+                raise CommandError(
+                    f"{tenant.subdomain} could not be brought to {recorded.release}: {error}"
+                ) from error
+            self.stdout.write(f"{tenant.subdomain} is at release {recorded.release} now.")
