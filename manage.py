@@ -15,7 +15,9 @@ def main() -> None:
         from shared_apps.kit import scope
     except ImportError:
         sys.exit("Django is not installed here: run scripts/run once, then use .venv/bin/python manage.py.")
-    scope.start_process(scope.SHARED)  # commands and the worker start in the shared schema, web processes nowhere
+    scope.start_process(
+        scope.SHARED
+    )  # commands and the worker start in the shared schema, web processes nowhere
     execute_from_command_line(sys.argv)
 
 

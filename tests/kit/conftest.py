@@ -56,7 +56,7 @@ class Stage:
             self.seen.append(f"{path} {route.request.post_data or ''}")
         if path.startswith("/static/"):
             found = finders.find(path.removeprefix("/static/"))
-            kind = TYPES[path[path.rindex("."):]]
+            kind = TYPES[path[path.rindex(".") :]]
             route.fulfill(path=str(found), content_type=kind) if found else route.fulfill(status=404)
             return
         nothing = (200, {"Content-Type": "text/html"}, "<title>x</title>")

@@ -35,12 +35,16 @@ class Form(forms.Form):
 
 def context(**more: Any) -> dict[str, Any]:
     return {
-        "page": Paginator(["Anna", "Bert", "Cleo", "Dora"], 3).page(1), "due": Decimal("12.5"),
+        "page": Paginator(["Anna", "Bert", "Cleo", "Dora"], 3).page(1),
+        "due": Decimal("12.5"),
         "values": [1, 3, 5],
-        "points": [("Jan", [1, 2]), ("Feb", [3, 4])], "names": ["In", "Out"], "form": Form({}),
+        "points": [("Jan", [1, 2]), ("Feb", [3, 4])],
+        "names": ["In", "Out"],
+        "form": Form({}),
         "then": datetime(2026, 1, 1, tzinfo=UTC),
         "changes": [{"field": "City", "old": "Gent", "new": "Brugge"}],
-        "many": [{"name": "do", "value": "archive", "label": "Archive"}], **more,
+        "many": [{"name": "do", "value": "archive", "label": "Archive"}],
+        **more,
     }
 
 

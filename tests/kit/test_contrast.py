@@ -20,8 +20,10 @@ TEXT = [
     *((kind, f"{kind}-soft") for kind in KINDS),
     *(("ink", f"{kind}-soft") for kind in KINDS),
     *(("muted", f"{kind}-soft") for kind in KINDS),
-    ("on-accent", "accent"), ("on-accent", "accent-strong"),
-    ("on-danger", "danger"), ("on-danger", "danger-strong"),
+    ("on-accent", "accent"),
+    ("on-accent", "accent-strong"),
+    ("on-danger", "danger"),
+    ("on-danger", "danger-strong"),
 ]
 SIGNS = [
     *itertools.product(("edge", "accent", "danger"), GROUNDS),
@@ -31,10 +33,14 @@ SIGNS = [
 BLINDNESS = {
     "none": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
     "protanopia": (
-        (0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998),
+        (0.152286, 1.052583, -0.204868),
+        (0.114503, 0.786281, 0.099216),
+        (-0.003882, -0.048116, 1.051998),
     ),
     "deuteranopia": (
-        (0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.011820, 0.042940, 0.968881),
+        (0.367322, 0.860646, -0.227968),
+        (0.280085, 0.672501, 0.047413),
+        (-0.011820, 0.042940, 0.968881),
     ),
 }
 

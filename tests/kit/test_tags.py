@@ -157,8 +157,10 @@ def test_a_moment_is_said_as_people_say_it(then: datetime | date, english: str, 
 @pytest.mark.parametrize(
     ("tags", "url"),
     [
-        ("undo:/contacts/1/restore", "/contacts/1/restore"), ("undo://evil.test/", ""),
-        ("undo:https://evil.test", ""), ("", ""),
+        ("undo:/contacts/1/restore", "/contacts/1/restore"),
+        ("undo://evil.test/", ""),
+        ("undo:https://evil.test", ""),
+        ("", ""),
     ],
 )
 def test_an_undo_stays_on_this_host(tags: str, url: str) -> None:
@@ -177,7 +179,8 @@ def test_a_chart_has_its_figures_as_a_table_and_coordinates_in_every_language() 
     with translation.override("fr"):
         html = write(
             '{% bar_chart points "Sales" series=series %}',
-            points=[("Jan", [Decimal("10.5"), 4]), ("Feb", [-3, 0])], series=["In", "Out"],
+            points=[("Jan", [Decimal("10.5"), 4]), ("Feb", [-3, 0])],
+            series=["In", "Out"],
         )
     assert not re.search(r'\s(?:x|y|width|height|x1|x2|y1|y2)="[^"]*,', html)
     assert html.count('<rect class="chart-1"') == 3  # two bars and the legend

@@ -165,7 +165,9 @@ def stock_server() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    who: dict[str, Any] = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
+    who: dict[str, Any] = (
+        {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
+    )
     if who:
         shutil.chown(folder, "nobody", "nogroup")
     data = str(folder / "data")
@@ -226,7 +228,10 @@ def test_a_copy_is_taken_once_and_only_while_it_is_fresh(source: Tenant) -> None
         with pytest.raises(CannotAct):
             export.take(made.id, now=now)
     with scope.tenant(source.id):
-        assert list(Event.objects.order_by("at").values_list("what", flat=True)) == ["copy_made", "copy_taken"]
+        assert list(Event.objects.order_by("at").values_list("what", flat=True)) == [
+            "copy_made",
+            "copy_taken",
+        ]
     with scope.shared():
         made.refresh_from_db()
     assert not export.path_of(made).exists()

@@ -38,6 +38,7 @@ register.filters.update(kit_forms.register.filters)
 
 # --- icons and pictures --------------------------------------------------------------------------------
 
+
 @lru_cache(maxsize=512)
 def _drawn(name: str, style: str, css: str) -> SafeString:
     attributes: dict[str, object] = {"class": css, "aria-hidden": "true", "focusable": "false"}
@@ -59,6 +60,7 @@ def picture(name: str) -> SafeString:
 
 # --- blocks as values ----------------------------------------------------------------------------------
 
+
 @register.simple_tag(takes_context=True)
 def slot(context: Context, name: str) -> SafeString:
     """What the page puts into block `name`, else "": for a block wanted twice, or only when filled."""
@@ -72,6 +74,7 @@ def title_text(context: Context) -> str:
 
 
 # --- lists: sorting, filtering, pages ------------------------------------------------------------------
+
 
 def _query(context: Context) -> QueryDict:
     request = context.get("request")
@@ -124,7 +127,11 @@ def chip(
         changed.pop(parameter, None)
     removable = active and bool(wanted)
     return {
-        "label": label, "count": count, "active": active, "removable": removable, "url": _address(changed),
+        "label": label,
+        "count": count,
+        "active": active,
+        "removable": removable,
+        "url": _address(changed),
     }
 
 
@@ -136,6 +143,7 @@ def page_numbers(page: "Page[Any]") -> list[int | None]:
 
 
 # --- amounts and moments -------------------------------------------------------------------------------
+
 
 @lru_cache(maxsize=16)
 def _locale_named(language: str) -> Locale:
@@ -205,7 +213,11 @@ def moment(value: datetime | date | None, how: str = "said", now: datetime | Non
 # --- messages and people -------------------------------------------------------------------------------
 
 TOASTS: Mapping[str, str] = {
-    "success": "positive", "warning": "attention", "error": "danger", "info": "accent", "debug": "accent",
+    "success": "positive",
+    "warning": "attention",
+    "error": "danger",
+    "info": "accent",
+    "debug": "accent",
 }
 
 

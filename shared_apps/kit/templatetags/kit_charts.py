@@ -63,9 +63,7 @@ def _groups(points: Points) -> list[tuple[str, list[Number]]]:
 
 
 @register.inclusion_tag("kit/components/bar_chart.html")
-def bar_chart(
-    points: Points, title: str, series: Sequence[str] = (), height: int = 180
-) -> dict[str, object]:
+def bar_chart(points: Points, title: str, series: Sequence[str] = (), height: int = 180) -> dict[str, object]:
     """Bars for `points`: (label, number) pairs, or (label, numbers) with their names in `series`, up to six.
 
     `title` says what is shown, for those who cannot see it. Height in pixels at full width.
@@ -86,18 +84,31 @@ def bar_chart(
         start = LEFT + across * (position + 0.5) - thin * len(numbers) / 2
         for index, number in enumerate(numbers):
             top, foot = y(max(0.0, float(number))), y(min(0.0, float(number)))
-            bars.append(Bar(
-                _at(start + thin * index + 0.5), _at(top), _at(max(1.0, thin - 1)), _at(max(0.0, foot - top)),
-                index % 6 + 1, f"{label}: {number}",
-            ))
+            bars.append(
+                Bar(
+                    _at(start + thin * index + 0.5),
+                    _at(top),
+                    _at(max(1.0, thin - 1)),
+                    _at(max(0.0, foot - top)),
+                    index % 6 + 1,
+                    f"{label}: {number}",
+                )
+            )
         if position % every == 0:
             ticks.append({"x": _at(LEFT + across * (position + 0.5)), "label": label})
     lines = [low + step * index for index in range(round((high - low) / step) + 1)]
     return {
-        "title": title, "series": list(enumerate(series, start=1)), "groups": groups, "bars": bars,
+        "title": title,
+        "series": list(enumerate(series, start=1)),
+        "groups": groups,
+        "bars": bars,
         "ticks": ticks,
         "grid": [{"y": _at(y(line)), "text_y": _at(y(line) + 3.5), "label": _short(line)} for line in lines],
-        "width": WIDTH, "height": height, "left": LEFT, "label_x": LEFT - 8, "base": _at(y(0)),
+        "width": WIDTH,
+        "height": height,
+        "left": LEFT,
+        "label_x": LEFT - 8,
+        "base": _at(y(0)),
         "label_y": height - 5,
     }
 
@@ -112,6 +123,13 @@ def sparkline(values: Sequence[Number], title: str, width: int = 160, height: in
     line = " ".join(f"{_at(x)},{_at(y)}" for x, y in places)
     ends = (places[0][0], places[-1][0], places[-1][1]) if places else (0.0, 0.0, 0.0)
     return {
-        "title": title, "width": width, "height": height, "line": line, "floor": height,
-        "first_x": _at(ends[0]), "last_x": _at(ends[1]), "last_y": _at(ends[2]), "is_empty": not places,
+        "title": title,
+        "width": width,
+        "height": height,
+        "line": line,
+        "floor": height,
+        "first_x": _at(ends[0]),
+        "last_x": _at(ends[1]),
+        "last_y": _at(ends[2]),
+        "is_empty": not places,
     }

@@ -33,7 +33,9 @@ def _kind(widget: forms.Widget) -> str:
 def _use_native_picker(widget: forms.Widget) -> None:
     """Dates and times through the browser's own picker, which speaks ISO whatever the language."""
     for widget_class, input_type in (
-        (forms.DateInput, "date"), (forms.DateTimeInput, "datetime-local"), (forms.TimeInput, "time"),
+        (forms.DateInput, "date"),
+        (forms.DateTimeInput, "datetime-local"),
+        (forms.TimeInput, "time"),
     ):
         if isinstance(widget, widget_class) and widget.input_type == "text":
             widget.input_type = input_type
@@ -65,8 +67,13 @@ def _control(bound: BoundField, kind: str, identifier: str, help_text: str, auto
 
 @register.inclusion_tag("kit/components/field.html")
 def field(
-    bound: BoundField, label: str = "", help: str = "", optional: bool = True, cards: bool = False,
-    autofocus: bool = False, add: str = "",
+    bound: BoundField,
+    label: str = "",
+    help: str = "",
+    optional: bool = True,
+    cards: bool = False,
+    autofocus: bool = False,
+    add: str = "",
 ) -> dict[str, object]:
     """One field of a form, whatever its widget.
 
@@ -77,8 +84,15 @@ def field(
     identifier = bound.auto_id or bound.html_name
     help_text = str(help or bound.help_text)
     return {
-        "bound": bound, "kind": kind, "id": identifier, "label": label or bound.label, "help": help_text,
-        "errors": bound.errors, "required": bound.field.required, "optional": optional, "cards": cards,
+        "bound": bound,
+        "kind": kind,
+        "id": identifier,
+        "label": label or bound.label,
+        "help": help_text,
+        "errors": bound.errors,
+        "required": bound.field.required,
+        "optional": optional,
+        "cards": cards,
         "add": add,
         "described": " ".join(_described(bound, identifier, help_text)),
         "control": "" if kind == "choices" else _control(bound, kind, identifier, help_text, autofocus),
