@@ -38,15 +38,20 @@ class Holding:
     why: Any  # lazily translated: the purpose
     kept: Any  # lazily translated: how long
     exported: Literal["rows", "files", "shared", "no"]  # how a client takes it out
-    erased: Literal["schema", "rows", "files", "queue", "kept", "public"]  # how erasure reaches it; "kept": the law
+    erased: Literal[
+        "schema", "rows", "files", "queue", "kept", "public"
+    ]  # how erasure reaches it; "kept": the law
     personal: tuple[str, ...] = ()  # fields that name a person
     secret: tuple[str, ...] = ()  # columns that leave neither with an export nor otherwise
 
 
 class Module(AppConfig):
     menu: Menu | None = None
+    console: Sequence[Menu] = ()  # entries on app. and ops., where one module has several pages
     rights: Mapping[str, Role] = {}
-    purposes: Mapping[str, Any] = {}  # what its jobs and mails are for: "module.verb" and a sentence for people (P17)
+    purposes: Mapping[
+        str, Any
+    ] = {}  # what its jobs and mails are for: "module.verb" and a sentence for people (P17)
     holdings: Sequence[Holding] = ()
 
 
@@ -73,5 +78,7 @@ def all_purposes() -> dict[str, Any]:
 def known_purpose(purpose: str) -> str:
     """The purpose itself. Raises UnknownPurpose when no module's `purposes` names it."""
     if not any(purpose in module.purposes for module in modules()):
-        raise UnknownPurpose(f"no module declares the purpose {purpose!r}: add it to `purposes` in its apps.py")
+        raise UnknownPurpose(
+            f"no module declares the purpose {purpose!r}: add it to `purposes` in its apps.py"
+        )
     return purpose
