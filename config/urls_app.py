@@ -8,6 +8,8 @@ from shared_apps.mail import urls as mail_urls
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("tenants.urls_app")),
     path("", include("shared_apps.accounts.urls")),
+    path("clients/", include("shared_apps.integrators.urls")),
+    path("organisation/", include("shared_apps.integrators.urls_organisation")),
     path("mails/", include(mail_urls.addresses(public))),
 ]
 

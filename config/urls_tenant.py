@@ -8,6 +8,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("contacts/", include("tenant_apps.contacts.urls")),
     path("history/", include("tenant_apps.history.urls")),
     path("workspace/", include("tenants.urls_account")),
+    path("workspace/integrator/", include("shared_apps.integrators.urls_workspace")),
     path("team/", include("tenant_apps.team.urls")),
 ]
 

@@ -36,7 +36,9 @@ def _tenant() -> Tenant:
 @requires("workspace.view")
 def home(request: HttpRequest) -> HttpResponse:
     tenant = _tenant()
-    return render(request, "tenants/account/home.html", {"tenant": tenant, "client": tenant.client})
+    may_link = person_of(request).may("integrators.manage")
+    context = {"tenant": tenant, "client": tenant.client, "may_link": may_link}
+    return render(request, "tenants/account/home.html", context)
 
 
 @requires("workspace.export", when_suspended=True)

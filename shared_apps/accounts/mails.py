@@ -16,9 +16,12 @@ def reset(person: User, *, request: HttpRequest) -> None:
     _send(person, Purpose.RESET, request)
 
 
-def invitation(person: User, *, request: HttpRequest, by: User | None = None) -> None:
-    """A link to accept an invitation, in the words of `by` when somebody invites."""
-    _send(person, Purpose.INVITATION, request, inviter=by.name if by else "")
+def invitation(person: User, *, request: HttpRequest, by: User | None = None, host: str = "") -> None:
+    """A link to accept an invitation, in the words of `by` when somebody invites.
+
+    `host` is the first label of another host ("app"), whose realm is in force then.
+    """
+    _send(person, Purpose.INVITATION, request, host, inviter=by.name if by else "")
 
 
 @mail.check
@@ -38,7 +41,7 @@ def _holder(message: Message) -> User | None:
     return person
 
 
-def _send(person: User, purpose: Purpose, request: HttpRequest, **context: str) -> None:
+def _send(person: User, purpose: Purpose, request: HttpRequest, host: str = "", **context: str) -> None:
     mail.send(
         purpose=f"accounts.{purpose.value}",
         to=person.email,
@@ -47,7 +50,7 @@ def _send(person: User, purpose: Purpose, request: HttpRequest, **context: str) 
         template=f"accounts/mail/{purpose.value}",
         context={
             "name": person.name,
-            "url": origin(request) + person.link(purpose),
+            "url": origin(request, host) + person.link(purpose),
             "place": getattr(request, "workspace_name", "") or "Smoall",
             **context,
         },
@@ -56,9 +59,10 @@ def _send(person: User, purpose: Purpose, request: HttpRequest, **context: str) 
     )
 
 
-def origin(request: HttpRequest) -> str:
-    """Scheme, host and port of this host; the port is the deployment's, whatever the request says."""
-    host = request.get_host().rsplit(":", 1)[0].lower().rstrip(".")
+def origin(request: HttpRequest, label: str = "") -> str:
+    """Scheme, host and port of this host or of `label`'s; the port is the deployment's, whatever the request says."""
+    here = request.get_host().rsplit(":", 1)[0].lower().rstrip(".")
+    host = f"{label}.{settings.SMOALL_DOMAIN}" if label else here
     scheme = "https" if settings.SMOALL_IS_PRODUCTION else "http"
     port = f":{settings.SMOALL_PORT}" if settings.SMOALL_PORT not in (None, 80, 443) else ""
     return f"{scheme}://{host}{port}"

@@ -1,20 +1,48 @@
 from django.utils.translation import gettext_lazy as _
 
-from shared_apps.kit.module import Holding, Menu, Module
+from shared_apps.kit.module import ADMIN, MEMBER, Holding, Menu, Module
 
 
 class IntegratorsConfig(Module):
+    """`partner.*` are rights of an integrator's people on app., `integrators.*` of a workspace's."""
+
     name = "shared_apps.integrators"
     label = "integrators"
-    menu = Menu(_("Clients"), "integrators:clients", icon="building-office", order=10)
-    purposes = {"integrators.link": _("To tell you and your integrator that a link was proposed, accepted or ended")}
+    verbose_name = _("Integrator")
+    console = (
+        Menu(_("Clients"), "integrators:clients", icon="building-office", order=10, right="partner.view"),
+        Menu(_("Organisation"), "organisation:home", icon="users", order=20, right="partner.view"),
+    )
+    rights = {"partner.view": MEMBER, "partner.manage": MEMBER, "integrators.manage": ADMIN}
+    purposes = {
+        "integrators.link": _("To tell you and your integrator that a link was proposed, accepted or ended")
+    }
     holdings = (
-        Holding("integrators.Organisation", whose="partner", category="contact",
-                why=_("To know the integrators that clients work with"), kept=_("As long as it is an integrator of Smoall"),
-                exported="no", erased="public"),
-        Holding("integrators.Membership", whose="partner", category="contact", why=_("To know who signs in for an integrator"),
-                kept=_("As long as the person works there"), exported="no", erased="public"),
-        Holding("integrators.Link", whose="client", category="contact",
-                why=_("To show your contact details to the integrator that you chose"),
-                kept=_("As long as your contact details"), exported="shared", erased="rows"),
+        Holding(
+            "integrators.Organisation",
+            whose="partner",
+            category="contact",
+            why=_("To know the integrators that clients work with"),
+            kept=_("As long as it is an integrator of Smoall"),
+            exported="no",
+            erased="public",
+        ),
+        Holding(
+            "integrators.Membership",
+            whose="partner",
+            category="contact",
+            why=_("To know who signs in for an integrator"),
+            kept=_("As long as the person works there"),
+            exported="no",
+            erased="public",
+        ),
+        Holding(
+            "integrators.Link",
+            whose="client",
+            category="contact",
+            why=_("To show your contact details to the integrator that you chose"),
+            kept=_("As long as your contact details"),
+            exported="shared",
+            erased="rows",
+        ),
     )

@@ -1,7 +1,8 @@
 """Integrators, their people, and the links by which a client shows one its contact details (P30)."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from django.db import models
@@ -9,13 +10,19 @@ from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from shared_apps import history
-from shared_apps.accounts.models import User
+from shared_apps.accounts.models import ONE_LINE, Kind, User
+from shared_apps.clients.models import Client
+from shared_apps.kit.module import OWNER
+from shared_apps.kit.numbers import compact, format_vat
+from shared_apps.kit.places import country_name
 from shared_apps.kit.rows import Row
 from shared_apps.kit.text import fold
 
 CODE_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that eyes confuse
+Side = Literal["client", "integrator"]
 
 
 class CannotLink(Exception):
@@ -27,8 +34,13 @@ def new_code() -> str:
     return get_random_string(8, CODE_LETTERS)
 
 
+def as_code(typed: str) -> str:
+    """A code as somebody read it out: capitals, spaces and hyphens don't count."""
+    return "".join(sign for sign in typed.lower() if sign.isalnum())[:12]
+
+
 class Organisation(Row):
-    name = models.CharField(_("name"), max_length=200)
+    name = models.CharField(_("name"), max_length=200, validators=[ONE_LINE])
     name_folded = models.CharField(max_length=200, editable=False, db_index=True)
     email = models.EmailField(_("e-mail"))
     language = models.CharField(_("language"), max_length=5, default="fr")
@@ -36,6 +48,8 @@ class Organisation(Row):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
+        verbose_name = _("integrator")
+        verbose_name_plural = _("integrators")
         ordering = ["name_folded", "id"]
 
     def __str__(self) -> str:
@@ -43,7 +57,45 @@ class Organisation(Row):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.name_folded = fold(self.name)[:200]
+        if (fields := kwargs.get("update_fields")) is not None and "name" in fields:
+            kwargs["update_fields"] = {*fields, "name_folded"}
         super().save(*args, **kwargs)
+
+    @classmethod
+    def of_code(cls, typed: str) -> "Organisation":
+        """Raises CannotLink for an unknown code."""
+        found = cls.objects.filter(code=as_code(typed)).first()
+        if found is None:
+            raise CannotLink(_now("No integrator has this code. Ask yours to read it out again."))
+        return found
+
+    @property
+    def code_shown(self) -> str:
+        """In two halves, as one reads it out."""
+        return f"{self.code[:4]} {self.code[4:]}"
+
+    def people(self) -> models.QuerySet[User]:
+        """Everybody who signs in for it, deactivated ones too."""
+        found: models.QuerySet[User] = User.objects.filter(membership__organisation=self)
+        return found
+
+    def invite(self, *, name: str, email: str, language: str, now: datetime) -> User:
+        """Somebody new, without password until the invitation is accepted: all here are equal.
+
+        The mail is the caller's. Raises accounts.CannotChange when the address is taken.
+        """
+        person: User = User.objects.create_user(
+            email=email, name=name, language=language, role=OWNER, kind=Kind.INTEGRATOR
+        )
+        person.invited_at = now
+        person.save(update_fields=["invited_at"])
+        Membership.objects.create(user=person, organisation=self)
+        return person
+
+    def withdraw_invitation(self, person: User, *, by: User) -> None:
+        """Raises accounts.CannotChange for somebody who has entered."""
+        person.withdraw_invitation(by=by)
+        Membership.objects.filter(organisation=self, user_id=person.id).delete()
 
 
 class Membership(Row):
@@ -52,6 +104,13 @@ class Membership(Row):
     # Held by the database's key alone: Django would ask for this table when a tenant's person is deleted.
     user = models.OneToOneField(User, on_delete=models.DO_NOTHING, related_name="membership")
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="memberships")
+
+    class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
+
+    def __str__(self) -> str:
+        return str(self.id)
 
 
 class LinkQuerySet(models.QuerySet["Link"]):
@@ -65,39 +124,83 @@ class LinkQuerySet(models.QuerySet["Link"]):
     def open(self) -> Self:
         return self.filter(ended_at=None)
 
+    def ended(self) -> Self:
+        return self.exclude(ended_at=None)
+
+    def matching(self, words: str) -> Self:
+        """Those whose client has every word in its name, town, contact person, address or VAT number."""
+        found = self
+        for word in words.replace("\0", "").split():
+            asked = models.Q(client__company_folded__contains=fold(word))
+            for field in ("city", "contact_name", "contact_email"):
+                asked |= models.Q(**{f"client__{field}__icontains": word})
+            if number := compact(word):
+                asked |= models.Q(client__vat_number__contains=number)
+            found = found.filter(asked)
+        return found
+
 
 class Link(Row):
     """Proposed by the client on its own host, accepted by the integrator, ended by either."""
 
-    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="links")
-    client = models.ForeignKey("clients.Client", on_delete=models.CASCADE, related_name="links")
-    proposed_at = models.DateTimeField(default=timezone.now)
-    accepted_at = models.DateTimeField(null=True, blank=True)
-    ended_at = models.DateTimeField(null=True, blank=True)
-    ended_by = models.CharField(max_length=10, blank=True, choices=[("client", _("the client")), ("integrator", _("the integrator"))])
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.PROTECT, related_name="links", verbose_name=_("integrator")
+    )
+    client = models.ForeignKey(
+        Client,
+        on_delete=models.CASCADE,
+        related_name="links",
+        verbose_name=pgettext_lazy("company", "client"),
+    )
+    proposed_at = models.DateTimeField(_("proposed"), default=timezone.now)
+    accepted_at = models.DateTimeField(_("accepted"), null=True, blank=True)
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+    ended_by = models.CharField(
+        _("ended by"),
+        max_length=10,
+        blank=True,
+        choices=[("client", _("the client")), ("integrator", _("the integrator"))],
+    )
 
     objects = LinkQuerySet.as_manager()
 
     class Meta:
-        ordering = ["-proposed_at"]
+        verbose_name = pgettext_lazy("between a client and an integrator", "link")
+        verbose_name_plural = pgettext_lazy("between a client and an integrator", "links")
+        ordering = ["-proposed_at", "-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["organisation", "client"], condition=models.Q(ended_at=None), name="integrators_one_open_link"
-            )
+                fields=["organisation", "client"],
+                condition=models.Q(ended_at=None),
+                name="integrators_one_open_link",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(ended_at=None, ended_by="")
+                | models.Q(ended_at__isnull=False, ended_by__in=["client", "integrator"]),
+                name="integrators_link_ended_by_a_side",
+            ),
         ]
+
+    def __str__(self) -> str:
+        return str(self.id)
 
     @property
     def is_live(self) -> bool:
         return self.accepted_at is not None and self.ended_at is None
 
+    @property
+    def state(self) -> str:
+        """ "proposed", "live" or "ended"."""
+        return "ended" if self.ended_at else "live" if self.accepted_at else "proposed"
+
     @classmethod
     def propose(cls, *, client_id: UUID, code: str, now: datetime) -> "Link":
         """The client's half. The same integrator twice is one link. Raises CannotLink for an unknown code."""
-        organisation = Organisation.objects.filter(code=code.strip().lower()).first()
-        if organisation is None:
-            raise CannotLink(_now("No integrator has this code. Ask yours to read it out again."))
         link, _made = cls.objects.get_or_create(
-            organisation=organisation, client_id=client_id, ended_at=None, defaults={"proposed_at": now}
+            organisation=Organisation.of_code(code),
+            client_id=client_id,
+            ended_at=None,
+            defaults={"proposed_at": now},
         )
         return link
 
@@ -107,14 +210,42 @@ class Link(Row):
         if not changed and not Link.objects.live().filter(pk=self.pk).exists():
             raise CannotLink(_now("This link was ended meanwhile."))
 
-    def end(self, *, by: str, now: datetime) -> None:
-        """From either side, at once; `by` is "client" or "integrator". Ending twice is ending once."""
-        Link.objects.filter(pk=self.pk, ended_at=None).update(ended_at=now, ended_by=by)
+    def end(self, *, by: Side, now: datetime) -> bool:
+        """From either side, at once. Ending twice is ending once: True for the first."""
+        ended = Link.objects.open().filter(pk=self.pk).update(ended_at=now, ended_by=by)
+        return bool(ended)
 
     @classmethod
     def end_all(cls, client_id: UUID, *, now: datetime) -> None:
         """When a workspace goes."""
         cls.objects.open().filter(client_id=client_id).update(ended_at=now, ended_by="client")
+
+
+@dataclass(frozen=True, slots=True)
+class ContactDetails:
+    """Everything that an integrator sees of a client; both sides are shown this and nothing else."""
+
+    company: str
+    vat_number: str
+    street: str
+    town: str
+    country: str
+    person: str
+    email: str
+    phone: str
+
+    @classmethod
+    def of(cls, client: Client) -> "ContactDetails":
+        return cls(
+            company=client.company,
+            vat_number=format_vat(client.vat_number),
+            street=client.street,
+            town=f"{client.postal_code} {client.city}".strip(),
+            country=country_name(client.country),
+            person=client.contact_name,
+            email=client.contact_email,
+            phone=client.phone,
+        )
 
 
 history.register(Organisation, label="name", exclude=("name_folded",))

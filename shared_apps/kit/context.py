@@ -23,7 +23,8 @@ def page(request: HttpRequest) -> dict[str, Any]:
 def _menu(request: HttpRequest, person: Any) -> list[dict[str, Any]]:
     """The entries of modules that are mounted on this host and that the person may open."""
     found = []
-    for menu in sorted((m.menu for m in modules() if m.menu), key=lambda menu: menu.order):
+    entries = [menu for module in modules() for menu in (module.menu, *module.console) if menu]
+    for menu in sorted(entries, key=lambda menu: menu.order):
         try:
             url = reverse(menu.url)
         except NoReverseMatch:  # mounted on another host

@@ -57,6 +57,8 @@ ROLE_CHOICES = [
     (Role.ADMIN.value, _("Administrator")),
     (Role.OWNER.value, _("Owner")),
 ]
+# Whose rights a module declares: those of a workspace's people, unless it stands here.
+HOLDERS: dict[str, str] = {"operators": Kind.OPERATOR, "partner": Kind.INTEGRATOR}
 ACTOR_KINDS: dict[str, scope.ActorKind] = {
     Kind.PERSON: "user",
     Kind.OPERATOR: "operator",
@@ -188,11 +190,12 @@ class User(AbstractBaseUser, Row):
         return self.name
 
     def may(self, right: str) -> bool:
-        """Whether this person's role has a right, as modules declare them. Raises UnknownRight."""
+        """Whether this person's kind and role have a right, as modules declare them. Raises UnknownRight."""
         rights = all_rights()
         if right not in rights:
             raise UnknownRight(right)
-        return self.is_active and self.role >= rights[right]
+        is_holder = self.kind == HOLDERS.get(right.partition(".")[0], Kind.PERSON)
+        return self.is_active and is_holder and self.role >= rights[right]
 
     def rights(self) -> list[str]:
         return [right for right in sorted(all_rights()) if self.may(right)]
