@@ -21,7 +21,7 @@ from tenants.models import State, host_url
 LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 SHARED_HOSTS = {"app": "config.urls_app", "ops": "config.urls_ops"}
 RESOLVE = """
-    SELECT t.id, t.state, t.release, c.company, d.is_primary, p.domain,
+    SELECT t.id, t.state, t.state_reason, t.release, c.company, d.is_primary, p.domain,
            pg_advisory_xact_lock_shared(hashtextextended(t.id::text, 0))
       FROM tenants_domain d
       JOIN tenants_tenant t ON t.id = d.tenant_id
@@ -62,11 +62,11 @@ class HostMiddleware:
             found = _resolve(label)
             if found is None:
                 return _state_page(request, "unknown", 404)
-            id, state, release, company, is_primary, primary = found
+            id, state, reason, release, company, is_primary, primary = found
             if not is_primary:
                 return HttpResponsePermanentRedirect(host_url(primary) + request.get_full_path())
             request.workspace_name, request.workspace_state = company, state  # type: ignore[attr-defined]
-            request.tenant_uuid = id  # type: ignore[attr-defined]
+            request.workspace_reason = reason  # type: ignore[attr-defined]
             if state == State.RESTORING:
                 return _state_page(request, "restoring", 503)
             if release != settings.SMOALL_RELEASE:
@@ -120,14 +120,14 @@ def _is_known(host: str) -> bool:
         return _resolve(label) is not None
 
 
-def _resolve(label: str | None) -> tuple[UUID, str, str, str, bool, str] | None:
+def _resolve(label: str | None) -> tuple[UUID, str, str, str, str, bool, str] | None:
     """One statement: the tenant of a label, and a lock that keeps it from being destroyed while we answer."""
     if label is None:
         return None
     with scope._entered(scope.SHARED, None), connection.cursor() as cursor:
         cursor.execute(RESOLVE, [label])
         row = cursor.fetchone()
-    return row[:6] if row else None
+    return row[:7] if row else None
 
 
 def _state_page(request: HttpRequest, state: str, status: int) -> HttpResponse:

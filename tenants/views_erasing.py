@@ -13,7 +13,8 @@ from tenants.models import CannotAct, host_url
 
 @public
 def closed(request: HttpRequest) -> HttpResponse:
-    found = erasure.pending(request.tenant_uuid)  # type: ignore[attr-defined]
+    here = scope.tenant_id()
+    found = erasure.pending(here) if here else None
     return render(
         request, "tenants/erasing/closed.html", {"erasure": found, "app_url": host_url("app")}, status=410
     )

@@ -16,6 +16,8 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "site": site,
         "person": person if person is not None and person.is_authenticated else None,
         "workspace_name": getattr(request, "workspace_name", ""),
+        "is_suspended": getattr(request, "workspace_state", "") == "suspended",
+        "suspended_because": getattr(request, "workspace_reason", ""),
         "menu": _menu(request, person) if person is not None and person.is_authenticated else [],
     }
 

@@ -1,16 +1,20 @@
 """I3, I4, I5: no statement without a scope, and none in another's."""
 
+import contextlib
 import threading
 from uuid import UUID
 
 import pytest
-from django.db import ProgrammingError, connection, transaction
+from django.db import OperationalError, ProgrammingError, connection, transaction
 
 from shared_apps.accounts.models import User
 from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.kit.rows import WrongTenant, uuid7
 from tests.conftest import TESTER, Cast
+from tests.toys.fixtures import committed
+
+__all__ = ["committed"]
 
 
 def test_a_query_without_a_scope_is_refused(db: None) -> None:
@@ -64,6 +68,23 @@ def test_a_row_of_one_workspace_refuses_to_be_saved_deleted_refreshed_or_related
         for verb in (acme.owner.save, acme.owner.delete, acme.owner.refresh_from_db):
             with pytest.raises(WrongTenant):
                 verb()
+
+
+def test_a_failed_statement_that_was_swallowed_does_not_end_as_a_silent_rollback(
+    committed: tuple[Cast, Cast],
+) -> None:
+    acme, _ = committed
+
+    def write_and_swallow() -> None:
+        with acme.inside(), connection.cursor() as cursor:
+            User.objects.filter(email="olga@acme.test").update(language="fr")
+            with contextlib.suppress(ProgrammingError):
+                cursor.execute("SELECT nonsense")
+
+    with pytest.raises(OperationalError, match="nothing was written"):
+        write_and_swallow()
+    with acme.inside():
+        assert User.objects.get(email="olga@acme.test").language == "en"
 
 
 def test_threads_do_not_share_a_scope(acme: Cast) -> None:
