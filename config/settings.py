@@ -59,6 +59,7 @@ INSTALLED_APPS = list(
             *SHARED_APPS,
             *TENANT_APPS,
             "shared_apps.kit.apps.KitConfig",
+            "config.apps.ConfigConfig",
             "django_tenants",
             "auditlog",
             "django.contrib.auth",

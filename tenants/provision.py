@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.utils import timezone
 
 from shared_apps.accounts.models import User
 from shared_apps.clients.models import Client
@@ -35,11 +37,13 @@ def create(
     sign_up: SignUp | None = None,
     recorded: Snapshot | None = None,
     load: Callable[[Any], None] | None = None,
+    now: datetime | None = None,
 ) -> Tenant:
     """Make the workspace `id`, or return it when an earlier run made it already.
 
     One transaction: either everything is there or nothing. `recorded` and `load` are a restore's: the snapshot of
-    the release that the rows are of, and what fills the tables. Raises names.BadName, snapshot.SchemaExists.
+    the release that the rows are of, and what fills the tables. `now`: since when it is there.
+    Raises names.BadName, snapshot.SchemaExists.
     """
     with scope.shared(actor=by):
         with connection.cursor() as cursor:
@@ -50,9 +54,11 @@ def create(
         label = names.check(subdomain, but=sign_up)
         recorded = recorded or snapshot.current()
         snapshot.replay(id, recorded, load)
+        since = now or timezone.now()
         tenant = Tenant(
-            id=id, client=client, release=recorded.release, fingerprint=recorded.fingerprint, state=state
-        )
+            id=id, client=client, release=recorded.release, fingerprint=recorded.fingerprint, state=state,
+            created_at=since, state_since=since,
+        )  # fmt: skip
         tenant.save(force_insert=True)
         Domain.objects.create(tenant=tenant, domain=label)
         if person:

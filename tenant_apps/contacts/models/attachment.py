@@ -1,5 +1,6 @@
 """Files kept with a contact. Cleaned on the way in (shared_apps.kit.uploads), stored under a name that nobody chose."""
 
+from datetime import datetime
 from functools import partial
 from typing import Self
 from uuid import UUID
@@ -44,12 +45,13 @@ class Attachment(Row):
         return self.name
 
     @classmethod
-    def attach(cls, contact: Contact, upload: "File[bytes]", *, by: User) -> Self:
+    def attach(cls, contact: Contact, upload: "File[bytes]", *, by: User, now: datetime) -> Self:
         """Keep a file with a contact. Raises ValidationError for one that can't be kept; then nothing is kept."""
         accepted = uploads.accept(upload)
         row = cls(
-            contact=contact, name=accepted.name, content_type=accepted.content_type, size=accepted.file.size
-        )
+            contact=contact, name=accepted.name, content_type=accepted.content_type, size=accepted.file.size,
+            created_at=now,
+        )  # fmt: skip
         row.file = accepted.file
         try:
             with scope.acting(by.as_actor()), transaction.atomic():

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
@@ -24,6 +25,7 @@ def attach(request: HttpRequest, id: UUID) -> HttpResponse:
     contact = get_object_or_404(Contact, id=id)
     form = AttachForm(request.POST, request.FILES)
     files, by = (form.cleaned_data["chosen"] or []) if form.is_valid() else [], person_of(request)
+    now = timezone.now()
     if not files:
         messages.error(request, _("No file was added: choose one first."))
         return redirect(contact)
@@ -31,7 +33,7 @@ def attach(request: HttpRequest, id: UUID) -> HttpResponse:
     try:
         with transaction.atomic():
             for file in files:
-                made.append(Attachment.attach(contact, file, by=by))
+                made.append(Attachment.attach(contact, file, by=by, now=now))
     except ValidationError as error:
         for attachment in made:  # rolled back, but for their files
             attachment.file.delete(save=False)
