@@ -162,7 +162,7 @@ CONTENT_SECURITY_POLICY = {
             *([f"https://*.{ENV.domain}"] if ENV.is_production else [f"http://*.{ENV.domain}:*"]),
         ],
         "frame-ancestors": ["'none'"],
-        "img-src": ["'self'", "data:"],
+        "img-src": ["'self'"],
         "object-src": ["'none'"],
     }
 }
