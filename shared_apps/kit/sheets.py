@@ -33,6 +33,7 @@ DELIMITERS = {
     "|": gettext_lazy("Vertical bar"),
 }
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+TEXT_BYTES = bytes([*b"\t\n\r", *range(32, 256)])
 CHUNK = 256 * 1024  # bytes
 LOOKED_AT = 50  # lines that tell the delimiter
 IN_MEMORY = 2 * 1024 * 1024  # bytes of an answer before it goes to disk
@@ -79,6 +80,8 @@ def _encoding(file: IO[bytes]) -> str:
     for encoding in ("utf-8", "cp1252"):
         if _decodes(file, encoding):
             return encoding
+    if not _has_control_signs(file):
+        return "mac-roman"  # in which everything else is a letter
     raise Unreadable(_("The file is no text. Save it as CSV in your spreadsheet, then choose that file."))
 
 
@@ -92,6 +95,14 @@ def _decodes(file: IO[bytes], encoding: str) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _has_control_signs(file: IO[bytes]) -> bool:
+    file.seek(0)
+    while chunk := file.read(CHUNK):
+        if chunk.translate(None, delete=TEXT_BYTES):
+            return True
+    return False
 
 
 def _delimiter(file: IO[bytes], encoding: str) -> str:

@@ -132,7 +132,8 @@ class ContactForm(forms.ModelForm):  # type: ignore[type-arg]
             "payment_days", "language", "notes",
         )  # fmt: skip
         labels = {
-            "name": _("Name"), "first_name": _("First name"), "last_name": _("Last name"), "job_title": pgettext_lazy("of a person at work", "Role"),
+            "name": _("Name"), "first_name": _("First name"), "last_name": _("Last name"),
+            "job_title": pgettext_lazy("of a person at work", "Role"),
             "is_customer": _("Customer"), "is_supplier": _("Supplier"), "is_prospect": _("Prospect"),
             "email": _("E-mail"), "phone": _("Phone"), "mobile": _("Mobile"), "street": _("Street and number"),
             "postal_code": _("Postal code"), "city": _("City"), "payment_days": _("Payment term"), "notes": _("Notes"),

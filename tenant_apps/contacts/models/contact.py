@@ -148,7 +148,7 @@ def terms(text: str) -> list[str]:
     folded = fold(text)[:200]
     if CODE.fullmatch(compact := SEPARATORS.sub("", folded)):
         return [compact]
-    return [word for word in re.split(r"[\s,;]+", folded.replace("%", " ")) if word][:8]
+    return [word for word in re.split(r"[\s,;]+", folded) if word][:8]
 
 
 def _swapped(word: str) -> set[str]:
@@ -182,7 +182,9 @@ def _holds_all(words: Sequence[str]) -> models.Q:
 class Contact(Row):
     """A company or a person. A person may work at a company that is a contact too."""
 
-    kind = models.CharField(pgettext_lazy("company or person", "kind"), max_length=10, choices=Kind, default=Kind.COMPANY)
+    kind = models.CharField(
+        pgettext_lazy("company or person", "kind"), max_length=10, choices=Kind, default=Kind.COMPANY
+    )
     name = models.CharField(_("name"), max_length=200, blank=True)  # of a person: first and last name
     name_folded = models.CharField(
         max_length=400, editable=False, db_collation="C"
@@ -301,7 +303,7 @@ class Contact(Row):
             self.name = " ".join(f"{self.first_name} {self.last_name}".split())
             if not self._state.adding and self.people.exists():
                 missing["kind"] = _now("People work there: it can't become a person.")
-        return {field: ValidationError(text, code="required") for field, text in missing.items()}
+        return {field: ValidationError(text, code="missing") for field, text in missing.items()}
 
     def derive(self, tags: Iterable[str] = ()) -> None:
         """Make the twins from the other columns. `tags` are folded names, which can be read only of a stored row."""

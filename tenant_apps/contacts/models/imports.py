@@ -323,7 +323,8 @@ class Known:
         is_here = is_here or any(
             all(not a or not b or a == b for a, b in zip(own, other, strict=True)) for other in others
         )
-        self._remember(contact.kind, contact.name_folded, own)
+        if not is_here:
+            self._remember(contact.kind, contact.name_folded, own)
         return is_here
 
     def _remember(self, kind: str, name: str, identity: Identity) -> None:
@@ -353,7 +354,9 @@ def _without_stored(names: set[str]) -> set[str]:
 
 def _store(drafts: Sequence[Draft], now: datetime) -> None:
     """Insert the contacts with their companies and tags; a company that nobody named is made."""
-    wanted = {fold(made.company): made.company for made in drafts if made.company}
+    wanted = {
+        fold(made.company): made.company for made in reversed(drafts) if made.company
+    }  # as written first
     companies = _companies(wanted)
     missing = [
         Contact(kind=Kind.COMPANY, name=name) for folded, name in wanted.items() if folded not in companies

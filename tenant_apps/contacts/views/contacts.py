@@ -194,7 +194,7 @@ def delete(request: HttpRequest, id: UUID) -> HttpResponse:
 @requires("contacts.edit")
 def many(request: HttpRequest) -> HttpResponse:
     """Archive, restore or tag the contacts that were ticked. The undo of an archive names them in its address."""
-    asked = request.POST if "id" in request.POST else request.GET
+    asked = request.GET if "action" in request.GET else request.POST
     ids = uuids(asked.getlist("id")[:MOST_AT_ONCE])
     rows, by, now = (
         Contact.objects.filter(id__in=ids).select_for_update(of=("self",)),

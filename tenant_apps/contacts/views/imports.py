@@ -33,7 +33,7 @@ EXAMPLES = (
 @requires("contacts.import")
 def upload(request: HttpRequest) -> HttpResponse:
     """Step one: the file. One that can't be read is refused with the reason, and not kept."""
-    form = UploadForm(request.POST or None, request.FILES or None)
+    form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
     if form.is_valid():
         try:
             row = Import.begin(form.cleaned_data["file"], now=timezone.now())
