@@ -54,7 +54,7 @@ class Tenant(TenantMixin):
         ordering = ["created_at", "id"]
 
     def __str__(self) -> str:
-        return self.subdomain
+        return self.schema_name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.schema_name = scope.schema_of(self.id)

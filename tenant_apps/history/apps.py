@@ -9,5 +9,5 @@ class HistoryPagesConfig(Module):
     name = "tenant_apps.history"
     label = "history_pages"
     verbose_name = _("History")
-    menu = Menu(_("History"), "history:list", icon="clock", order=90, right="history.view")
+    menu = Menu(_("History"), "history:list", icon="clock", order=70, right="history.view")
     rights = {"history.view": MEMBER, "history.all": ADMIN}

@@ -58,7 +58,7 @@ def _months(today: date) -> list[tuple[str, int]]:
     )
     known = {month.date(): n for month, n in counted}
     months = [_back(today.replace(day=1), back) for back in range(MONTHS - 1, -1, -1)]
-    return [(formats.date_format(month, "M"), known.get(month, 0)) for month in months]
+    return [(formats.date_format(month, "N"), known.get(month, 0)) for month in months]
 
 
 def _back(first: date, months: int) -> date:

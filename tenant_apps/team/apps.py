@@ -8,5 +8,5 @@ class TeamConfig(Module):
 
     name = "tenant_apps.team"
     label = "team"
-    menu = Menu(_("Team"), "team:list", icon="users", order=80, right="team.view")
+    menu = Menu(_("Team"), "team:list", icon="user-group", order=80, right="team.view")
     rights = {"team.view": MEMBER, "team.manage": ADMIN}

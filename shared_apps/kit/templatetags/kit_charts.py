@@ -6,6 +6,7 @@ from decimal import Decimal
 from math import ceil, floor, log10
 
 from django import template
+from django.utils.formats import get_format
 
 register = template.Library()
 
@@ -44,12 +45,13 @@ def _scale(values: Sequence[float]) -> tuple[float, float, float]:
     return floor(low / step) * step, (ceil(high / step) or (1 if low == 0 else 0)) * step, step
 
 
+SIZES = ((1_000_000, "M"), (1_000, "k"))
+
+
 def _short(value: float) -> str:
-    """1500 as 1.5k: axis labels need few characters."""
-    for size, sign in ((1_000_000, "M"), (1_000, "k")):
-        if abs(value) >= size:
-            return f"{value / size:g}{sign}".replace("-", "−")
-    return f"{value:g}".replace("-", "−")
+    """1500 as 1.5k, in French 1,5k: axis labels need few characters."""
+    size, sign = next(((size, sign) for size, sign in SIZES if abs(value) >= size), (1, ""))
+    return f"{value / size:g}{sign}".replace("-", "−").replace(".", get_format("DECIMAL_SEPARATOR"))
 
 
 Points = Sequence[tuple[object, Number | Sequence[Number]]]
