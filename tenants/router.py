@@ -1,4 +1,7 @@
-"""Which app's tables stand in which kind of schema: SHARED_APPS in public, TENANT_APPS in every tenant's."""
+"""Which app's tables stand in which kind of schema: SHARED_APPS in public, TENANT_APPS in every tenant's.
+
+And which rows may be related: those of one schema (I5).
+"""
 
 from typing import Any
 
@@ -6,6 +9,7 @@ from django.apps import apps
 from django.conf import settings
 
 from shared_apps.kit import scope
+from shared_apps.kit.rows import Row, WrongTenant
 
 WITHOUT_TABLES = {"auth"}  # Django's users and permissions: Smoall has its own
 
@@ -17,6 +21,12 @@ class SchemaRouter:
         here = scope.current()
         listed = settings.TENANT_APPS if here.tenant else settings.SHARED_APPS
         return apps.get_app_config(app_label).name in {_app_name(entry) for entry in listed}
+
+    def allow_relation(self, obj1: Any, obj2: Any, **hints: Any) -> None:
+        """Asked when a row is assigned to another or added to its many-to-many field. Raises WrongTenant."""
+        schemas = {row.known_schema for row in (obj1, obj2) if isinstance(row, Row)} - {None}
+        if len(schemas) > 1:
+            raise WrongTenant(f"a {obj1._meta.label} and a {obj2._meta.label} of two schemas were related")
 
 
 def _app_name(entry: str) -> str:

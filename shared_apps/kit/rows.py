@@ -25,7 +25,8 @@ def uuid7() -> UUID:
 class Row(models.Model):
     """A row remembers the schema that it was read from or saved in; elsewhere it refuses to be used.
 
-    Raises WrongTenant from save, delete, refresh_from_db and from relating a row of another schema.
+    Raises WrongTenant from save, bulk_create, bulk_update, delete, refresh_from_db and from relating a row of another
+    schema (tenants/router.py asks at the assignment).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -41,12 +42,19 @@ class Row(models.Model):
 
     def save_base(self, *args: Any, **kwargs: Any) -> None:
         self._must_be_here()
+        super().save_base(*args, **kwargs)
+        self._state.schema = scope.current().schema  # type: ignore[attr-defined]
+
+    def _prepare_related_fields_for_save(self, operation_name: str, fields: Any = None) -> None:
+        """Django's own gate before save, bulk_create and bulk_update."""
+        self._must_be_here()
         for field in self._meta.concrete_fields:
             related = self._state.fields_cache.get(field.name) if field.is_relation else None
             if isinstance(related, Row):
                 related._must_be_here()
-        super().save_base(*args, **kwargs)
-        self._state.schema = scope.current().schema  # type: ignore[attr-defined]
+        super()._prepare_related_fields_for_save(operation_name, fields)  # type: ignore[misc]
+        if operation_name == "bulk_create":
+            self._state.schema = scope.current().schema  # type: ignore[attr-defined]
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         self._must_be_here()
@@ -58,7 +66,12 @@ class Row(models.Model):
         self._must_be_here()
         super().refresh_from_db(using=using, fields=fields, **kwargs)
 
+    @property
+    def known_schema(self) -> str | None:
+        """The schema that it was read from or saved in; None for one that is new."""
+        return getattr(self._state, "schema", None)
+
     def _must_be_here(self) -> None:
-        known = getattr(self._state, "schema", None)
+        known = self.known_schema
         if known is not None and known != scope.current().schema:
             raise WrongTenant(f"a {self._meta.label} of {known} was used in {scope.current().schema}")
