@@ -32,6 +32,7 @@ class Env:
     )
     mail_from: str  # SMOALL_MAIL_FROM
     kill_at: str  # SMOALL_KILL_AT: where a crash test wants this process to die, "kind:step:when"; never in production
+    erasures_per_day: int  # SMOALL_ERASURES_PER_DAY: how many clients operators may have erased in 24 hours
     files_bucket: str  # SMOALL_FILES_BUCKET: an S3 bucket for uploaded files; empty: files in SMOALL_DATA
 
     @property
@@ -50,6 +51,9 @@ class Env:
         port = os.environ.get("SMOALL_PORT", "" if environment == "production" else "8000")
         if port and not (port.isdigit() and 0 < int(port) < 65536):
             raise BadSetting(f"SMOALL_PORT is {port!r}: use a port number.")
+        erasures = os.environ.get("SMOALL_ERASURES_PER_DAY", "5")
+        if not (erasures.isdigit() and len(erasures) < 6):
+            raise BadSetting(f"SMOALL_ERASURES_PER_DAY is {erasures!r}: use a number, 0 for none.")
         return cls(
             environment=environment,  # type: ignore[arg-type]
             process=process,  # type: ignore[arg-type]
@@ -62,5 +66,6 @@ class Env:
             email_url=os.environ.get("SMOALL_SMTP", ""),
             mail_from=os.environ.get("SMOALL_MAIL_FROM", f"Smoall <support@{domain}>"),
             kill_at=os.environ.get("SMOALL_KILL_AT", "") if environment != "production" else "",
+            erasures_per_day=int(erasures),
             files_bucket=os.environ.get("SMOALL_FILES_BUCKET", ""),
         )

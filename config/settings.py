@@ -19,6 +19,7 @@ SMOALL_PROCESS = ENV.process
 SMOALL_KILL_AT = ENV.kill_at
 SMOALL_IS_PRODUCTION = ENV.is_production
 SMOALL_CONTROLLER = "The Wago Company sprl, Rue des Anges 65, 1320 Beauvechain, Belgium"
+SMOALL_ERASURES_PER_DAY = ENV.erasures_per_day
 SMOALL_SUPPORT = "support@smoall.com"
 
 SECRET_KEY = secret_key(ENV.data)

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("shared_apps.operators.urls")),
     path("", include("shared_apps.accounts.urls")),
 ]
 

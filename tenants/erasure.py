@@ -51,10 +51,12 @@ NAMELESS = scope.Actor("system", "erasure", "Smoall")  # who destroys: nothing o
 # --- the verbs --------------------------------------------------------------------------------------------
 
 
-def request(id: UUID, *, now: datetime, delay: timedelta = DELAY, with_contacts: bool = False) -> Erasure:
+def request(
+    id: UUID, *, now: datetime, delay: timedelta = DELAY, with_contacts: bool = False, reason: str = ""
+) -> Erasure:
     """Close the workspace now and have it destroyed after `delay`. The author is the scope's.
 
-    Signs everybody out and mails every owner a link that cancels. Raises CannotAct when it is closed already.
+    `reason` stands beside the state until the destruction. Signs everybody out and mails every owner a link that cancels. Raises CannotAct when it is closed already.
     """
     with scope.shared():
         tenant = Tenant.locked(id)
@@ -68,7 +70,7 @@ def request(id: UUID, *, now: datetime, delay: timedelta = DELAY, with_contacts:
             destroy_at=now + delay,
             requested_by=role_of(scope.actor()),
         )
-        tenant._enter(State.ERASING, reason="", now=now)
+        tenant._enter(State.ERASING, reason=reason, now=now)
         _close(tenant, erasure, now=now)
         with scope.acting(NAMELESS):
             saga = sagas.start(

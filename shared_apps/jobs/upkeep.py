@@ -19,6 +19,10 @@ KEPT = timedelta(days=7)
 KEPT_FAILED = timedelta(days=90)
 
 
+class CannotRetry(Exception):
+    """It has not failed, or nobody knows any more how it is done."""
+
+
 @job(purpose="jobs.sweep", retries=0)
 def sweep() -> None:
     """Wake workers for jobs whose worker died and for jobs that nobody took."""
@@ -64,3 +68,19 @@ def forget(*, now: datetime) -> int:
         failed = Job.objects.filter(state=Job.State.FAILED, finished_at__lt=now - KEPT_FAILED)
         Task.objects.filter(stopped__lt=now - KEPT_FAILED).delete()
         return ended.delete()[0] + failed.delete()[0]
+
+
+def retry(id: UUID, *, now: datetime) -> Job:
+    """Begin a failed job anew, with all its attempts. In the shared scope. Raises CannotRetry."""
+    found = Job.objects.select_for_update().filter(pk=id, state=Job.State.FAILED).first()
+    if found is None:
+        raise CannotRetry(str(id))
+    try:
+        function = find(found.name)
+    except UnknownName as error:
+        raise CannotRetry(found.name) from error
+    found.state, found.starts, found.failures, found.finished_at = Job.State.WAITING, 0, 0, None
+    found.run_after = found.rung_at = now
+    found.save(update_fields=["state", "starts", "failures", "finished_at", "run_after", "rung_at"])
+    ring(found, function.timeout)
+    return found

@@ -1,0 +1,74 @@
+"""The shape of what operators type."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from shared_apps.accounts.models import ONE_LINE
+from shared_apps.operators.words import one_line
+from tenants.forms import CompanyForm, LineField
+
+
+class ProvisionForm(CompanyForm):
+    """As the sign-up's, without its live looks: an operator types what a client said."""
+
+    company = LineField(label=_("Company"), max_length=200)
+    subdomain = forms.CharField(
+        label=_("Name of the workspace"),
+        max_length=200,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
+    )
+    name = LineField(label=_("Name of the first owner"), max_length=200)
+    email = forms.EmailField(label=_("E-mail address of the first owner"))
+
+
+class EraseForm(forms.Form):
+    """The workspace's name, typed, and why."""
+
+    typed_name = forms.CharField(
+        label=_("Name of the workspace"),
+        max_length=200,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
+    )
+    reason = forms.CharField(label=_("Reason"), max_length=300)
+    with_contacts = forms.BooleanField(
+        label=_("Erase the contact details too"),
+        required=False,
+        help_text=_("Otherwise they are kept for twelve months, as the privacy policy says."),
+    )
+
+    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.name = name
+
+    def clean_typed_name(self) -> str:
+        if self.cleaned_data["typed_name"].strip().lower() != self.name:
+            raise forms.ValidationError(
+                _now("Type %(name)s, exactly as it stands in the address.") % {"name": self.name}
+            )
+        return self.name
+
+    def clean_reason(self) -> str:
+        return one_line(self.cleaned_data["reason"])
+
+
+class InviteForm(forms.Form):
+    name = forms.CharField(label=_("Name"), max_length=200, validators=[ONE_LINE])
+    email = forms.EmailField(label=_("E-mail"))
+    language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
+
+
+class OrganisationForm(forms.Form):
+    """An integrator and the first person who signs in for it."""
+
+    organisation = forms.CharField(label=_("Name of the integrator"), max_length=200, validators=[ONE_LINE])
+    office = forms.EmailField(
+        label=_("E-mail address of the integrator"),
+        help_text=_("Clients' proposals and the ends of links are mailed there."),
+    )
+    language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
+    name = forms.CharField(label=_("Name of the first person"), max_length=200, validators=[ONE_LINE])
+    email = forms.EmailField(label=_("E-mail address of the first person"))

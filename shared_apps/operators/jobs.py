@@ -1,0 +1,66 @@
+"""What the console has a worker do: look at the whole fleet, and ask owners to take a copy."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.utils import timezone
+
+from shared_apps.accounts.models import User
+from shared_apps.jobs import job
+from shared_apps.kit import scope
+from shared_apps.operators import mails
+from shared_apps.operators.models import Inspection
+from tenants import fleet
+from tenants.models import Tenant
+
+AT_ONCE = 200  # workspaces whose sizes are asked for in one statement
+
+
+@job(purpose="operators.copy")
+def ask_for_copy() -> None:
+    """In a workspace: a mail to each of its owners, in its own outbox. No operator learns who they are."""
+    here = scope.tenant_id()
+    with scope.shared():
+        tenant = Tenant.objects.select_related("client").prefetch_related("domains").get(pk=here)
+        company, address = tenant.client.company, tenant.url
+    day = timezone.localdate()
+    for owner in User.objects.owners():
+        mails.copy(owner, company=company, address=address, day=day)
+
+
+def ask_to_inspect(now: datetime) -> Inspection:
+    """A look that a worker begins at once; the one that runs already, if any. In the shared scope."""
+    running = Inspection.running(now)
+    if running:
+        return running
+    asked = Inspection.objects.create(asked_at=now)
+    inspect.later(str(asked.id))
+    return asked
+
+
+@job(purpose="operators.inspect", retries=0)
+def nightly() -> None:
+    ask_to_inspect(timezone.now())
+
+
+@job(purpose="operators.inspect", saga=True, retries=0)
+def inspect(inspection_id: str) -> None:
+    """Whatever doesn't fit together, and how big each workspace is: from the catalog, never from its rows."""
+    problems = list(fleet.problems())
+    sizes = _sizes()
+    with scope.shared():
+        asked = Inspection.objects.filter(pk=inspection_id).first()
+        if asked:
+            asked.finish(problems=problems, sizes=sizes, now=timezone.now())
+
+
+def _sizes() -> dict[UUID, int]:
+    """Bytes by client."""
+    with scope.shared():
+        tenants = list(Tenant.objects.all())
+    found: dict[UUID, int] = {}
+    for first in range(0, len(tenants), AT_ONCE):
+        some = tenants[first : first + AT_ONCE]
+        by_tenant = fleet.sizes(some)
+        found |= {tenant.client_id: by_tenant.get(tenant.id, 0) for tenant in some}
+    return found

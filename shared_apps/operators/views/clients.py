@@ -1,0 +1,163 @@
+"""Clients: the list, and the page of one. Sizes come from the catalog, and only for the rows that are shown."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from shared_apps.accounts.access import requires
+from shared_apps.clients.models import Client
+from shared_apps.history import reading
+from shared_apps.integrators.models import ContactDetails, Link
+from shared_apps.kit.numbers import compact
+from shared_apps.kit.paging import page_of
+from shared_apps.kit.text import fold
+from shared_apps.operators import erasures
+from shared_apps.operators.words import ASKERS, ERASED, STATE_BADGES, STATES, STATUS_BADGES, saga_name
+from tenants import fleet
+from tenants.models import Domain, Erasure, Export, Saga, Tenant
+
+ROWS = 50
+SHOWN = 10  # sagas, copies and changes on a client's page
+SORTS = {
+    "company": "company_folded",
+    "since": "created_at",
+    "state": "tenant__state",
+    "release": "tenant__release",
+}
+
+
+def client_and_tenant(id: UUID) -> tuple[Client, Tenant | None]:
+    """Raises Http404. Without a tenant, its data is erased."""
+    found = Client.objects.select_related("tenant").prefetch_related("tenant__domains").filter(pk=id).first()
+    if found is None:
+        raise Http404
+    return found, tenant_of(found)
+
+
+def tenant_of(client: Client) -> Tenant | None:
+    tenant: Tenant | None = getattr(client, "tenant", None)
+    return tenant
+
+
+@require_safe
+@requires("operators.view")
+def clients(request: HttpRequest) -> HttpResponse:
+    """Searched, filtered by state, sorted, in pages."""
+    words, state = request.GET.get("q", "")[:200].strip(), request.GET.get("state", "")
+    sort = request.GET.get("sort", "company")
+    order = SORTS.get(sort.removeprefix("-"), SORTS["company"])
+    found = matching(_in_state(Client.objects.all(), state), words)
+    found = found.select_related("tenant").prefetch_related("tenant__domains")
+    page = page_of(
+        found.order_by(f"-{order}" if sort.startswith("-") else order, "id"),
+        request.GET.get("page"),
+        per_page=ROWS,
+    )
+    context = {"page": page, "rows": _rows(page.object_list), "q": words, "sort": sort, "states": _states()}
+    return render(request, "operators/clients.html", context)
+
+
+def matching(clients: QuerySet[Client], words: str) -> QuerySet[Client]:
+    """Those with every word in company, contact person, address, VAT number or workspace name."""
+    for word in words.replace("\0", "").split():
+        label = Domain.objects.filter(tenant__client=OuterRef("pk"), domain__contains=word.lower())
+        asked = Q(company_folded__contains=fold(word)) | Q(contact_name__icontains=word)
+        asked |= Q(contact_email__icontains=word) | Q(Exists(label))
+        if number := compact(word):
+            asked |= Q(vat_number__contains=number)
+        clients = clients.filter(asked)
+    return clients
+
+
+def _in_state(clients: QuerySet[Client], state: str) -> QuerySet[Client]:
+    if state == ERASED:
+        return clients.filter(tenant=None)
+    return clients.filter(tenant__state=state) if state in STATES else clients
+
+
+def _states() -> list[dict[str, Any]]:
+    """The chips: each state that somebody is in."""
+    counted = dict(Tenant.objects.order_by().values_list("state").annotate(number=Count("pk")))
+    counted[ERASED] = Client.objects.filter(tenant=None).count()
+    return [
+        {"value": state, "label": label, "count": counted[state]}
+        for state, label in STATES.items()
+        if counted.get(state)
+    ]
+
+
+def _rows(clients: Any) -> list[dict[str, Any]]:
+    shown = [(client, tenant_of(client)) for client in clients]
+    tenants = [tenant for _client, tenant in shown if tenant]
+    sizes = fleet.sizes(tenants) if tenants else {}
+    return [
+        {
+            "client": client,
+            "tenant": tenant,
+            "size": sizes.get(tenant.id) if tenant else None,
+            **state_of(tenant),
+        }
+        for client, tenant in shown
+    ]
+
+
+def state_of(tenant: Tenant | None) -> dict[str, Any]:
+    """`state` in words and `badge`, its colour."""
+    state = tenant.state if tenant else ERASED
+    return {"state": STATES[state], "badge": STATE_BADGES.get(state, "")}
+
+
+@require_safe
+@requires("operators.view")
+def client(request: HttpRequest, id: UUID) -> HttpResponse:
+    """One client: contact details, workspace, what is and was done with it."""
+    found, tenant = client_and_tenant(id)
+    asked = list(Erasure.objects.filter(client_uuid=id).order_by("-requested_at"))
+    pending = next((one for one in asked if not one.cancelled_at and not one.destroyed_at), None)
+    subjects = {one.tenant_uuid for one in asked} | ({tenant.pk} if tenant else set())
+    now = timezone.now()
+    context = {
+        "client": found,
+        "details": ContactDetails.of(found),
+        "tenant": tenant,
+        "size": fleet.sizes([tenant]).get(tenant.pk) if tenant else None,
+        "links": Link.objects.filter(client=found).select_related("organisation"),
+        "erasures": [(one, ASKERS.get(one.requested_by["role"], "")) for one in asked],
+        "pending": pending,
+        "may_cancel": pending is not None and pending.requested_by["role"] == "operator",
+        "may_erase": tenant is not None and pending is None,
+        "refusal": erasures.refusal(now),
+        "exports": _exports(tenant) if tenant else [],
+        "sagas": [
+            (one, saga_name(one.kind), STATUS_BADGES.get(one.status, ""))
+            for one in Saga.objects.filter(subject__in=subjects)[:SHOWN]
+        ],
+        "history": _history(found, tenant),
+        "now": now,
+        **state_of(tenant),
+    }
+    return render(request, "operators/client.html", context)
+
+
+def _exports(tenant: Tenant) -> list[tuple[Export, Any]]:
+    """Copies as facts: when, how big, whether taken. Never their bytes."""
+    made = Export.objects.filter(tenant_uuid=tenant.pk)[:SHOWN]
+    return [(one, ASKERS.get(one.requested_by["role"], "")) for one in made]
+
+
+def _history(client: Client, tenant: Tenant | None) -> reading.Page:
+    """The newest changes of the shared rows; a workspace is called by its address, not by its schema."""
+    actions = list(reading.of_record(client, size=SHOWN).actions)
+    if tenant:
+        actions += [
+            replace(action, lines=[replace(line, label=tenant.subdomain) for line in action.lines])
+            for action in reading.of_record(tenant, size=SHOWN).actions
+        ]
+    actions.sort(key=lambda action: action.at, reverse=True)
+    return reading.Page(actions[:SHOWN], "")

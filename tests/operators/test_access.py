@@ -1,0 +1,173 @@
+"""Who opens which page of ops.: operators all of them, everybody else none; and none shows a workspace's rows."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.test import Client as Browser
+from django.utils import timezone
+
+from shared_apps.accounts.access import access_of
+from shared_apps.accounts.models import UnknownRight, User
+from shared_apps.jobs.models import Job
+from shared_apps.kit import scope
+from shared_apps.kit.module import all_rights
+from shared_apps.operators import urls
+from shared_apps.operators.models import Inspection
+from tenants import sagas
+from tenants.models import Saga
+from tests.conftest import Cast
+from tests.integrators.conftest import APP, Partner, link
+from tests.operators.conftest import OPS, UNKNOWN
+
+Open = Callable[..., Browser]
+
+# address: (method, status for an operator). Everybody else is sent to the sign-in page.
+ADDRESSES = {
+    "": ("get", 200),
+    "clients/": ("get", 200),
+    "clients/new/": ("get", 200),
+    "clients/{client}/": ("get", 200),
+    "clients/{client}/suspend/": ("post", 302),
+    "clients/{client}/resume/": ("post", 302),
+    "clients/{client}/ask-for-copy/": ("post", 302),
+    "clients/{client}/erase/": ("get", 200),
+    "clients/{client}/cancel-erasure/": ("post", 302),
+    "work/": ("get", 200),
+    "work/jobs/": ("get", 200),
+    "work/jobs/{job}/retry/": ("post", 302),
+    "work/{saga}/": ("get", 200),
+    "work/{saga}/progress/": ("get", 200),
+    "work/{saga}/retry/": ("post", 302),
+    "integrators/": ("get", 200),
+    "integrators/new/": ("get", 200),
+    "integrators/{organisation}/": ("get", 200),
+    "integrators/{organisation}/people/{ines}/resend/": ("post", 302),
+    "operators/": ("get", 200),
+    "operators/invite/": ("get", 200),
+    "operators/{opal}/resend/": ("post", 302),
+    "operators/{opal}/withdraw/": ("post", 302),
+    "operators/{opal}/deactivate/": ("post", 302),
+    "operators/{opal}/reactivate/": ("post", 302),
+    "health/": ("get", 200),
+    "health/inspect/": ("post", 302),
+    "health/progress/": ("get", 200),
+}
+READING = [address for address, (method, _status) in ADDRESSES.items() if method == "get"]
+WRITING = [address for address, (method, _status) in ADDRESSES.items() if method == "post"]
+
+
+@pytest.fixture
+def ids(acme: Cast, partner: Partner, opal: User) -> dict[str, Any]:
+    link(acme, partner)
+    with scope.shared():
+        saga = Saga.objects.create(kind="erase", subject=acme.id, key="t", status=Saga.Status.FAILED)
+        job = Job.objects.create(name="shared_apps.mail.delivery.tidy", purpose="mail.tidy", state="failed")
+        Inspection.objects.create(asked_at=timezone.now(), finished_at=timezone.now(), problems=["a folder"])
+    return {
+        "client": acme.tenant.client_id, "saga": saga.id, "job": job.id, "opal": opal.id,
+        "organisation": partner.organisation.id, "ines": partner.ines.id,
+    }  # fmt: skip
+
+
+def shapes() -> Iterator[str]:
+    """The addresses of the URLconf, with this table's words for their parts."""
+    for pattern in urls.urlpatterns:
+        route = str(pattern.pattern)
+        for kind, word in (("clients", "client"), ("work/jobs", "job"), ("work", "saga"), ("operators", "opal"),
+                           ("integrators", "organisation")):  # fmt: skip
+            if route.startswith(f"{kind}/"):
+                route = route.replace("<uuid:id>", f"{{{word}}}")
+        yield route.replace("<uuid:person>", "{ines}")
+
+
+def test_the_table_names_every_address() -> None:
+    assert set(shapes()) == set(ADDRESSES)
+
+
+def test_every_address_asks_for_a_right_of_operators() -> None:
+    for pattern in urls.urlpatterns:
+        access = access_of(pattern.callback)
+        assert access and access.right.startswith("operators."), pattern
+
+
+@pytest.mark.parametrize("address", list(ADDRESSES))
+def test_an_operator_opens_it_and_nobody_else(
+    ids: dict[str, Any], acme: Cast, partner: Partner, opal: User, browser: Open, address: str
+) -> None:
+    method, status = ADDRESSES[address]
+    url = f"/{address.format(**ids)}"
+    assert getattr(browser(OPS, opal), method)(url).status_code == status
+    for where, person in ((acme, acme.owner), (APP, partner.ines)):
+        elsewhere = browser(where, person)
+        cookies = elsewhere.cookies
+        transplanted = Browser(HTTP_HOST=OPS)
+        transplanted.cookies = cookies
+        answer = getattr(transplanted, method)(url)
+        assert answer.status_code == 302 and answer.headers["Location"].startswith("/sign-in/")
+        assert b"Acme" not in answer.content
+    answer = getattr(browser(OPS), method)(url)
+    assert answer.status_code == 302 and answer.headers["Location"].startswith("/sign-in/")
+
+
+@pytest.mark.parametrize("address", [address for address in ADDRESSES if "{" in address])
+def test_an_unknown_key_is_not_found(ids: dict[str, Any], opal: User, browser: Open, address: str) -> None:
+    method, _status = ADDRESSES[address]
+    url = f"/{address.format(**dict.fromkeys(ids, UNKNOWN))}"
+    assert getattr(browser(OPS, opal), method)(url).status_code == 404
+
+
+@pytest.mark.parametrize("address", WRITING)
+def test_changes_are_posted_never_opened_and_want_the_forms_token(
+    ids: dict[str, Any], opal: User, browser: Open, address: str
+) -> None:
+    url, here = f"/{address.format(**ids)}", browser(OPS, opal)
+    assert here.get(url).status_code == 405
+    strict = Browser(enforce_csrf_checks=True, HTTP_HOST=OPS)
+    strict.cookies = here.cookies
+    assert strict.post(url).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "address", ["clients/new/", "clients/{client}/erase/", "integrators/new/", "operators/invite/"]
+)
+def test_forms_want_their_token_too(ids: dict[str, Any], opal: User, browser: Open, address: str) -> None:
+    strict = Browser(enforce_csrf_checks=True, HTTP_HOST=OPS)
+    strict.cookies = browser(OPS, opal).cookies
+    assert strict.post(f"/{address.format(**ids)}").status_code == 403
+
+
+@pytest.mark.parametrize("address", READING)
+def test_no_page_enters_a_workspace(
+    ids: dict[str, Any], acme: Cast, opal: User, browser: Open, address: str, statements: Callable[[], Any]
+) -> None:
+    """A statement that names a schema is the catalog's, which knows sizes alone."""
+    here = browser(OPS, opal)
+    with statements() as sent:
+        here.get(f"/{address.format(**ids)}")
+    naming = [query["sql"] for query in sent if acme.tenant.schema_name in query["sql"]]
+    assert all("FROM pg_namespace" in sql and "SET LOCAL search_path TO t_" not in sql for sql in naming)
+    assert not any("smoall_tenant" in query["sql"] for query in sent)
+
+
+@pytest.mark.parametrize(
+    "address", ["/contacts/", "/team/", "/history/", "/workspace/", "/workspace/exports/"]
+)
+def test_pages_of_a_workspace_do_not_exist_here(here: Browser, address: str) -> None:
+    assert here.get(address).status_code == 404
+
+
+def test_rights_follow_the_kind_of_a_person(acme: Cast, partner: Partner, opal: User) -> None:
+    for right in all_rights():
+        assert opal.may(right) == right.startswith("operators.")
+        assert partner.ines.may(right) == right.startswith("partner.")
+        assert acme.owner.may(right) == (not right.startswith(("operators.", "partner.")))
+    with pytest.raises(UnknownRight):
+        opal.may("operators.fly")
+
+
+def test_long_work_on_a_workspace_that_is_gone_still_opens(here: Browser) -> None:
+    with scope.shared():
+        saga = sagas.start("export", UUID(UNKNOWN), key="gone", data={})
+    assert here.get(f"/work/{saga.pk}/").status_code == 200
