@@ -81,4 +81,4 @@ def _delete_file(tenant: UUID, name: str) -> None:
         default_storage.delete(name)
 
 
-history.register(Attachment, label="name", parent="contact", exclude=("file",))
+history.register(Attachment, label="name", parent="contact", exclude=("file", "content_type"))
