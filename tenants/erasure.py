@@ -56,7 +56,8 @@ def request(
 ) -> Erasure:
     """Close the workspace now and have it destroyed after `delay`. The author is the scope's.
 
-    `reason` stands beside the state until the destruction. Signs everybody out and mails every owner a link that cancels. Raises CannotAct when it is closed already.
+    `reason` stands beside the state until the destruction. Signs everybody out and mails every owner a link that
+    cancels. Raises CannotAct when it is closed already.
     """
     with scope.shared():
         tenant = Tenant.locked(id)

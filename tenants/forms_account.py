@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from shared_apps.accounts.models import User
+from shared_apps.accounts.forms import ProofForm
 from tenants.archive import BadRecipient, parse_recipient
 
 
@@ -45,19 +45,13 @@ class ExportForm(forms.Form):
         return self.cleaned_data
 
 
-class EraseForm(forms.Form):
+class EraseForm(ProofForm):
     """The workspace's name and the owner's password; `with_contacts` for the contact details too."""
 
     typed_name = forms.CharField(
         label=_("Name of the workspace"),
         max_length=200,
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
-    )
-    password = forms.CharField(
-        label=_("Your password"),
-        strip=False,
-        max_length=1000,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
     with_contacts = forms.BooleanField(
         label=_("Erase our contact details too"),
@@ -67,9 +61,11 @@ class EraseForm(forms.Form):
         ),
     )
 
-    def __init__(self, *args: Any, name: str, person: User, **kwargs: Any) -> None:
+    field_order = ("typed_name", "current", "with_contacts")
+
+    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.name, self.person = name, person
+        self.name = name
 
     def clean_typed_name(self) -> str:
         if self.cleaned_data["typed_name"].strip().lower() != self.name:
@@ -77,8 +73,3 @@ class EraseForm(forms.Form):
                 _now("Type %(name)s, exactly as it stands in the address.") % {"name": self.name}
             )
         return self.name
-
-    def clean_password(self) -> str:
-        if not self.person.check_password(self.cleaned_data["password"]):
-            raise forms.ValidationError(_now("This is not your password."))
-        return ""

@@ -123,17 +123,18 @@ def _own(id: UUID) -> Export:
 
 
 @requires("workspace.erase", when_suspended=True)
-@sensitive_post_parameters("password")
+@sensitive_post_parameters("current")
 def erase(request: HttpRequest) -> HttpResponse:
     """What will be lost, asked twice: the name and the password. Afterwards the workspace is closed."""
     tenant = _tenant()
-    form = EraseForm(request.POST or None, name=tenant.subdomain, person=person_of(request))
+    form = EraseForm(
+        request.POST or None, name=tenant.subdomain, person=person_of(request), now=timezone.now()
+    )
     if request.method == "POST" and form.is_valid():
         try:
             erasure.request(tenant.id, now=timezone.now(), with_contacts=form.cleaned_data["with_contacts"])
         except CannotAct as error:
             messages.error(request, str(error))
         return redirect("/")
-    return render(
-        request, "tenants/account/erase.html", {"form": form, "tenant": tenant, "delay": erasure.DELAY}
-    )
+    status = 429 if form.closed_until else 200
+    return render(request, "tenants/account/erase.html", {"form": form, "tenant": tenant}, status=status)

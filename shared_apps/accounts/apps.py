@@ -8,6 +8,7 @@ class AccountsConfig(Module):
     label = "accounts"
     purposes = {
         "accounts.reset": _("To let you set a new password"),
+        "accounts.email": _("To let you sign in with another e-mail address, and to tell the old one"),
         "accounts.invitation": _("To invite somebody whom your workspace names"),
         "accounts.expire": _("To close the ledger of sessions that ran out"),
     }

@@ -64,7 +64,7 @@ class SignInForm(forms.Form):
             raise forms.ValidationError(gettext("E-mail or password is not right."))
 
 
-def refuse_when_closed(form: "SignInForm | PasswordForm", throttle: Throttle, now: datetime) -> None:
+def refuse_when_closed(form: "SignInForm | ProofForm", throttle: Throttle, now: datetime) -> None:
     """Raises ValidationError with the time from which on the account may be tried again."""
     if throttle.is_closed(now) and throttle.until:
         form.closed_until = throttle.until
@@ -103,17 +103,15 @@ class EnterForm(NewPasswordForm):
     field_order = ("name", "password")
 
 
-class PasswordForm(NewPasswordForm):
-    """A new password by somebody signed in, who proves it by the present one."""
+class ProofForm(forms.Form):
+    """What somebody signed in does only with their present password. Guesses are counted, as at the sign-in."""
 
     current = _password_field(_("Present password"), "current-password")
-    password = _password_field(_("New password"), "new-password")
-    field_order = ("current", "password")
     closed_until: datetime | None = None
 
-    def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, person: User, now: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.now = now
+        self.person, self.now = person, now
 
     @sensitive_variables("current")
     def clean_current(self) -> str:
@@ -125,6 +123,25 @@ class PasswordForm(NewPasswordForm):
             raise forms.ValidationError(gettext("This is not your present password."))
         throttle.clear()
         return current
+
+
+class PasswordForm(ProofForm):
+    """A new password by somebody signed in."""
+
+    password = _password_field(_("New password"), "new-password")
+    field_order = ("current", "password")
+    clean_password = NewPasswordForm.clean_password
+
+
+class EmailForm(ProofForm):
+    """Another address to sign in with. That it is taken is said by mail alone: the page tells nothing about others."""
+
+    email = forms.EmailField(
+        label=_("New e-mail address"),
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+    field_order = ("email", "current")
 
 
 class MeForm(forms.ModelForm):  # type: ignore[type-arg]

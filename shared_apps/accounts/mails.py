@@ -24,6 +24,24 @@ def invitation(person: User, *, request: HttpRequest, by: User | None = None, ho
     _send(person, Purpose.INVITATION, request, host, inviter=by.name if by else "")
 
 
+def new_address(person: User, email: str, *, request: HttpRequest) -> None:
+    """A link to the new address itself: who reads it there may use it."""
+    _send(person, Purpose.EMAIL, request, word=email)
+
+
+def address_changed(person: User, old: str, *, request: HttpRequest) -> None:
+    """To the address that was used so far."""
+    mail.send(
+        purpose="accounts.email",
+        to=old,
+        name=person.name,
+        language=person.language,
+        template="accounts/mail/email_changed",
+        context={"name": person.name, "email": person.email, "place": _place(request)},
+        key=f"accounts.email_changed:{person.id}:{uuid7()}",
+    )
+
+
 @mail.check
 def may_enter(message: Message) -> bool:
     """Asked when a reset's mail leaves: not deactivated meanwhile."""
@@ -41,21 +59,27 @@ def _holder(message: Message) -> User | None:
     return person
 
 
-def _send(person: User, purpose: Purpose, request: HttpRequest, host: str = "", **context: str) -> None:
+def _place(request: HttpRequest) -> str:
+    return getattr(request, "workspace_name", "") or "Smoall"
+
+
+def _send(
+    person: User, purpose: Purpose, request: HttpRequest, host: str = "", word: str = "", **context: str
+) -> None:
     mail.send(
         purpose=f"accounts.{purpose.value}",
-        to=person.email,
+        to=word or person.email,
         name=person.name,
         language=person.language,
         template=f"accounts/mail/{purpose.value}",
         context={
             "name": person.name,
-            "url": origin(request, host) + person.link(purpose),
-            "place": getattr(request, "workspace_name", "") or "Smoall",
+            "url": origin(request, host) + person.link(purpose, word),
+            "place": _place(request),
             **context,
         },
         key=f"accounts.{purpose.value}:{person.id}:{uuid7()}",
-        wanted=may_enter if purpose == Purpose.RESET else is_invited,
+        wanted=may_enter if purpose in (Purpose.RESET, Purpose.EMAIL) else is_invited,
     )
 
 

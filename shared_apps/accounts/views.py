@@ -23,6 +23,7 @@ from shared_apps.accounts import mails
 from shared_apps.accounts import sessions as store
 from shared_apps.accounts.access import person_of, public, signed_in
 from shared_apps.accounts.forms import (
+    EmailForm,
     EnterForm,
     ForgotForm,
     MeForm,
@@ -30,7 +31,7 @@ from shared_apps.accounts.forms import (
     PasswordForm,
     SignInForm,
 )
-from shared_apps.accounts.models import Cause, Purpose, SignIn, Throttle, User, kind_here
+from shared_apps.accounts.models import CannotChange, Cause, Purpose, SignIn, Throttle, User, kind_here
 from shared_apps.kit import scope, tokens
 from shared_apps.mail import CannotSend
 
@@ -193,6 +194,40 @@ def me(request: HttpRequest) -> HttpResponse:
         messages.success(request, _("Your details are saved."))
         return redirect("accounts:me")
     return render(request, "accounts/me.html", {"form": form})
+
+
+@sensitive_post_parameters("current")
+@signed_in
+def new_email(request: HttpRequest) -> HttpResponse:
+    """Another address to sign in with: it counts once its own mailbox has answered."""
+    person, now = User.objects.get(id=person_of(request).id), timezone.now()
+    form = EmailForm(request.POST or None, person=person, now=now)
+    if not form.is_valid():
+        status = 429 if form.closed_until else 200
+        return render(request, "accounts/new_email.html", {"form": form}, status=status)
+    mails.new_address(person, form.cleaned_data["email"], request=request)
+    messages.success(request, _("A mail is on its way to the new address. Its link makes the change."))
+    return redirect("accounts:me")
+
+
+@public
+def email(request: HttpRequest, token: str) -> HttpResponse:
+    """The link in that mail: a page with a button. The old address is told."""
+    person = _person_of(request, Purpose.EMAIL, token)
+    if person is None:
+        return _void(request)
+    wanted = person.link_word
+    if request.method != "POST":
+        return render(request, "accounts/email.html", {"holder": person, "wanted": wanted})
+    try:
+        with scope.acting(person.as_actor()):
+            old = person.change_email(wanted)
+            mails.address_changed(person, old, request=request)
+    except CannotChange as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("From now on you sign in with the new address."))
+    return redirect("accounts:me")
 
 
 @sensitive_post_parameters("current", "password")

@@ -42,12 +42,14 @@ class Purpose(models.TextChoices):
     RESET = "reset", _("set a new password")
     INVITATION = "invitation", _("accept an invitation")
     ENTER = "enter", _("enter a new workspace")
+    EMAIL = "email", _("use another e-mail address")
 
 
 LINK_AGE = {
     Purpose.RESET: timedelta(hours=2),
     Purpose.INVITATION: timedelta(days=14),
     Purpose.ENTER: timedelta(hours=24),
+    Purpose.EMAIL: timedelta(hours=24),
 }
 ONE_LINE = RegexValidator(
     r"^[^\x00-\x1f\x7f\x85\u2028\u2029]*\Z", _("Write this on one line, without control characters.")
@@ -135,6 +137,7 @@ class User(AbstractBaseUser, Row):
     """Somebody who may sign in. Deactivated, never deleted, once they entered: the history names them."""
 
     last_login = None  # the ledger of sign-ins keeps every one
+    link_word = ""  # what travelled in the link that named this person
     email = models.EmailField(_("e-mail"))
     email_folded = models.CharField(max_length=254, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=200, validators=[ONE_LINE])
@@ -205,9 +208,12 @@ class User(AbstractBaseUser, Row):
 
     # --- links ---------------------------------------------------------------------------------------------
 
-    def link(self, purpose: Purpose) -> str:
-        """The path of a page on this realm's host, usable once: it dies with the password it was made for."""
-        token = tokens.sign([str(self.id), self._print(purpose)], purpose=f"accounts.{purpose}")
+    def link(self, purpose: Purpose, word: str = "") -> str:
+        """The path of a page on this realm's host, usable once: it dies with the password it was made for.
+
+        `word` travels in it: the new address of an EMAIL link.
+        """
+        token = tokens.sign([str(self.id), self._print(purpose), word], purpose=f"accounts.{purpose}")
         return reverse(str(purpose), urlconf="shared_apps.accounts.urls", args=[token])
 
     def _print(self, purpose: Purpose) -> str:
@@ -232,6 +238,7 @@ class User(AbstractBaseUser, Row):
             or not hmac.compare_digest(person._print(purpose), payload[1])
         ):
             raise tokens.BadToken("used or withdrawn")
+        person.link_word = payload[2]
         return person
 
     def set_password(self, raw_password: str | None) -> None:
@@ -251,6 +258,17 @@ class User(AbstractBaseUser, Row):
         self.entered_at = now if first else self.entered_at
         self.save(update_fields=["password", "password_changed_at", "entered_at"])
         self.sign_ins.exclude(session_hash=keep).close(Cause.PASSWORD_CHANGED, now=now)
+
+    def change_email(self, email: str) -> str:
+        """Sign in with another address from now on; returns the old one. Raises CannotChange when it is taken."""
+        old, self.email = self.email, email.strip()
+        try:
+            with transaction.atomic():
+                self.save(update_fields=["email"])
+        except IntegrityError as error:
+            self.email = old
+            raise CannotChange(gettext("Somebody with this e-mail address is here already.")) from error
+        return old
 
     def change_role(self, role: int, *, by: "User") -> None:
         """Raises CannotChange: `by` may not touch or make an owner, or no owner would be left."""
