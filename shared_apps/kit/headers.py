@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
+PERMISSIONS = "geolocation=(), camera=(), microphone=(), interest-cohort=()"
 Answer = Callable[[HttpRequest], HttpResponse]
 
 
@@ -32,10 +34,9 @@ class HeadersMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        is_website = request.get_host().split(":")[0] == settings.SMOALL_DOMAIN if _host_is_valid(request) else False
-        host = "website" if is_website else "application"
-        response.headers["Permissions-Policy"] = "geolocation=(), camera=(), microphone=(), interest-cohort=()"
-        if is_website:
+        host = _host(request)
+        response.headers["Permissions-Policy"] = PERMISSIONS
+        if host == "website":
             response.headers["X-Robots-Tag"] = "noarchive"
         else:
             response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
@@ -47,11 +48,10 @@ class HeadersMiddleware:
         return response
 
 
-def _host_is_valid(request: HttpRequest) -> bool:
-    from django.core.exceptions import DisallowedHost
-
+def _host(request: HttpRequest) -> str:
+    """ "website" or "application"; a host that is none of ours counts as the application, which says less."""
     try:
-        request.get_host()
+        name = request.get_host().rsplit(":", 1)[0].lower().rstrip(".")
     except DisallowedHost:
-        return False
-    return True
+        return "application"
+    return "website" if name in (settings.SMOALL_DOMAIN, f"www.{settings.SMOALL_DOMAIN}") else "application"
