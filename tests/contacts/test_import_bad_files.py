@@ -127,7 +127,7 @@ def test_a_hostile_file_name_stays_a_name(acme: Cast, name: str) -> None:
         upload = SimpleUploadedFile("x", TEXT.encode())
         upload._name = name  # type: ignore[attr-defined]
         row = Import.begin(upload, now=timezone.now())
-        assert row.file.name == f"contacts/imports/{row.id}/lines.csv"
+        assert row.file.name == f"contacts/imports/{row.id}-lines.csv"
         assert row.file_name and "/" not in row.file_name and "\r" not in row.file_name
 
 

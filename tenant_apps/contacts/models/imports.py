@@ -43,7 +43,7 @@ class CannotCommit(Exception):
 
 
 def file_name(row: "Import", name: str) -> str:
-    return f"{FOLDER}/{row.id}/{name}"
+    return f"{FOLDER}/{row.id}-{name}"
 
 
 class Import(Row):
