@@ -12,13 +12,15 @@ def page(request: HttpRequest) -> dict[str, Any]:
     """`menu`, `person`, `workspace_name`, `site`. Pages without a signed-in person get an empty menu."""
     site = getattr(request, "site", "")
     person = getattr(request, "user", None) if site in ("app", "ops", "tenant") else None
+    menu = _menu(request, person) if person is not None and person.is_authenticated else []
     return {
         "site": site,
         "person": person if person is not None and person.is_authenticated else None,
         "workspace_name": getattr(request, "workspace_name", ""),
         "is_suspended": getattr(request, "workspace_state", "") == "suspended",
         "suspended_because": getattr(request, "workspace_reason", ""),
-        "menu": _menu(request, person) if person is not None and person.is_authenticated else [],
+        "menu": menu,
+        "search_url": next((entry["url"] for entry in menu if entry["searches"]), ""),
     }
 
 
@@ -33,5 +35,13 @@ def _menu(request: HttpRequest, person: Any) -> list[dict[str, Any]]:
             continue
         if not menu.right or person.may(menu.right):
             active = request.path.startswith(url) if url != "/" else request.path == "/"
-            found.append({"label": menu.label, "url": url, "icon": menu.icon, "active": active})
+            found.append(
+                {
+                    "label": menu.label,
+                    "url": url,
+                    "icon": menu.icon,
+                    "active": active,
+                    "searches": menu.searches,
+                }
+            )
     return found

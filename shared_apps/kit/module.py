@@ -26,6 +26,7 @@ class Menu:
     icon: str  # a heroicon's name
     order: int = 50
     right: str = ""  # the right that opens it; empty: everybody signed in
+    searches: bool = False  # its list takes ?q=: the first such entry answers the search of Ctrl-K
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Module(AppConfig):
     rights: Mapping[str, Role] = {}
     purposes: Mapping[
         str, Any
-    ] = {}  # what its jobs and mails are for: "module.verb" and a sentence for people (P17)
+    ] = {}  # what jobs and mails are for: "module.verb", a sentence for people (P17)
     holdings: Sequence[Holding] = ()
 
 

@@ -9,7 +9,7 @@ class ContactsConfig(Module):
     name = "tenant_apps.contacts"
     label = "contacts"
     verbose_name = _("Contacts")
-    menu = Menu(_("Contacts"), "contacts:list", icon="users", order=10, right="contacts.view")
+    menu = Menu(_("Contacts"), "contacts:list", icon="users", order=10, right="contacts.view", searches=True)
     rights = {
         "contacts.view": MEMBER,
         "contacts.edit": MEMBER,

@@ -41,7 +41,7 @@ def _step(span: float, lines: int = 4) -> float:
 def _scale(values: Sequence[float]) -> tuple[float, float, float]:
     """Lowest line, highest line and the step between; zero is always in."""
     low, high = min(0.0, *values), max(0.0, *values)
-    step = _step(high - low or 1)
+    step = _step(high - low or 4)
     return floor(low / step) * step, (ceil(high / step) or (1 if low == 0 else 0)) * step, step
 
 
