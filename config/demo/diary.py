@@ -17,6 +17,7 @@ from shared_apps.accounts.models import User
 from shared_apps.kit import scope
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
+LENGTH = 395  # days: a year to look at, after a first month in which a spreadsheet was brought in
 NEWEST = "SELECT coalesce(max(id), 0) FROM history_logentry"
 MOVE = """
     UPDATE history_logentry e SET "timestamp" = d.at, cid = d.cid
@@ -27,7 +28,7 @@ MOVE = """
 
 @dataclass
 class Calendar:
-    """Working days of the year that ends yesterday; `opens` and `closes` are hours."""
+    """Working days of the thirteen months that end yesterday; `opens` and `closes` are hours."""
 
     today: date
     opens: int
@@ -36,8 +37,8 @@ class Calendar:
     days: list[date] = field(init=False)
 
     def __post_init__(self) -> None:
-        year = (self.today - timedelta(days=back) for back in range(365, 0, -1))
-        self.days = [day for day in year if day.weekday() < (6 if self.works_on_saturday else 5)]
+        past = (self.today - timedelta(days=back) for back in range(LENGTH, 0, -1))
+        self.days = [day for day in past if day.weekday() < (6 if self.works_on_saturday else 5)]
 
     def moment(self, chance: random.Random, *, first: float = 0, last: float = 1) -> datetime:
         """Some working moment, between two parts of the year (0 its beginning, 1 its end)."""

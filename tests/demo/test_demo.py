@@ -13,7 +13,7 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from config.demo import bakery, partners, workshop
-from config.demo.diary import BRUSSELS
+from config.demo.diary import BRUSSELS, LENGTH
 from config.demo.workspace import PASSWORD
 from shared_apps.accounts.models import SignIn, User
 from shared_apps.history.models import LogEntry
@@ -60,7 +60,7 @@ def test_it_is_a_year_of_two_companies_made_once_whose_people_can_sign_in(demo: 
 def _looks_lived() -> None:
     now = timezone.now()
     moments = [entry.timestamp for entry in LogEntry.objects.all()]
-    assert now - timedelta(days=368) < min(moments) < now - timedelta(days=355)
+    assert now - timedelta(days=LENGTH + 3) < min(moments) < now - timedelta(days=LENGTH - 5)
     assert max(moments) < now
     assert len({moment.astimezone(BRUSSELS).month for moment in moments}) == 12
     assert LogEntry.objects.values("actor_name").distinct().count() >= 2

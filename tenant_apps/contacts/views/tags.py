@@ -19,7 +19,7 @@ from tenant_apps.contacts.models import Tag
 def tags(request: HttpRequest) -> HttpResponse:
     """All tags, each with how many contacts have it."""
     context = {
-        "tags": Tag.objects.annotate(count=Count("contacts")),
+        "tags": Tag.objects.annotate(count=Count("contacts")).order_by("name_folded"),
         "may_edit": person_of(request).may("contacts.edit"),
     }
     return render(request, "contacts/tags.html", context)
