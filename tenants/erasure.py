@@ -16,13 +16,14 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from shared_apps import mail
-from shared_apps.accounts.models import Cause, SignIn, User
+from shared_apps.accounts.models import Cause, SignIn, User, fold_email
 from shared_apps.clients.models import Client
 from shared_apps.history.redaction import redact
 from shared_apps.integrators.models import Link
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope, tokens
 from shared_apps.legal.models import Acceptance
+from shared_apps.mail import backend
 from shared_apps.mail.models import Message
 from tenants import certificate, sagas, stores
 from tenants.keys import KeyStore
@@ -37,6 +38,7 @@ from tenants.models import (
     SignUp,
     State,
     Tenant,
+    WorkspaceSearch,
     host_url,
 )
 from tenants.requests import role_of
@@ -168,10 +170,26 @@ def destroy(saga: Saga) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(id)])
     for label in saga.data["labels"]:
         RetiredName.objects.get_or_create(hash=keys.name_hash(label))
+    _forget_searches(id)
     Tenant.objects.filter(pk=id).delete()
     with scope.owner(tenant=id), connection.cursor() as cursor:
         cursor.execute(f"DROP SCHEMA IF EXISTS {scope.schema_of(id)} CASCADE")
     saga.data["destroyed_at"] = timezone.now().isoformat()
+
+
+def _forget_searches(id: UUID) -> None:
+    """Somebody looked for the workspaces of one of its people a moment ago: the asker's address stands in the shared
+    schema until the mail is forgotten, and nothing else there says whose it is.
+    """
+    with scope.tenant(id):
+        people = set(User.objects.values_list("email_folded", flat=True))
+    for search in WorkspaceSearch.objects.all():
+        if fold_email(search.email) in people:
+            search.delete()
+    for message in Message.objects.filter(purpose="sign_up.find"):
+        if fold_email(message.to_address) in people:
+            (backend.root() / "shared" / f"{message.pk}.eml").unlink(missing_ok=True)
+            message.delete()
 
 
 @ERASE.step(_("Removing files, copies, jobs and mails"), outside=True, weight=2)
@@ -202,7 +220,9 @@ def erase_shared(saga: Saga) -> None:
     SignUp.objects.filter(subdomain__in=saga.data["labels"]).delete()
     Saga.objects.filter(subject=id).exclude(pk=saga.pk).delete()
     Job.objects.filter(tenant_uuid=id).delete()
-    Link.end_all(_erasure(saga).client_uuid, now=timezone.now())
+    client = _erasure(saga).client_uuid
+    Link.end_all(client, now=timezone.now())
+    Message.objects.filter(about=client, state=Message.State.QUEUED).delete()
     _redact(User, saga.data.pop("people"))
     _redact(Domain, saga.data.pop("domains"))
     _redact(Export, exports)
@@ -273,26 +293,34 @@ def forget(saga: Saga) -> None:
 
 @ERASE.step(_("Writing the contact details' erasure into the ledger"), outside=True)
 def record_forgetting(saga: Saga) -> None:
-    erasure = _erasure(saga)
-    if erasure.with_contacts:
-        Ledger.default().append(
-            Entry(
-                kind="contacts",
-                tenant=erasure.tenant_uuid,
-                client=erasure.client_uuid,
-                requested_at=erasure.requested_at,
-                erased_at=timezone.now(),
-            )
+    """From now on the ledger alone knows of the client, by its number."""
+    with scope.shared():
+        erasure = Erasure.objects.filter(pk=saga.data["erasure"]).first()
+    if erasure is None or not erasure.with_contacts:
+        return
+    Ledger.default().append(
+        Entry(
+            kind="contacts",
+            tenant=erasure.tenant_uuid,
+            client=erasure.client_uuid,
+            requested_at=erasure.requested_at,
+            erased_at=timezone.now(),
         )
+    )
+    with scope.shared():
+        Erasure.objects.filter(client_uuid=erasure.client_uuid).delete()
 
 
 def forget_client(client: UUID) -> None:
     """Remove a client's contact details from the shared tables and their history."""
     links = [str(key) for key in Link.objects.filter(client_id=client).values_list("pk", flat=True)]
+    accepted = Acceptance.objects.filter(client_uuid=client)
+    acceptances = [str(key) for key in accepted.values_list("pk", flat=True)]
     Link.objects.filter(client_id=client).delete()
-    Acceptance.objects.filter(client_uuid=client).delete()
+    accepted.delete()
     Client.objects.filter(pk=client).delete()
     _redact(Link, links)
+    _redact(Acceptance, acceptances)
     _redact(Client, [str(client)])
 
 

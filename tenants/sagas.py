@@ -16,7 +16,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from time import monotonic
@@ -160,7 +160,8 @@ def start(
 
 @job(purpose="tenants.saga", saga=True)
 def advance(saga_id: str) -> None:
-    run(UUID(saga_id))
+    with suppress(Saga.DoesNotExist):  # erased with its client while the job waited
+        run(UUID(saga_id))
 
 
 def run(id: UUID) -> Saga:
