@@ -52,7 +52,7 @@ def home(request: HttpRequest) -> HttpResponse:
     people = sorted(organisation.people(), key=lambda person: not person.is_active)
     context = {
         "organisation": organisation,
-        "language": language_name(organisation.language),
+        "written_in": language_name(organisation.language),
         "people": people,
     }
     return render(request, "integrators/organisation.html", context)

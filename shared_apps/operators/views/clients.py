@@ -8,11 +8,13 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from shared_apps.accounts.access import requires
 from shared_apps.clients.models import Client
 from shared_apps.history import reading
+from shared_apps.history.display import Line, field_name, field_of
 from shared_apps.integrators.models import ContactDetails, Link
 from shared_apps.kit.numbers import compact
 from shared_apps.kit.paging import page_of
@@ -152,12 +154,18 @@ def _exports(tenant: Tenant) -> list[tuple[Export, Any]]:
 
 
 def _history(client: Client, tenant: Tenant | None) -> reading.Page:
-    """The newest changes of the shared rows; a workspace is called by its address, not by its schema."""
+    """The newest changes of the shared rows."""
     actions = list(reading.of_record(client, size=SHOWN).actions)
-    if tenant:
-        actions += [
-            replace(action, lines=[replace(line, label=tenant.subdomain) for line in action.lines])
-            for action in reading.of_record(tenant, size=SHOWN).actions
-        ]
+    for action in reading.of_record(tenant, size=SHOWN).actions if tenant else []:
+        lines = [_about_workspace(line, tenant) for line in action.lines]
+        actions.append(replace(action, lines=lines))
     actions.sort(key=lambda action: action.at, reverse=True)
     return reading.Page(actions[:SHOWN], "")
+
+
+def _about_workspace(line: Line, tenant: Tenant | None) -> Line:
+    """A workspace is called by its address, not by its schema; what only machines compare is left out."""
+    words = {"state": _("State"), "state_reason": _("Reason"), "release": _("Release"), "client": _("Client")}
+    said = {field_name(field_of(Tenant, name), name): word for name, word in words.items()}
+    changes = [replace(one, field=said[one.field]) for one in line.changes if one.field in said]
+    return replace(line, what=_("Workspace"), label=tenant.subdomain if tenant else "", changes=changes)
