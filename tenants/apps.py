@@ -92,7 +92,8 @@ class TenantsConfig(Module):
             category="legal",
             why=_("To prove that your data was erased"),
             kept=_(
-                "Until your contact details are erased; the certificate's record stays in the erasure ledger"
+                "The certificate until your contact details are erased, then in the erasure ledger alone; "
+                "the dates, which name nobody, stay"
             ),
             exported="no",
             erased="rows",

@@ -293,7 +293,7 @@ def forget(saga: Saga) -> None:
 
 @ERASE.step(_("Writing the contact details' erasure into the ledger"), outside=True)
 def record_forgetting(saga: Saga) -> None:
-    """From now on the ledger alone knows of the client, by its number."""
+    """From now on the ledger alone has the certificates. Dates and numbers stay: erasures are counted by the day."""
     with scope.shared():
         erasure = Erasure.objects.filter(pk=saga.data["erasure"]).first()
     if erasure is None or not erasure.with_contacts:
@@ -308,7 +308,9 @@ def record_forgetting(saga: Saga) -> None:
         )
     )
     with scope.shared():
-        Erasure.objects.filter(client_uuid=erasure.client_uuid).delete()
+        for done in Erasure.objects.filter(client_uuid=erasure.client_uuid):
+            done.certificate, done.requested_by = "", {"role": done.requested_by["role"]}
+            done.save(update_fields=["certificate", "requested_by"])
 
 
 def forget_client(client: UUID) -> None:

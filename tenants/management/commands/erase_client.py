@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from shared_apps.kit import scope
 from tenants import erasure, sagas
+from tenants.ledger import Ledger
 from tenants.management.client_command import ClientCommand, Refused, find
 from tenants.models import Erasure
 
@@ -53,6 +54,10 @@ class Command(ClientCommand):
                 f"The erasure stopped at step {saga.cursor}: {saga.error or saga.status}. The worker goes on with it."
             )
         self.progress(100, "Destroyed.")
+        if not found.certificate and (recorded := Ledger.default().find(found.tenant_uuid)):
+            found.certificate = (
+                recorded.entry.certificate
+            )  # a worker was quick, and the contact details are gone
         return found
 
     def say(self, result: dict[str, Any]) -> str:
