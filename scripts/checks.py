@@ -46,7 +46,10 @@ def files() -> Iterator[Path]:
     """Every file of the checkout that somebody wrote, relative to it."""
     for path in sorted(ROOT.rglob("*")):
         relative = path.relative_to(ROOT)
-        if path.is_file() and not SKIPPED & set(relative.parts):
+        is_hidden = any(
+            part.startswith(".") and part != ".ci" for part in relative.parts[:-1]
+        )  # caches, .git, .venv
+        if path.is_file() and not is_hidden and not SKIPPED & set(relative.parts):
             yield relative
 
 
