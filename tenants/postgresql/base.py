@@ -9,10 +9,12 @@ transaction mode.
 from typing import Any
 
 import psycopg2.extensions
+from django.db import OperationalError
 from django.db.backends.postgresql import base
 
 from shared_apps.kit import scope
 
+IN_ERROR = psycopg2.extensions.TRANSACTION_STATUS_INERROR
 Settings = tuple[str, str, str]  # schema, role, the author as JSON
 
 
@@ -137,7 +139,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._unscoped(self.ops.savepoint_rollback_sql(sid))
 
     def _commit(self) -> None:
+        """Raises OperationalError where PostgreSQL would answer COMMIT with a silent ROLLBACK: nothing was written."""
         self.applied = None
+        if self.connection is not None and self.connection.info.transaction_status == IN_ERROR:
+            raise OperationalError("a statement of this transaction had failed: nothing was written")
         super()._commit()  # type: ignore[misc]
 
     def _rollback(self) -> None:
