@@ -122,7 +122,7 @@ def edit(request: HttpRequest, id: UUID) -> HttpResponse:
 
 
 @require_POST
-@requires("contacts.edit")
+@requires("contacts.edit", when_suspended=True)
 def duplicates(request: HttpRequest) -> HttpResponse:
     """Who might be meant already by what is typed so far: a hint beside the form, which stops nobody."""
     form = ContactForm(request.POST)
@@ -135,7 +135,7 @@ def duplicates(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@requires("contacts.view")
+@requires("contacts.view", when_suspended=True)
 def companies(request: HttpRequest) -> HttpResponse:
     """Names of companies that begin like what is typed, as options of a list."""
     start = fold(request.POST.get("company_name", ""))

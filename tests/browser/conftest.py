@@ -1,0 +1,107 @@
+"""The whole product as people meet it: a running deployment, Chromium, and visitors with phones and desktops."""
+
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.visitor import DESKTOP, PASSWORD, PHONE, Visitor
+from tests.browser.world import World, running
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+Visitors = Callable[..., Visitor]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def django_db_setup() -> None:
+    """These tests have a database of their own, behind the pages."""
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium here: .ci/run installs it")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def world(chromium: Browser) -> Iterator[World]:
+    with running() as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def albums() -> Path:
+    """Where pictures are kept: SMOALL_SCREENSHOTS, else a folder that is left in /tmp."""
+    folder = Path(os.environ.get("SMOALL_SCREENSHOTS") or tempfile.mkdtemp(prefix="smoall-screenshots-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def visitor(
+    request: pytest.FixtureRequest, world: World, chromium: Browser, albums: Path
+) -> Iterator[Visitors]:
+    """Makes visitors; `visitor("fr", phone=True)`. At the end no page may have complained."""
+    album = albums / re.sub(r"\W+", "-", request.node.name.removeprefix("test_"))
+    shutil.rmtree(album, ignore_errors=True)
+    album.mkdir()
+    visitors: list[Visitor] = []
+
+    def make(language: str = "en", *, phone: bool = False, dark: bool = False) -> Visitor:
+        context = chromium.new_context(
+            viewport=PHONE if phone else DESKTOP,  # type: ignore[arg-type]
+            has_touch=phone, locale={"fr": "fr-BE", "en": "en-GB"}[language], timezone_id="Europe/Brussels",
+            color_scheme="dark" if dark else "light", reduced_motion="reduce", accept_downloads=True,
+        )  # fmt: skip
+        visitors.append(Visitor(world, context, language=language, album=album))
+        return visitors[-1]
+
+    yield make
+    complaints = [said for each in visitors for said in each.complaints]
+    for each in visitors:
+        each.context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def workspace(world: World) -> str:
+    """The name of a new workspace whose owner, owner@<name>.example, has PASSWORD. Made by the command."""
+    name = f"acme-{secrets.token_hex(3)}"
+    made = world.command(
+        "provision_client", "--company", "Ateliers Acme SRL", "--subdomain", name, "--language", "en",
+        "--name", "Olga Acme", "--email", f"owner@{name}.example",
+    )  # fmt: skip
+    ENTRIES[name] = made["enter"]
+    return name
+
+
+ENTRIES: dict[str, str] = {}
+
+
+@pytest.fixture
+def owner(visitor: Visitors, workspace: str) -> Visitor:
+    """The owner of `workspace` at a desktop, inside."""
+    olga = visitor()
+    olga.page.goto(ENTRIES.pop(workspace))
+    olga.fill(password=PASSWORD)
+    olga.press("Enter", "a workspace, for the first time")
+    olga.page.wait_for_url(lambda found: "/enter/" not in found)
+    return olga
+
+
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    for item in items:
+        if "tests/browser" in str(item.path):
+            item.add_marker(pytest.mark.browser)

@@ -1,0 +1,125 @@
+"""An operator's day: the fleet, a new client, a suspension that its people notice, work that failed, health."""
+
+import re
+import secrets
+
+import psycopg2
+from playwright.sync_api import expect
+
+from config import embedded_postgres
+from tests.browser.conftest import Visitors
+from tests.browser.visitor import PASSWORD, Visitor
+from tests.browser.world import World
+
+
+def test_an_operator_finds_makes_suspends_and_resumes_clients(visitor: Visitors) -> None:
+    name = f"nova-{secrets.token_hex(3)}"
+    oscar = visitor("en")
+    oscar.sign_in("Oscar")
+    page = oscar.page
+    oscar.look("overview", dark=True)
+    oscar.open("/clients/")
+    oscar.look("clients", dark=True)
+    oscar.open("/clients/?q=delhoyaux")
+    page.get_by_role("link", name="Méca-Delhoyaux SA").click()
+    oscar.reads("Gosselies")
+    oscar.look("client", dark=True)
+    assert "Zinguerie" not in page.content()
+
+    oscar.open("/clients/new/")
+    oscar.press("Make the workspace")
+    oscar.look("new-refused")
+    oscar.fill(company=f"Nova {name} BV", subdomain=name, name="Nele Nova", email=f"nele@{name}.example")
+    page.locator("[name=language]").select_option("fr")
+    oscar.press("Make the workspace")
+    page.wait_for_url(re.compile(r"/work/[0-9a-f-]{36}/"))
+    oscar.look("making")
+    expect(page.locator(".progress-done")).to_be_visible()
+    page.reload()
+    oscar.look("made")
+    oscar.follow("Open the client's page")
+
+    nele = visitor("fr", phone=True)
+    nele.page.goto(nele.mailed_link(f"nele@{name}.example", "/sign-up/"))
+    nele.look("terms")
+    nele.page.locator("[name=terms]").check()
+    nele.page.locator("main form button.button-primary").click()
+    nele.page.wait_for_url("**/enter/**")
+    nele.fill(password=PASSWORD)
+    nele.press("Enter", "a workspace, for the first time")
+    nele.page.wait_for_url(re.compile(rf"//{name}\.[^/]+/$"))
+
+    page.locator("[data-dialog=suspend]").click()
+    page.locator("#suspend-reason").fill("Unpaid since March")
+    oscar.look("suspend", whole=False)
+    page.locator("#suspend").get_by_role("button", name="Suspend", exact=True).click()
+    oscar.sees("This workspace is suspended.")
+    oscar.look("suspended")
+    client = page.url
+    _lives_suspended(nele, name)
+    page.goto(client)
+    oscar.press("Resume")
+    expect(page.locator("[data-dialog=suspend]")).to_be_visible()
+    nele.open("/contacts/new/")
+
+
+def _lives_suspended(nele: Visitor, name: str) -> None:
+    """Signed out; reads and takes a copy, changes nothing."""
+    nele.page.goto(nele.here("/contacts/"))
+    nele.page.wait_for_url("**/sign-in/**")
+    nele.fill(email=f"nele@{name}.example", password=PASSWORD)
+    nele.press("Sign in")
+    nele.page.wait_for_url(lambda found: "/sign-in/" not in found)
+    nele.open("/contacts/")
+    nele.look("read-only")
+    with nele.expecting(402, 403, 423):
+        nele.page.goto(nele.here("/contacts/new/"))
+        if nele.page.locator("[name=name]").count():
+            nele.fill(name="Something")
+            nele.press("Save contact")
+    nele.sees("This workspace is suspended")
+    nele.look("nothing-changed")
+    nele.open("/workspace/exports/")
+    nele.look("may-still-export")
+
+
+def test_failed_work_is_tried_again_and_health_is_looked_at(visitor: Visitors, world: World) -> None:
+    oscar = visitor("en", phone=True)
+    oscar.sign_in("Oscar")
+    _fail_a_mail(world)
+    oscar.open("/work/")
+    oscar.look("work")
+    oscar.open("/work/jobs/?state=failed")
+    oscar.look("failed", dark=True)
+    count = oscar.page.locator("tbody tr").count()
+    assert count
+    oscar.press("Try again")
+    oscar.page.wait_for_load_state()
+    oscar.look("tried-again")
+    oscar.open("/work/jobs/?state=failed")
+    assert oscar.page.locator("tbody tr").count() == count - 1
+    oscar.open("/health/")
+    oscar.press("Look again")
+    expect(oscar.page.locator(".banner-positive, .card-danger").first).to_be_visible(timeout=30_000)
+    oscar.look("health", dark=True)
+    oscar.open("/integrators/")
+    oscar.look("integrators")
+    oscar.page.locator(".row-link").first.click()
+    oscar.look("integrator")
+    oscar.open("/operators/")
+    oscar.look("operators")
+
+
+def _fail_a_mail(world: World) -> None:
+    """Pretend that a delivery ended badly: doing it again finds it delivered."""
+    admin = psycopg2.connect(embedded_postgres.admin_url(world.data), dbname="smoall")
+    try:
+        with admin, admin.cursor() as cursor:
+            cursor.execute(
+                "UPDATE public.jobs_job SET state = 'failed', failures = 5, error = 'TimeoutError in deliver' "
+                "WHERE id = (SELECT id FROM public.jobs_job WHERE state = 'done' "
+                "ORDER BY purpose = 'mail.deliver' DESC, created_at DESC LIMIT 1)"
+            )
+            assert cursor.rowcount == 1
+    finally:
+        admin.close()
