@@ -12,8 +12,9 @@ from shared_apps.clients.models import Client
 from shared_apps.history.models import LogEntry
 from shared_apps.jobs import run
 from shared_apps.kit import scope
+from shared_apps.kit.rows import uuid7
 from shared_apps.mail.models import Message
-from tenants.models import Export, Saga, SignUp, State, Tenant
+from tenants.models import Erasure, Export, Saga, SignUp, State, Tenant
 from tests.conftest import TESTER, Cast
 from tests.operators.conftest import again, page_of
 
@@ -170,3 +171,20 @@ def test_owners_are_asked_for_a_copy_once_a_day_and_the_operator_learns_nobody(
 def test_the_overview_counts(here: Browser, acme: Cast, zenith: Cast) -> None:
     page = page_of(here, "/")
     assert "New and erased clients of the last twelve months" in page
+
+
+def test_a_client_whose_data_is_erased_keeps_a_page_without_verbs(here: Browser) -> None:
+    now = timezone.now()
+    with scope.shared(actor=TESTER):
+        gone = Client.objects.create(company="Gone NV", contact_name="Gaby", contact_email="g@gone.test")
+        Erasure.objects.create(
+            tenant_uuid=uuid7(), client_uuid=gone.pk, requested_by={"role": "owner", "id": "x"},
+            requested_at=now, destroy_at=now, destroyed_at=now,
+        )  # fmt: skip
+    page = page_of(here, f"/clients/{gone.pk}/")
+    assert "data erased" in page and "Gaby" in page and "destroyed" in page
+    assert "Suspend" not in page and "Erase this client" not in page
+    for verb in ("suspend", "resume", "ask-for-copy", "erase", "cancel-erasure"):
+        answer = here.post(f"/clients/{gone.pk}/{verb}/", {"reason": "x", "typed_name": ""})
+        assert answer.headers["Location"] == f"/clients/{gone.pk}/"
+    assert "does not exist any more" in page_of(here, f"/clients/{gone.pk}/")

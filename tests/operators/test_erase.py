@@ -11,6 +11,7 @@ from django.test import Client as Browser
 from django.test import override_settings
 from django.utils import timezone, translation
 
+from config.env import BadSetting, Env
 from shared_apps.accounts.models import User
 from shared_apps.kit import scope
 from shared_apps.mail.models import Message
@@ -100,6 +101,13 @@ def test_a_deployment_may_allow_none(here: Browser, acme: Cast) -> None:
     assert "lets operators erase no client" in page_of(here, f"/clients/{acme.tenant.client_id}/erase/")
     with scope.shared(), pytest.raises(CannotAct):
         erasures.request(acme.id, reason="", with_contacts=False, now=timezone.now())
+
+
+@pytest.mark.parametrize("value", ["five", "-1", "", "9" * 9])
+def test_the_days_number_is_a_number(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("SMOALL_ERASURES_PER_DAY", value)
+    with pytest.raises(BadSetting, match="SMOALL_ERASURES_PER_DAY"):
+        Env.read()
 
 
 # --- at the same time ----------------------------------------------------------------------------
