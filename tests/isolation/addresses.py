@@ -1,0 +1,187 @@
+"""Every address of every URLconf: where it stands, what it declares, and another's objects to fill it with."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from shared_apps.accounts.access import Access, access_of
+from shared_apps.accounts.models import Purpose, User
+from shared_apps.history.registry import models_with_history
+from shared_apps.integrators.models import Link
+from shared_apps.kit import scope, tokens
+from shared_apps.legal import documents
+from tests.conftest import Cast
+from tests.isolation.canaries import Planted
+
+URLCONFS = {
+    "website": "config.urls_website",
+    "app": "config.urls_app",
+    "ops": "config.urls_ops",
+    "tenant": "config.urls_tenant",
+    "erasing": "config.urls_erasing",
+}
+
+
+@dataclass(frozen=True)
+class Address:
+    """`name` with its namespaces ("team:person"), "" for one without a name."""
+
+    site: str
+    pattern: str
+    name: str
+    callback: Callable[..., Any] = field(compare=False)
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def access(self) -> Access | None:
+        return access_of(self.callback)
+
+    def __str__(self) -> str:
+        return f"{self.site} /{self.pattern}"
+
+    def declared(self) -> str:
+        """What it says about itself, on one line."""
+        access = self.access
+        said = "NOTHING: it answers 403" if access is None else access.right or access.kind
+        return f"{self} {said}{' when suspended too' if access and access.when_suspended else ''}"
+
+
+def addresses(site: str) -> Iterator[Address]:
+    """Every address of a site, in the order of the URLconf."""
+    yield from _inside(site, get_resolver(URLCONFS[site]).url_patterns, "", "", ())
+
+
+def _inside(
+    site: str, patterns: Sequence[Any], prefix: str, namespace: str, arguments: tuple[str, ...]
+) -> Iterator[Address]:
+    for pattern in patterns:
+        here = prefix + str(pattern.pattern)
+        taken = arguments + tuple(pattern.pattern.converters)
+        if isinstance(pattern, URLResolver):
+            inner = ":".join(filter(None, (namespace, pattern.namespace)))
+            yield from _inside(site, pattern.url_patterns, here, inner, taken)
+        elif isinstance(pattern, URLPattern):
+            name = ":".join(filter(None, (namespace, pattern.name)))
+            yield Address(site, here, name, pattern.callback, taken)
+
+
+# --- another's objects ------------------------------------------------------------------------------------
+
+
+class Objects:
+    """What fills an address's arguments: zenith's rows, and links that were made for another place.
+
+    A new argument needs an entry in `_known`, under the address's name or the namespace of its module.
+    """
+
+    def __init__(self, victim: Cast, planted: Planted, *, links_of: Cast, linked: User) -> None:
+        self.victim, self.planted, self.links_of, self.linked = victim, planted, links_of, linked
+
+    def fills(self, address: Address) -> list[dict[str, Any]]:
+        """The ways to fill the address; one empty way when it takes nothing."""
+        if not address.arguments:
+            return [{}]
+        known = self._known(address)
+        namespace = address.name.rpartition(":")[0]
+        found = known.get(address.name) or known.get(namespace)
+        assert found, (
+            f"{address} (named {address.name!r}) takes {', '.join(address.arguments)}: say in "
+            f"tests/isolation/addresses.py, Objects._known, which rows of another workspace fill it"
+        )
+        fills = [{name: way[name] for name in address.arguments if name in way} for way in found()]
+        for fill in fills:
+            missing = set(address.arguments) - fill.keys()
+            assert not missing, (
+                f"{address} takes {missing}, which Objects._known doesn't fill for {address.name!r}"
+            )
+        return fills
+
+    def _known(self, address: Address) -> dict[str, Callable[[], list[dict[str, Any]]]]:
+        row = self._row
+        return {
+            "team": lambda: [{"id": row("accounts.SignIn").user_id, "sign_in": row("accounts.SignIn").pk}],
+            "accounts:revoke": lambda: [{"id": row("accounts.SignIn").pk}],
+            "accounts:language": lambda: [{"code": "fr"}],
+            "accounts": lambda: self._tokens(address),
+            "app": lambda: self._tokens(address),
+            "erasing": lambda: self._tokens(address),
+            "workspace": lambda: [{"id": row("tenants.Export").pk}],
+            "history": self._histories,
+            "contacts": lambda: [
+                {"id": row("contacts.Contact").pk, "attachment": row("contacts.Attachment").pk}
+            ],
+            "contacts:attachment": self._attachments,
+            "contacts:remove-attachment": self._attachments,
+            "contacts:tag": lambda: [{"id": row("contacts.Tag").pk}],
+            "contacts:remove-tag": lambda: [{"id": row("contacts.Tag").pk}],
+            **{
+                f"contacts:import-{page}": lambda: [{"id": row("contacts.Import").pk}]
+                for page in ("preview", "columns", "progress", "report", "commit", "cancel")
+            },
+            "mail": lambda: [
+                {"folder": str(self.victim.id), "stem": row("mail.Message").pk},
+                {"folder": str(self.victim.tenant.client_id), "stem": row("mail.Message").pk},
+            ],
+            "website": lambda: [{"version": documents.current("terms", today=_today()).version}],
+            "operators": lambda: [{"id": id} for id in (self.victim.tenant.client_id, self.victim.id)],
+            "operators:retry-job": lambda: [{"id": row("jobs.Job").pk}],
+            **{
+                f"operators:{page}": lambda: [{"id": row("tenants.Saga").pk}]
+                for page in ("saga", "progress", "retry")
+            },
+            "operators:integrator": lambda: [self._organisation()],
+            "operators:resend-integrator": lambda: [self._organisation()],
+            **{
+                f"operators:{verb}": lambda: [{"id": self.victim.owner.pk}, {"id": self.linked.pk}]
+                for verb in ("resend", "withdraw", "deactivate", "reactivate")
+            },
+            "integrators": lambda: [{"id": id} for id in (self._live_link(), self.victim.tenant.client_id)],
+            "integrator": lambda: [{"id": self._live_link()}],
+            "organisation": lambda: [{"id": self.linked.pk}],
+        }
+
+    def _row(self, label: str) -> Any:
+        rows = self.planted.rows.get(label)
+        assert rows, f"no {label} was planted: see tests/isolation/canaries.py"
+        return rows[0]
+
+    def _live_link(self) -> Any:
+        """By which zenith shows its contact details to one integrator."""
+        with scope.shared():
+            return Link.objects.live().get(client_id=self.victim.tenant.client_id).pk
+
+    def _organisation(self) -> dict[str, Any]:
+        with scope.shared():
+            return {"id": self.linked.membership.organisation_id, "person": self.linked.pk}
+
+    def _attachments(self) -> list[dict[str, Any]]:
+        found = self._row("contacts.Attachment")
+        return [{"id": found.contact_id, "attachment": found.pk}]
+
+    def _histories(self) -> list[dict[str, Any]]:
+        """Of each audited model of a workspace, one row."""
+        ways = []
+        for model in models_with_history(tenant=True):
+            meta: Any = model._meta
+            for row in self.planted.rows.get(meta.label, [])[:1]:
+                ways.append({"module": meta.app_label, "model": meta.model_name, "key": str(row.pk)})
+        return ways
+
+    def _tokens(self, address: Address) -> list[dict[str, Any]]:
+        """The link that another workspace mailed for this very page, or what it could make of one."""
+        purpose = address.name.partition(":")[2]
+        with self.links_of.inside():
+            if purpose in set(Purpose):
+                person = User.objects.get(pk=self.links_of.owner.pk)
+                return [{"token": person.link(Purpose(purpose)).split("/")[2]}]
+            if address.site == "erasing":
+                return [{"token": tokens.sign(str(self.victim.id), purpose="erasure.cancel")}]
+            return [{"token": tokens.sign([str(self.victim.id), "x"], purpose="sign_up")}]
+
+
+def _today() -> Any:
+    from django.utils import timezone
+
+    return timezone.localdate()
