@@ -87,6 +87,15 @@ class TenantsConfig(Module):
             erased="rows",
         ),
         Holding(
+            "files:exports",
+            whose="client",
+            category="data",
+            why=_("To give you a copy of your data, once"),
+            kept=_("The copy for seven days, the record as long as your data"),
+            exported="no",
+            erased="files",
+        ),
+        Holding(
             "tenants.Erasure",
             whose="client",
             category="legal",

@@ -82,7 +82,7 @@ class ContactsConfig(Module):
             kept=_("Until it is imported, a day at most"),
             exported="rows",
             erased="schema",
-            personal=("file_name", "header", "refused", "sample"),
+            personal=("file_name", "header", "refused", "duplicates"),
         ),
         Holding(
             "files:contacts",
