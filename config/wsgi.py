@@ -7,4 +7,6 @@ os.environ["SMOALL_PROCESS"] = "web"
 
 from django.core.wsgi import get_wsgi_application
 
-application = get_wsgi_application()
+from config.bodies import limited
+
+application = limited(get_wsgi_application())
