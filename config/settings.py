@@ -25,6 +25,7 @@ SMOALL_SUPPORT = "support@smoall.com"
 SECRET_KEY = secret_key(ENV.data)
 DEBUG = False
 ALLOWED_HOSTS = [f".{ENV.domain}"]
+FORCE_SCRIPT_NAME = ""  # no server and no header moves the addresses
 WSGI_APPLICATION = "config.wsgi.application"
 ROOT_URLCONF = "config.urls_website"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -217,7 +218,12 @@ globals().update(email_settings(ENV))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "plain": {
+            "()": "shared_apps.kit.logs.WithoutValues",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        }
+    },
     "filters": {"without_address": {"()": "shared_apps.kit.logs.WithoutAddress"}},
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["without_address"]}

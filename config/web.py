@@ -8,6 +8,8 @@ import os
 
 from gunicorn.glogging import Logger
 
+from shared_apps.kit.logs import WithoutValues
+
 bind = os.environ.get("SMOALL_BIND", f"127.0.0.1:{os.environ.get('SMOALL_PORT', '8000')}").split(",")
 workers = int(os.environ.get("SMOALL_WEB_WORKERS", "2"))
 worker_class = "gthread"
@@ -18,6 +20,9 @@ keepalive = 5
 control_socket_disable = True
 proc_name = "smoall-web"
 forwarded_allow_ips = os.environ.get("SMOALL_PROXIES", "127.0.0.1,::1")
+forwarder_headers = (
+    ""  # else a visitor's header SCRIPT_NAME, passed on by the proxy, would stand in mailed links
+)
 
 accesslog = "-"
 errorlog = "-"
@@ -43,6 +48,8 @@ class QuietLogger(Logger):
     def setup(self, cfg: object) -> None:
         super().setup(cfg)
         self.error_log.addFilter(WithoutVisitors())
+        for handler in self.error_log.handlers:
+            handler.setFormatter(WithoutValues(self.error_fmt, self.datefmt))
 
 
 logger_class = QuietLogger

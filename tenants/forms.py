@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from shared_apps.kit import places
 from shared_apps.kit.numbers import clean_vat
+from shared_apps.kit.text import refuse_web_addresses
 from tenants import names
 from tenants.models import SignUp
 from tenants.sign_up import Answers
@@ -37,6 +38,7 @@ class LineField(forms.CharField):
         super().validate(value)
         if CONTROL.search(value):
             raise ValidationError(gettext("This has characters that can't be shown."), code="control")
+        refuse_web_addresses(value)
 
 
 def _label_field() -> forms.CharField:

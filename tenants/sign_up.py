@@ -38,7 +38,6 @@ LINK_AGE = timedelta(days=14)  # of the mailed link, which afterwards still lead
 ABANDONED_AFTER = timedelta(days=30)  # confirmed, and never made for want of a free name or by an error
 SLOW_AFTER = timedelta(seconds=20)
 RETRY_NAME = timedelta(minutes=1)
-MOST_MAILS = 5  # a day, for one address and purpose
 FORGET_FOUND = timedelta(hours=1)
 DOOR = scope.Actor("system", "sign-up", "Smoall")  # who acts before the first owner is known
 CLOSED = (State.ERASING, State.RESTORING)
@@ -140,8 +139,8 @@ def _save(sign_up: SignUp) -> None:
 
 
 def mail_confirmation(sign_up: SignUp, *, now: datetime) -> None:
-    """The link that confirms, once more if need be. Raises CannotSignUp after MOST_MAILS in a day."""
-    if not _may_mail(sign_up.email, purpose="sign-up", now=now):
+    """The link that confirms, once more if need be. Raises CannotSignUp after five in a day."""
+    if not Throttle.may_mail(sign_up.email, purpose="sign-up", now=now):
         raise CannotSignUp(
             _now("Five mails went there within a day. Use the link in the last one, or try again tomorrow.")
         )
@@ -166,17 +165,6 @@ def _send(sign_up: SignUp, *, purpose: str, about: UUID, wanted: mail.Check, con
         wanted=wanted,
         context={"name": sign_up.name, "company": sign_up.company, "url": link(sign_up), **context},
     )
-
-
-def _may_mail(email: str, *, purpose: str, now: datetime) -> bool:
-    """Count a mail to an address that anybody may type, by its keyed hash; False when it was enough."""
-    counted = Throttle.of(email, purpose=purpose, now=now)
-    if counted.failures >= MOST_MAILS:
-        return False
-    counted.failures += 1
-    counted.last_at = now
-    counted.save()
-    return True
 
 
 @mail.check
@@ -420,7 +408,7 @@ def forget_expired(*, now: datetime) -> int:
 
 def search(email: str, *, language: str, now: datetime) -> None:
     """Mail an address the list of its workspaces, five times a day at most. In the shared schema."""
-    if _may_mail(email, purpose="find", now=now):
+    if Throttle.may_mail(email, purpose="find", now=now):
         row = WorkspaceSearch.objects.create(email=email, language=language, created_at=now)
         find.later(str(row.id))
 

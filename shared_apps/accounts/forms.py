@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from shared_apps.accounts.models import ONE_LINE, Throttle, User
+from shared_apps.kit.text import refuse_web_addresses
 
 LONGEST_PASSWORD = 1000  # characters
 
@@ -96,7 +97,7 @@ class EnterForm(NewPasswordForm):
     name = forms.CharField(
         label=_("Your name"),
         max_length=200,
-        validators=[ONE_LINE],
+        validators=[ONE_LINE, refuse_web_addresses],
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
     password = _password_field(_("Choose a password"), "new-password")
@@ -150,3 +151,8 @@ class MeForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = User
         fields = ("name", "language")
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        refuse_web_addresses(name)
+        return name

@@ -31,7 +31,16 @@ from shared_apps.accounts.forms import (
     PasswordForm,
     SignInForm,
 )
-from shared_apps.accounts.models import CannotChange, Cause, Purpose, SignIn, Throttle, User, kind_here
+from shared_apps.accounts.models import (
+    LINK_AGE,
+    CannotChange,
+    Cause,
+    Purpose,
+    SignIn,
+    Throttle,
+    User,
+    kind_here,
+)
 from shared_apps.kit import scope, tokens
 from shared_apps.mail import CannotSend
 
@@ -82,7 +91,7 @@ def forgot(request: HttpRequest) -> HttpResponse:
     with scope.acting(DOOR):
         throttle = Throttle.of(email, purpose="forgot", now=now)
         if not throttle.is_closed(now):
-            throttle.count(now)
+            throttle.count(now, longest=LINK_AGE[Purpose.RESET])  # so long the last link works
             _mail_link(request, email)
     return render(request, "accounts/forgot_sent.html", {"email": email})
 
@@ -205,6 +214,9 @@ def new_email(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         status = 429 if form.closed_until else 200
         return render(request, "accounts/new_email.html", {"form": form}, status=status)
+    if not Throttle.may_mail(form.cleaned_data["email"], purpose="email", now=now):
+        form.add_error("email", _("Five mails went to this address within a day. Try again tomorrow."))
+        return render(request, "accounts/new_email.html", {"form": form}, status=429)
     mails.new_address(person, form.cleaned_data["email"], request=request)
     messages.success(request, _("A mail is on its way to the new address. Its link makes the change."))
     return redirect("accounts:me")

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from shared_apps.accounts.models import ONE_LINE
 from shared_apps.integrators.models import CannotLink, Organisation
+from shared_apps.kit.text import refuse_web_addresses
 
 
 class CodeForm(forms.Form):
@@ -44,6 +45,6 @@ class OrganisationForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class InviteForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=200, validators=[ONE_LINE])
+    name = forms.CharField(label=_("Name"), max_length=200, validators=[ONE_LINE, refuse_web_addresses])
     email = forms.EmailField(label=_("E-mail"))
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)

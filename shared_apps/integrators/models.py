@@ -84,6 +84,7 @@ class Organisation(Row):
 
         The mail is the caller's. Raises accounts.CannotChange when the address is taken.
         """
+        User.count_invitation(email, now)
         person: User = User.objects.create_user(
             email=email, name=name, language=language, role=OWNER, kind=Kind.INTEGRATOR
         )

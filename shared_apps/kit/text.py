@@ -1,6 +1,12 @@
 """Text as people search and sort it: folded, since not every server has ICU collations."""
 
+import re
 import unicodedata
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+WEB_ADDRESS = re.compile(r"://|\bwww\.|\.[a-z]{2,24}/", re.IGNORECASE)
 
 
 def fold(text: str) -> str:
@@ -12,3 +18,12 @@ def fold(text: str) -> str:
     text = text.replace("ß", "ss").replace("ø", "o").replace("Ø", "o").replace("ł", "l").replace("Ł", "l")
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return " ".join("".join(c for c in decomposed if not unicodedata.combining(c)).split())
+
+
+def refuse_web_addresses(text: str) -> None:
+    """For names that stand in mails to strangers: "booking.com" may be a company, "https://…" is bait.
+
+    Raises ValidationError.
+    """
+    if WEB_ADDRESS.search(text):
+        raise ValidationError(_("Write a name here, no web address."), code="web_address")

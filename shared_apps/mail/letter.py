@@ -3,6 +3,7 @@
 import re
 from email.utils import formataddr
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -41,15 +42,28 @@ def letter(message: Message) -> Letter:
 
 
 def as_html(message: Message) -> str:
-    """The text in the house's look: paragraphs, and a link that stands alone made easy to hit."""
+    """The text in the house's look: paragraphs, and a link of ours that stands alone made easy to hit.
+
+    Nothing else becomes a link: names that somebody typed stand in the text, and one may look like an address.
+    """
     parts: list[dict[str, Any]] = [
-        {"link": part, "shown": _short(part)} if LINK.match(part) else {"text": part}
+        {"link": part, "shown": _short(part)} if _is_ours(part) else {"text": part}
         for part in (part.strip() for part in re.split(r"\n\s*\n", message.body))
         if part
     ]
     context = {"subject": message.subject, "parts": parts, "controller": settings.SMOALL_CONTROLLER}
     with translation.override(message.language):
         return render_to_string("mail/letter.html", {**context, "language": message.language})
+
+
+def _is_ours(part: str) -> bool:
+    if not LINK.match(part):
+        return False
+    try:
+        host = urlsplit(part).hostname or ""
+    except ValueError:
+        return False
+    return f".{host}".endswith(f".{settings.SMOALL_DOMAIN}")
 
 
 def _short(link: str) -> str:

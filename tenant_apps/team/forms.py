@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from shared_apps.accounts.models import ONE_LINE, ROLE_CHOICES, User
 from shared_apps.kit.module import Role
+from shared_apps.kit.text import refuse_web_addresses
 
 
 def roles_for(by: User) -> list[tuple[int, Any]]:
@@ -24,7 +25,7 @@ class RoleForm(forms.Form):
 
 
 class InviteForm(RoleForm):
-    name = forms.CharField(label=_("Name"), max_length=200, validators=[ONE_LINE])
+    name = forms.CharField(label=_("Name"), max_length=200, validators=[ONE_LINE, refuse_web_addresses])
     email = forms.EmailField(label=_("E-mail"))
     role = forms.TypedChoiceField(
         label=_("Role"), coerce=int, initial=Role.MEMBER.value, widget=forms.RadioSelect

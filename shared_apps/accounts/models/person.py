@@ -293,8 +293,9 @@ class User(AbstractBaseUser, Row):
         self.save(update_fields=["deactivated_at"])
 
     def renew_invitation(self, *, by: "User", now: datetime) -> None:
-        """Makes earlier invitation links void. Raises CannotChange for somebody who has entered."""
+        """Makes earlier links void. Raises CannotChange for somebody who has entered, or after five mails in a day."""
         self._lock_invited(by)
+        self.count_invitation(self.email, now)
         self.invited_at = now
         self.save(update_fields=["invited_at"])
 
@@ -332,11 +333,20 @@ class User(AbstractBaseUser, Row):
         if self.state != "invited":
             raise CannotChange(gettext("This invitation was accepted already."))
 
+    @staticmethod
+    def count_invitation(email: str, now: datetime) -> None:
+        """Raises CannotChange when the address got its five mails of the day: no form may pester a stranger."""
+        from shared_apps.accounts.models.throttle import Throttle
+
+        if not Throttle.may_mail(email, purpose="invitation", now=now):
+            raise CannotChange(gettext("Five mails went to this address within a day. Try again tomorrow."))
+
     @classmethod
     def invite(cls, *, name: str, email: str, role: int, language: str, by: "User", now: datetime) -> "User":
         """Somebody new, without password until the invitation is accepted. Raises CannotChange."""
         if role > by.role:
             raise CannotChange(gettext("Only an owner can do this to an owner, or name one."))
+        cls.count_invitation(email, now)
         person = cls.objects.create_user(email=email, name=name, role=role, kind=by.kind, language=language)
         person.invited_at = now
         person.save(update_fields=["invited_at"])

@@ -18,6 +18,7 @@ class Throttle(Row):
     FREE = 5  # failures without a delay
     FIRST, LONGEST = timedelta(seconds=30), timedelta(minutes=15)
     FORGOTTEN_AFTER = timedelta(hours=24)
+    MAILS_A_DAY = 5  # to an address that somebody else typed
 
     account = models.CharField(max_length=64, unique=True)
     started_at = models.DateTimeField()
@@ -47,16 +48,27 @@ class Throttle(Row):
             found.started_at, found.failures, found.until = now, 0, None
         return found
 
+    @classmethod
+    def may_mail(cls, email: str, *, purpose: str, now: datetime) -> bool:
+        """Count a mail to an address that somebody else typed; False when five went there within a day."""
+        counted = cls.of(email, purpose=purpose, now=now)
+        if counted.failures >= cls.MAILS_A_DAY:
+            return False
+        counted.failures += 1
+        counted.last_at = now
+        counted.save()
+        return True
+
     def is_closed(self, now: datetime) -> bool:
         return self.until is not None and now < self.until
 
-    def count(self, now: datetime) -> None:
-        """One more failure; from the sixth on each doubles the wait."""
+    def count(self, now: datetime, *, longest: timedelta = LONGEST) -> None:
+        """One more failure; from the sixth on each doubles the wait, up to `longest`."""
         self.failures += 1
         self.last_at = now
         if self.failures >= self.FREE:
             doublings = min(self.failures - self.FREE, 10)
-            self.until = now + min(self.FIRST * 2**doublings, self.LONGEST)
+            self.until = now + min(self.FIRST * 2**doublings, longest)
         self.save()
 
     def clear(self) -> None:
