@@ -1,12 +1,15 @@
 """What stands where: every client with its state, release and size; and what does not fit together."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from time import time
 from uuid import UUID
 
+from django.apps import apps
 from django.conf import settings
-from django.db import connection
-from django.db.models import Count
+from django.db import ProgrammingError, connection, router
+from django.db.models import Count, FileField
 from django_q.models import OrmQ
 
 from shared_apps.clients.models import Client
@@ -16,7 +19,7 @@ from tenants import roles
 from tenants.fingerprint import fingerprint
 from tenants.keys import KeyStore
 from tenants.ledger import Ledger, LedgerBroken
-from tenants.models import Saga, SignUp, Snapshot, Tenant
+from tenants.models import Saga, SignUp, Snapshot, State, Tenant
 from tenants.snapshot import TEMPLATE
 
 SIZES = """
@@ -25,6 +28,7 @@ SIZES = """
      WHERE n.nspname = ANY(%s) GROUP BY n.nspname
 """
 FOLDERS = ("files", "exports", "mails")
+UNCOMMITTED = 3600  # seconds that a file may wait for the transaction which names it
 
 
 def sizes(tenants: list[Tenant]) -> dict[UUID, int]:
@@ -45,6 +49,7 @@ def problems() -> Iterator[str]:
     yield from _schemas(tenants, prints)
     yield from _addresses(tenants)
     yield from _folders(tenants, working)
+    yield from _files(tenants)
     yield from _keys(tenants, working)
     yield from _queue(tenants)
     yield from _ledger(tenants)
@@ -84,6 +89,37 @@ def _folders(tenants: dict[UUID, Tenant], working: set[UUID]) -> Iterator[str]:
         for entry in sorted(place.iterdir()) if place.is_dir() else []:
             if entry.name != "shared" and _uuid(entry.name) not in known:
                 yield f"folder {name}/{entry.name} belongs to no client"
+
+
+def _files(tenants: dict[UUID, Tenant]) -> Iterator[str]:
+    """Files that no row names, left by a process that died before it could commit, and rows whose file is gone."""
+    for id, tenant in tenants.items():
+        if tenant.state == State.RESTORING:
+            continue
+        root = Path(settings.SMOALL_DATA) / "files" / str(id)
+        found = {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.is_file()}
+        try:
+            named = _named_files(id)
+        except ProgrammingError:  # its schema is gone: said already
+            continue
+        for name in sorted(named - found.keys()):
+            yield f"client {tenant.subdomain} ({id}): its file {name} is gone"
+        for name in sorted(found.keys() - named):
+            with suppress(FileNotFoundError):
+                if found[name].stat().st_mtime < time() - UNCOMMITTED:
+                    yield f"client {tenant.subdomain} ({id}): no row names its file {name}"
+
+
+def _named_files(id: UUID) -> set[str]:
+    """What the rows of a tenant say that their files are called."""
+    with scope.tenant(id):
+        models = [model for model in apps.get_models() if router.allow_migrate_model("default", model)]
+        fields = [(model, f) for model in models for f in model._meta.fields if isinstance(f, FileField)]
+        return {
+            name
+            for model, field in fields
+            for name in model._default_manager.exclude(**{field.name: ""}).values_list(field.name, flat=True)
+        }
 
 
 def _keys(tenants: dict[UUID, Tenant], working: set[UUID]) -> Iterator[str]:
