@@ -146,13 +146,17 @@ def _close(tenant: Tenant, erasure: Erasure, *, now: datetime) -> None:
 
 
 def _erasure(saga: Saga) -> Erasure:
+    """The instruction that the saga carries out. Raises CannotGoOn when it is about another workspace."""
     with scope.shared():
-        return Erasure.objects.get(pk=saga.data["erasure"])
+        found: Erasure = Erasure.objects.get(pk=saga.data["erasure"])
+    if found.tenant_uuid != saga.subject:
+        raise sagas.CannotGoOn("The instruction is about another workspace.")
+    return found
 
 
 @ERASE.step(_("Counting what is there"))
 def take_stock(saga: Saga) -> None:
-    id = saga.subject
+    id = _erasure(saga).tenant_uuid
     saga.data["stores"] = stores.count(id)
     with scope.tenant(id):
         saga.data["people"] = [str(key) for key in User.objects.values_list("pk", flat=True)]
@@ -168,6 +172,8 @@ def destroy(saga: Saga) -> None:
     id, keys = saga.subject, KeyStore.default()
     with connection.cursor() as cursor:  # waits for requests that still answer from it
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(id)])
+    if Tenant.locked(id).state != State.ERASING or _erasure(saga).cancelled_at:
+        raise sagas.CannotGoOn("The workspace is open: nothing was destroyed.")
     for label in saga.data["labels"]:
         RetiredName.objects.get_or_create(hash=keys.name_hash(label))
     _forget_searches(id)
