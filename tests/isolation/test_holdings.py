@@ -171,10 +171,8 @@ def calls(name: str, method: str) -> Iterator[tuple[str, ast.Call]]:
     for source in SOURCES:
         for path in sorted((root / source).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text())):
-                called = node.func if isinstance(node, ast.Call) else None
-                if isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name):
-                    if (called.value.id, called.attr) == (name, method):
-                        yield f"{path.relative_to(root)}:{node.lineno}", node  # type: ignore[misc]
+                if isinstance(node, ast.Call) and ast.unparse(node.func) == f"{name}.{method}":
+                    yield f"{path.relative_to(root)}:{node.lineno}", node
 
 
 def test_every_folder_of_a_workspaces_files_is_declared() -> None:
