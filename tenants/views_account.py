@@ -36,8 +36,14 @@ def _tenant() -> Tenant:
 @requires("workspace.view")
 def home(request: HttpRequest) -> HttpResponse:
     tenant = _tenant()
-    may_link = person_of(request).may("integrators.manage")
-    context = {"tenant": tenant, "client": tenant.client, "may_link": may_link}
+    by = person_of(request)
+    context = {
+        "tenant": tenant,
+        "client": tenant.client,
+        "may_link": by.may("integrators.manage"),
+        "may_export": by.may("workspace.export"),
+        "may_erase": by.may("workspace.erase"),
+    }
     return render(request, "tenants/account/home.html", context)
 
 

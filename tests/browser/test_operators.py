@@ -99,8 +99,11 @@ def test_failed_work_is_tried_again_and_health_is_looked_at(visitor: Visitors, w
     oscar.open("/work/jobs/?state=failed")
     assert oscar.page.locator("tbody tr").count() == count - 1
     oscar.open("/health/")
-    oscar.press("Look again")
-    expect(oscar.page.locator(".banner-positive, .card-danger").first).to_be_visible(timeout=30_000)
+    with oscar.page.expect_navigation():
+        oscar.press("Look again")
+    expect(oscar.page.locator(".progress")).to_have_count(0, timeout=60_000)
+    oscar.page.wait_for_load_state()
+    oscar.sees("Everything fits together.")
     oscar.look("health", dark=True)
     oscar.open("/integrators/")
     oscar.look("integrators")

@@ -11,7 +11,9 @@ from tests.browser.visitor import PASSWORD
 
 
 @pytest.mark.parametrize(("language", "phone"), [("en", False), ("fr", True)])
-def test_a_company_opens_its_workspace_from_the_website(visitor: Visitors, language: str, phone: bool) -> None:
+def test_a_company_opens_its_workspace_from_the_website(
+    visitor: Visitors, language: str, phone: bool
+) -> None:
     name = f"eclair-{secrets.token_hex(3)}"
     elise = visitor(language, phone=phone)
     page = elise.page
@@ -22,7 +24,12 @@ def test_a_company_opens_its_workspace_from_the_website(visitor: Visitors, langu
     elise.look("form", dark=True)
     elise.press("Mail me the link")
     elise.look("form-refused")
-    elise.fill(company="Éclair & Fils SRL", vat_number="BE 0403.170.702", name="Élise Éclair", email=f"elise@{name}.example")
+    elise.fill(
+        company="Éclair & Fils SRL",
+        vat_number="BE 0403.170.702",
+        name="Élise Éclair",
+        email=f"elise@{name}.example",
+    )
     elise.fill(subdomain="boulangerie")
     page.keyboard.press("Tab")
     elise.sees("This name is taken.")

@@ -17,9 +17,9 @@ def test_every_page_is_there_in_the_language_asked_for(
         assert anna.page.locator("html").get_attribute("lang") == language
         anna.look(path.strip("/") or "home", dark=path == "/security/")
     assert anna.context.cookies() == []
-    anna.page.locator(f"form:has([name=language][value={other}]) button, button[name=language][value={other}]").locator(
-        "visible=true"
-    ).first.click()
+    anna.page.locator(
+        f"form:has([name=language][value={other}]) button, button[name=language][value={other}]"
+    ).locator("visible=true").first.click()
     anna.page.wait_for_load_state()
     assert anna.page.locator("html").get_attribute("lang") == other
     assert [cookie["name"] for cookie in anna.context.cookies()] == ["language"]
@@ -29,7 +29,13 @@ def test_every_page_is_there_in_the_language_asked_for(
 def test_wrong_addresses_have_pages_that_help(visitor: Visitors) -> None:
     anna = visitor("fr", phone=True)
     for number, (host, path) in enumerate(
-        (("", "/nothing/"), ("nobody-here", "/"), ("app", "/nothing/"), ("ops", "/nothing/"), ("meca", "/enter/old/"))
+        (
+            ("", "/nothing/"),
+            ("nobody-here", "/"),
+            ("app", "/nothing/"),
+            ("ops", "/nothing/"),
+            ("meca", "/enter/old/"),
+        )
     ):
         with anna.expecting(403, 404, 410):
             answer = anna.page.goto(anna.world.url(host, path))

@@ -1,5 +1,9 @@
 // Menus are <details class="menu">: one open at a time, closed by Escape, a choice or a click elsewhere;
 // arrow keys walk through the entries.
+
+// On a phone the modules' tabs don't all fit: the one we are in is brought into view.
+document.querySelector(".console-nav [aria-current], .rail-menu [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 const open = () => document.querySelectorAll("details.menu[open]");
 
 function close(menu, refocus) {

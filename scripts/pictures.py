@@ -1,0 +1,100 @@
+"""Takes the pictures of the README and the website from the demo, into docs/pictures/. Run by hand after the look changed:
+
+scripts/run --data /tmp/pictures --ready-file /tmp/ready.json      (in another terminal)
+.venv/bin/python -m scripts.pictures /tmp/ready.json
+"""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures"
+DESKTOP, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=390, height=844)
+COLOURS = 128  # of a palette: what keeps a picture small
+MOST_BYTES = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What to show: who is signed in (the beginning of the name), and how to get there from the host's own page."""
+
+    name: str
+    who: str
+    path: str
+    size: ViewportSize = DESKTOP
+    theme: Literal["light", "dark"] = "light"
+    then: Callable[[Page], Any] = lambda page: None
+
+
+def _first_line(page: Page) -> None:
+    page.locator(".row-link").first.click()
+    page.wait_for_url("**/contacts/*-*/")
+
+
+def _palette(page: Page) -> None:
+    page.keyboard.press("Control+k")
+
+
+PICTURES = (
+    Picture("home", "Ingrid", "/"),
+    Picture("home-fr", "Céline", "/"),
+    Picture("contacts", "Ingrid", "/contacts/"),
+    Picture("contacts-dark", "Ingrid", "/contacts/", theme="dark"),
+    Picture("contacts-phone", "Loïc", "/contacts/", size=PHONE),
+    Picture("contact", "Ingrid", "/contacts/?kind=company&sort=-changed", then=_first_line),
+    Picture("contact-fr", "Céline", "/contacts/?kind=company&sort=-changed", then=_first_line),
+    Picture("history", "Bart", "/history/"),
+    Picture("history-phone", "Élise", "/history/", size=PHONE, theme="dark"),
+    Picture("palette", "Bart", "/contacts/", then=_palette),
+    Picture("integrator", "Claire", "/clients/"),
+    Picture("operators", "Oscar", "/"),
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Take them all; 1 without Chromium or with a picture that got too big."""
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if len(arguments) != 1 or program is None:
+        print("Usage: python -m scripts.pictures READY_FILE   (and Chromium installed)", file=sys.stderr)
+        return 1
+    people = json.loads(Path(arguments[0]).read_text())["sign_ins"]
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        sizes = [_take(browser, picture, people) for picture in PICTURES]
+        browser.close()
+    return int(max(sizes) > MOST_BYTES)
+
+
+def _take(browser: Browser, picture: Picture, people: list[dict[str, str]]) -> int:
+    """Sign in, go there, keep it. Returns its bytes."""
+    person = next(each for each in people if each["who"].startswith(picture.who))
+    context = browser.new_context(viewport=picture.size, color_scheme=picture.theme, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(person["url"])
+    page.locator("[name=email]").fill(person["email"])
+    page.locator("[name=password]").fill(person["password"])
+    page.locator("main form button.button-primary").click()
+    page.wait_for_url(lambda url: "/sign-in/" not in url)
+    page.goto(person["url"].replace("/sign-in/", picture.path))
+    picture.then(page)
+    page.wait_for_load_state("networkidle")
+    target = FOLDER / f"{picture.name}.png"
+    drawn = Image.open(BytesIO(page.screenshot(caret="initial"))).convert("RGB")
+    drawn.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+    context.close()
+    size = target.stat().st_size
+    print(f"{target.relative_to(FOLDER.parent.parent)}  {size // 1000} kB")
+    return size
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
