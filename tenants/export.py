@@ -290,16 +290,20 @@ def copy(saga: Saga) -> None:
     place = path_of(export)
     place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = place.with_suffix(".part")
-    with draft.open("wb") as file:
-        written = write(
-            saga.subject,
-            file,
-            [parse_recipient(secret)],
-            now=timezone.now(),
-            progress=lambda percent, doing: sagas.report(saga, percent, doing),
-        )
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with draft.open("wb") as file:
+            written = write(
+                saga.subject,
+                file,
+                [parse_recipient(secret)],
+                now=timezone.now(),
+                progress=lambda percent, doing: sagas.report(saga, percent, doing),
+            )
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        draft.unlink(missing_ok=True)  # on a full disk it would keep it full
+        raise
     draft.replace(place)
     saga.data |= {"size": written.bytes, "sha256": written.sha256}
 
@@ -361,6 +365,7 @@ def expire(now: datetime) -> int:
             saga.save(update_fields=["data", "updated_at"])
     removed = 0
     for export in late:
+        path_of(export).with_suffix(".part").unlink(missing_ok=True)  # of one that was killed too often
         if path_of(export).exists():
             path_of(export).unlink(missing_ok=True)
             removed += 1

@@ -30,6 +30,16 @@ class TenantStorage(FileSystemStorage):
     def location(self) -> str:
         return str(folder())
 
+    def _save(self, name: str, content: Any) -> str:
+        """A file that could not be written to its end, on a full disk for one, leaves no beginning behind."""
+        was_there = self.exists(name)
+        try:
+            return str(super()._save(name, content))  # type: ignore[misc]
+        except BaseException:
+            if not was_there:
+                self.delete(name)
+            raise
+
 
 def folder() -> Path:
     """The folder of the tenant in force. Raises NoScope."""

@@ -34,9 +34,11 @@ def attach(request: HttpRequest, id: UUID) -> HttpResponse:
         with transaction.atomic():
             for file in files:
                 made.append(Attachment.attach(contact, file, by=by, now=now))
-    except ValidationError as error:
+    except BaseException as error:
         for attachment in made:  # rolled back, but for their files
             attachment.file.delete(save=False)
+        if not isinstance(error, ValidationError):
+            raise
         messages.error(request, " ".join(error.messages))
     else:
         text = ngettext("%(count)s file is added.", "%(count)s files are added.", len(made))
