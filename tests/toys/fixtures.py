@@ -19,7 +19,7 @@ from django_q.models import OrmQ, Task
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
 from shared_apps.mail.models import Message
-from tenants.models import Saga, Tenant
+from tenants.models import Erasure, Saga, Tenant
 from tests.conftest import Cast, _cast
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -50,7 +50,7 @@ def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[tuple[C
 
 def _clear() -> None:
     with scope.shared():
-        for model in (Job, OrmQ, Task, Message, Saga):
+        for model in (Job, OrmQ, Task, Message, Saga, Erasure):
             model._default_manager.all().delete()
         tenants = list(Tenant.objects.values_list("pk", flat=True))
     for tenant in tenants:
