@@ -82,6 +82,11 @@ class BadName(ValueError):
     """The workspace can't have this name; the message says why, in the reader's language."""
 
 
+def as_label(typed: str) -> str:
+    """What somebody typed as it may be looked up: nobody's name holds a NUL, which PostgreSQL refuses."""
+    return typed.replace("\0", "").strip().lower()
+
+
 def check(label: str, *, but: SignUp | None = None) -> str:
     """The label, cleaned, when a new workspace may have it. Runs in the shared schema. Raises BadName."""
     label = label.strip().lower()

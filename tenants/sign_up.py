@@ -125,7 +125,7 @@ def previous(own: SignUp | None, *, subdomain: str, email: str) -> SignUp | None
     asked = SignUp.objects.select_for_update().filter(confirmed_at=None)
     if own and (found := asked.filter(pk=own.pk).first()):
         return found
-    same = asked.filter(subdomain=subdomain.strip().lower()).first()
+    same = asked.filter(subdomain=names.as_label(subdomain)).first()
     return same if same and fold_email(same.email) == fold_email(email) else None
 
 

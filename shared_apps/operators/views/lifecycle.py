@@ -71,7 +71,7 @@ def provision(request: HttpRequest) -> HttpResponse:
 
 def _same_wish(form: ProvisionForm, now: datetime) -> HttpResponse | None:
     """Where the first of two clicks led: the second finds the name taken, by itself."""
-    label, email = form.data.get("subdomain", "").strip().lower(), fold_email(form.data.get("email", ""))
+    label, email = names.as_label(form.data.get("subdomain", "")), fold_email(form.data.get("email", ""))
     recent = {"created_at__gt": now - SAME_CLICK}
     asked = SignUp.objects.filter(subdomain=label, confirmed_at__isnull=False, **recent).first()
     if asked and fold_email(asked.email) == email:
