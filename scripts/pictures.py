@@ -17,7 +17,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures"
-DESKTOP, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=390, height=844)
+DESKTOP, PHONE = (1280, 800), (390, 844)
 COLOURS = 128  # of a palette: what keeps a picture small
 MOST_BYTES = 200_000
 
@@ -29,7 +29,7 @@ class Picture:
     name: str
     who: str
     path: str
-    size: ViewportSize = DESKTOP
+    size: tuple[int, int] = DESKTOP
     theme: Literal["light", "dark"] = "light"
     then: Callable[[Page], Any] = lambda page: None
 
@@ -77,7 +77,9 @@ def main(arguments: Sequence[str]) -> int:
 def _take(browser: Browser, picture: Picture, people: list[dict[str, str]]) -> int:
     """Sign in, go there, keep it. Returns its bytes."""
     person = next(each for each in people if each["who"].startswith(picture.who))
-    context = browser.new_context(viewport=picture.size, color_scheme=picture.theme, reduced_motion="reduce")
+    width, height = picture.size
+    viewport = ViewportSize(width=width, height=height)
+    context = browser.new_context(viewport=viewport, color_scheme=picture.theme, reduced_motion="reduce")
     page = context.new_page()
     page.goto(person["url"])
     page.locator("[name=email]").fill(person["email"])

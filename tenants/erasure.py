@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from shared_apps import mail
+from shared_apps import jobs, mail
 from shared_apps.accounts.models import Cause, SignIn, User, fold_email
 from shared_apps.clients.models import Client
 from shared_apps.history.redaction import redact
@@ -224,8 +224,11 @@ def erase_shared(saga: Saga) -> None:
     exports = [str(key) for key in Export.objects.filter(tenant_uuid=id).values_list("pk", flat=True)]
     Export.objects.filter(tenant_uuid=id).delete()
     SignUp.objects.filter(subdomain__in=saga.data["labels"]).delete()
-    Saga.objects.filter(subject=id).exclude(pk=saga.pk).delete()
-    Job.objects.filter(tenant_uuid=id).delete()
+    others = Saga.objects.filter(subject=id).exclude(pk=saga.pk)
+    keys = [str(key) for key in others.values_list("pk", flat=True)]
+    jobs.drop(Job.objects.filter(name=sagas.advance.name, args__in=[[key] for key in keys]))
+    others.delete()
+    jobs.purge(id)
     client = _erasure(saga).client_uuid
     Link.end_all(client, now=timezone.now())
     Message.objects.filter(about=client, state=Message.State.QUEUED).delete()

@@ -73,3 +73,10 @@ def purge(tenant_uuid: Any) -> int:
     from shared_apps.jobs import queue
 
     return queue.purge(tenant_uuid)
+
+
+def drop(found: Any) -> int:
+    """Remove these jobs (a queryset) and their queue entries, whatever their state. Returns how many jobs."""
+    from shared_apps.jobs import queue
+
+    return queue.drop(found)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from django_q.models import OrmQ, Task
 from django_q.tasks import async_task
@@ -54,13 +55,19 @@ def ring(job: Job, timeout: int) -> None:
 
 
 def purge(tenant_uuid: UUID) -> int:
-    """See jobs.purge. Reads the whole queue: its entries are signed packages that name a job."""
+    """See jobs.purge."""
     with scope.shared():
-        ids = {str(id) for id in Job.objects.filter(tenant_uuid=tenant_uuid).values_list("pk", flat=True)}
+        return drop(Job.objects.filter(tenant_uuid=tenant_uuid))
+
+
+def drop(found: QuerySet[Job]) -> int:
+    """See jobs.drop. Reads the whole queue: its entries are signed packages that name a job."""
+    with scope.shared():
+        ids = {str(id) for id in found.values_list("pk", flat=True)}
         entries = [entry.pk for entry in OrmQ.objects.iterator() if entry.task.get("name") in ids]
         OrmQ.objects.filter(pk__in=entries).delete()
         Task.objects.filter(name__in=ids).delete()
-        return Job.objects.filter(tenant_uuid=tenant_uuid).delete()[0]
+        return found.delete()[0]
 
 
 def _remembered(who: scope.Actor | None, tenant: UUID | None) -> dict[str, str] | None:

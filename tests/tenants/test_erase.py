@@ -116,6 +116,14 @@ def test_nothing_is_left_but_the_contact_details_the_ledger_and_the_certificate(
     assert [one for one in fleet.problems() if str(doomed.id) in one] == []
 
 
+def test_an_erasure_that_was_cancelled_before_leaves_no_entry_in_the_queue(doomed: Tenant) -> None:
+    with scope.acting(TESTER):
+        first = erasure.request(doomed.id, now=timezone.now())
+        erasure.cancel(first, now=timezone.now())
+    erase(doomed)
+    assert [one for one in fleet.problems() if "queue" in one] == []
+
+
 def test_with_contacts_the_client_is_gone_from_the_shared_tables_and_their_history(doomed: Tenant) -> None:
     label, company = doomed.subdomain, doomed.client.company
     erase(doomed, with_contacts=True)
