@@ -8,6 +8,7 @@ from config.env import BadSetting, Env
 from config.secrets import login_password
 
 LOGINS = {"web": "smoall_web", "worker": "smoall_worker", "command": "smoall_worker"}
+UPKEEP = "smoall_upkeep"  # beside them, for what is done to the server's files after an erasure (tenants/physical.py)
 
 
 def admin_url(env: Env) -> str:

@@ -33,6 +33,7 @@ class Env:
     mail_from: str  # SMOALL_MAIL_FROM
     kill_at: str  # SMOALL_KILL_AT: where a crash test wants this process to die, "kind:step:when"; never in production
     erasures_per_day: int  # SMOALL_ERASURES_PER_DAY: how many clients operators may have erased in 24 hours
+    copies_days: int  # SMOALL_COPIES_DAYS: how long copies of the database server's files are kept, volume snapshots too
     files_bucket: str  # SMOALL_FILES_BUCKET: an S3 bucket for uploaded files; empty: files in SMOALL_DATA
 
     @property
@@ -54,6 +55,9 @@ class Env:
         erasures = os.environ.get("SMOALL_ERASURES_PER_DAY", "5")
         if not (erasures.isdigit() and len(erasures) < 6):
             raise BadSetting(f"SMOALL_ERASURES_PER_DAY is {erasures!r}: use a number, 0 for none.")
+        copies_days = os.environ.get("SMOALL_COPIES_DAYS", "7")
+        if not (copies_days.isdigit() and int(copies_days) <= 7):
+            raise BadSetting(f"SMOALL_COPIES_DAYS is {copies_days!r}: use 0 to 7, the policy's limit.")
         return cls(
             environment=environment,  # type: ignore[arg-type]
             process=process,  # type: ignore[arg-type]
@@ -67,5 +71,6 @@ class Env:
             mail_from=os.environ.get("SMOALL_MAIL_FROM", f"Smoall <support@{domain}>"),
             kill_at=os.environ.get("SMOALL_KILL_AT", "") if environment != "production" else "",
             erasures_per_day=int(erasures),
+            copies_days=int(copies_days),
             files_bucket=os.environ.get("SMOALL_FILES_BUCKET", ""),
         )

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from config import embedded_postgres
-from config.database import LOGINS, admin_url, databases
+from config.database import LOGINS, UPKEEP, admin_url, databases
 from config.env import Env
 from config.mail import email_settings
 from config.secrets import login_password, secret_key
@@ -18,6 +18,7 @@ SMOALL_PORT = ENV.port
 SMOALL_PROCESS = ENV.process
 SMOALL_KILL_AT = ENV.kill_at
 SMOALL_IS_PRODUCTION = ENV.is_production
+SMOALL_COPIES_DAYS = ENV.copies_days
 SMOALL_CONTROLLER = "The Wago Company sprl, Rue des Anges 65, 1320 Beauvechain, Belgium"
 SMOALL_ERASURES_PER_DAY = ENV.erasures_per_day
 SMOALL_SUPPORT = "support@smoall.com"
@@ -78,7 +79,7 @@ INSTALLED_APPS = list(
 TENANT_MODEL = "tenants.Tenant"
 TENANT_DOMAIN_MODEL = "tenants.Domain"
 DATABASES = databases(ENV, SECRET_KEY)
-SMOALL_LOGINS = {login: login_password(SECRET_KEY, login) for login in LOGINS.values()}
+SMOALL_LOGINS = {login: login_password(SECRET_KEY, login) for login in (*LOGINS.values(), UPKEEP)}
 SMOALL_ADMIN_URL = (
     admin_url(ENV)
     if ENV.process == "command" and (ENV.database_url or embedded_postgres.is_made(ENV.data))

@@ -53,6 +53,13 @@ def steps(data: Path, *, embedded: str | None, environment: dict[str, str], demo
     found = [
         Step("prepare", "Preparing the database", (*manage, "prepare"), code, prepared),
         Step(
+            "ledger",
+            "Comparing with the erasure ledger",
+            (*manage, "replay_ledger"),
+            lambda: _bytes(data / "ledger" / "erasures.jsonl"),
+            lambda: _ledger_head(embedded) if embedded else None,
+        ),
+        Step(
             "styles",
             "Building the styles",
             ("-m", "shared_apps.kit.styles"),
@@ -144,6 +151,26 @@ def _keys(data: Path) -> str:
 
 def _joined(*parts: str) -> str:
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def _ledger_head(url: str) -> str | None:
+    """Which entry of the erasure ledger the database has applied last: another one after a database was put back."""
+    return _asked(url, "SELECT seq || hash FROM public.tenants_ledgerhead UNION ALL SELECT '' LIMIT 1")
+
+
+def _asked(url: str, query: str) -> str | None:
+    try:
+        connection = psycopg2.connect(url.rpartition("/")[0] + "/smoall", connect_timeout=5)
+    except psycopg2.Error:
+        return None
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            return str(cursor.fetchone()[0])
+    except psycopg2.Error:
+        return None
+    finally:
+        connection.close()
 
 
 def _both(first: str | None, second: str) -> str | None:

@@ -10,3 +10,7 @@ from django.core.wsgi import get_wsgi_application
 from config.bodies import limited
 
 application = limited(get_wsgi_application())
+
+from tenants import gate  # noqa: E402  (the apps are loaded by now)
+
+gate.look_at_start()

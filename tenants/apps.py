@@ -1,5 +1,6 @@
 from django.utils.translation import gettext_lazy as _
 
+from shared_apps import jobs
 from shared_apps.kit.module import MEMBER, OWNER, Holding, Menu, Module
 
 
@@ -109,6 +110,17 @@ class TenantsConfig(Module):
             personal=("requested_by",),
         ),
         Holding(
+            "tenants.LedgerHead",
+            whose="smoall",
+            category="technical",
+            why=_(
+                "So that a database from a backup is not opened before everybody who was erased is erased in it too"
+            ),
+            kept=_("For ever; it counts erasures and names nobody"),
+            exported="no",
+            erased="kept",
+        ),
+        Holding(
             "tenants.Snapshot",
             whose="smoall",
             category="technical",
@@ -120,6 +132,7 @@ class TenantsConfig(Module):
     )
 
     def ready(self) -> None:
-        from tenants import contenttypes, erasure, export, restore, sign_up  # noqa: F401  (their sagas are known from the start)
+        from tenants import contenttypes, erasure, export, replay, restore, sign_up  # noqa: F401  (their sagas are known from the start)
 
         contenttypes.keep_apart()
+        jobs.gates.append(replay.may_work)

@@ -25,7 +25,7 @@ from shared_apps.kit import scope, tokens
 from shared_apps.legal.models import Acceptance
 from shared_apps.mail import backend
 from shared_apps.mail.models import Message
-from tenants import certificate, sagas, stores
+from tenants import certificate, gate, physical, sagas, stores
 from tenants.keys import KeyStore
 from tenants.ledger import Entry, Ledger
 from tenants.models import (
@@ -156,11 +156,20 @@ def _erasure(saga: Saga) -> Erasure:
 
 @ERASE.step(_("Counting what is there"))
 def take_stock(saga: Saga) -> None:
-    id = _erasure(saga).tenant_uuid
+    _erasure(saga)
+    count_up(saga)
+
+
+def count_up(saga: Saga) -> None:
+    """Note what there is, and the keys of rows that only the tables know: for the steps after them."""
+    id, keys = saga.subject, KeyStore.default()
     saga.data["stores"] = stores.count(id)
-    with scope.tenant(id):
-        saga.data["people"] = [str(key) for key in User.objects.values_list("pk", flat=True)]
+    saga.data["people"] = []
+    if stores.has_schema(id):
+        with scope.tenant(id):
+            saga.data["people"] = [str(key) for key in User.objects.values_list("pk", flat=True)]
     saga.data["labels"] = list(Domain.objects.filter(tenant_id=id).values_list("domain", flat=True))
+    saga.data["name_hash"] = keys.name_hash(saga.data["labels"][0]) if saga.data["labels"] else ""
     saga.data["domains"] = [
         str(key) for key in Domain.objects.filter(tenant_id=id).values_list("pk", flat=True)
     ]
@@ -168,12 +177,16 @@ def take_stock(saga: Saga) -> None:
 
 @ERASE.step(_("Destroying the tables"), weight=3)
 def destroy(saga: Saga) -> None:
+    _wait_for_requests(saga.subject)
+    if Tenant.locked(saga.subject).state != State.ERASING or _erasure(saga).cancelled_at:
+        raise sagas.CannotGoOn("The workspace is open: nothing was destroyed.")
+    destroy_tables(saga)
+
+
+def destroy_tables(saga: Saga) -> None:
     """The schema and the row that names it, together: no later save or migration meets a ghost."""
     id, keys = saga.subject, KeyStore.default()
-    with connection.cursor() as cursor:  # waits for requests that still answer from it
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(id)])
-    if Tenant.locked(id).state != State.ERASING or _erasure(saga).cancelled_at:
-        raise sagas.CannotGoOn("The workspace is open: nothing was destroyed.")
+    _wait_for_requests(id)
     for label in saga.data["labels"]:
         RetiredName.objects.get_or_create(hash=keys.name_hash(label))
     _forget_searches(id)
@@ -183,10 +196,18 @@ def destroy(saga: Saga) -> None:
     saga.data["destroyed_at"] = timezone.now().isoformat()
 
 
+def _wait_for_requests(id: UUID) -> None:
+    """Those that still answer from it hold the lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(id)])
+
+
 def _forget_searches(id: UUID) -> None:
     """Somebody looked for the workspaces of one of its people a moment ago: the asker's address stands in the shared
     schema until the mail is forgotten, and nothing else there says whose it is.
     """
+    if not stores.has_schema(id):
+        return
     with scope.tenant(id):
         people = set(User.objects.values_list("email_folded", flat=True))
     for search in WorkspaceSearch.objects.all():
@@ -210,7 +231,7 @@ def destroy_key(saga: Saga) -> None:
 
 @ERASE.step(_("Removing traces in the shared tables"))
 def erase_shared(saga: Saga) -> None:
-    """Rows that name the tenant, and what the shared history knows of its people and addresses."""
+    """Rows that name the tenant, and what the shared history knows of its people and addresses. A replay names the client."""
     id = saga.subject
     saga.data["copies"] = [
         {
@@ -223,13 +244,13 @@ def erase_shared(saga: Saga) -> None:
     ]
     exports = [str(key) for key in Export.objects.filter(tenant_uuid=id).values_list("pk", flat=True)]
     Export.objects.filter(tenant_uuid=id).delete()
-    SignUp.objects.filter(subdomain__in=saga.data["labels"]).delete()
-    others = Saga.objects.filter(subject=id).exclude(pk=saga.pk)
+    SignUp.objects.filter(subdomain__in=saga.data.pop("labels")).delete()
+    others = _other_sagas(saga)
     keys = [str(key) for key in others.values_list("pk", flat=True)]
     jobs.drop(Job.objects.filter(name=sagas.advance.name, args__in=[[key] for key in keys]))
-    others.delete()
+    Saga.objects.filter(pk__in=keys).delete()
     jobs.purge(id)
-    client = _erasure(saga).client_uuid
+    client = UUID(saga.data["client"]) if "client" in saga.data else _erasure(saga).client_uuid
     Link.end_all(client, now=timezone.now())
     Message.objects.filter(about=client, state=Message.State.QUEUED).delete()
     _redact(User, saga.data.pop("people"))
@@ -238,25 +259,42 @@ def erase_shared(saga: Saga) -> None:
     _redact(Tenant, [str(id)])
 
 
+def _other_sagas(saga: Saga) -> Any:
+    """The client's other long work; but an erasure that is past its destruction ends by itself, in a replay too."""
+    past = next(index for index, step in enumerate(ERASE.steps) if step.function is destroy)
+    others = Saga.objects.filter(subject=saga.subject).exclude(pk=saga.pk)
+    return others.exclude(
+        kind=ERASE.name, cursor__gt=past, status__in=(Saga.Status.RUNNING, Saga.Status.WAITING)
+    )
+
+
+@ERASE.step(_("Rewriting the shared tables"), outside=True, weight=2)
+def rewrite(saga: Saga) -> None:
+    """Before the certificate, which states how long a physical copy may stay."""
+    physical.enforce(saga, give_up=True)
+
+
 @ERASE.step(_("Signing the certificate"), outside=True)
 def certify(saga: Saga) -> None:
     """Counted again, signed, written into the ledger outside the database, kept beside the erasure."""
     erasure, keys = _erasure(saga), KeyStore.default()
     destroyed_at = datetime.fromisoformat(saga.data["destroyed_at"])
     if not erasure.certificate:
-        erasure.certificate = certificate.issue(_certificate(saga, erasure), keys).text
+        known = Ledger.default().find(erasure.tenant_uuid)  # a database from a backup may not know of its own
+        erasure.certificate = (
+            known.entry.certificate if known else certificate.issue(_certificate(saga, erasure), keys).text
+        )
         erasure.destroyed_at = destroyed_at
         with scope.shared():
             erasure.save(update_fields=["certificate", "destroyed_at"])
-    labels = saga.data["labels"]
-    Ledger.default().append(
+    gate.record(
         Entry(
             kind="data",
             tenant=erasure.tenant_uuid,
             client=erasure.client_uuid,
             requested_at=erasure.requested_at,
             erased_at=destroyed_at,
-            name_hash=keys.name_hash(labels[0]) if labels else "",
+            name_hash=saga.data["name_hash"],
             certificate=erasure.certificate,
         )
     )
@@ -266,7 +304,6 @@ def certify(saga: Saga) -> None:
 def tell(saga: Saga) -> None:
     erasure = _erasure(saga)
     client = Client.objects.filter(pk=erasure.client_uuid).first()
-    saga.data.pop("labels", None)
     if client is None:
         return
     mail.send(
@@ -307,7 +344,7 @@ def record_forgetting(saga: Saga) -> None:
         erasure = Erasure.objects.filter(pk=saga.data["erasure"]).first()
     if erasure is None or not erasure.with_contacts:
         return
-    Ledger.default().append(
+    gate.record(
         Entry(
             kind="contacts",
             tenant=erasure.tenant_uuid,
@@ -317,9 +354,23 @@ def record_forgetting(saga: Saga) -> None:
         )
     )
     with scope.shared():
-        for done in Erasure.objects.filter(client_uuid=erasure.client_uuid):
-            done.certificate, done.requested_by = "", {"role": done.requested_by["role"]}
-            done.save(update_fields=["certificate", "requested_by"])
+        forget_certificates(erasure.client_uuid)
+
+
+@ERASE.step(_("Rewriting the shared tables once more"), outside=True)
+def rewrite_again(saga: Saga) -> None:
+    """After the contact details; and after the data, when the tables were in use for too long before."""
+    with scope.shared():
+        erasure = Erasure.objects.filter(pk=saga.data["erasure"]).first()
+    if erasure is None or erasure.with_contacts or not saga.data.get("gone_on"):
+        physical.enforce(saga)
+
+
+def forget_certificates(client: UUID) -> None:
+    """A forgotten client's finished erasures keep their dates and numbers."""
+    for done in Erasure.objects.filter(client_uuid=client):
+        done.certificate, done.requested_by = "", {"role": done.requested_by["role"]}
+        done.save(update_fields=["certificate", "requested_by"])
 
 
 def forget_client(client: UUID) -> None:
@@ -372,8 +423,9 @@ def _certificate(saga: Saga, erasure: Erasure) -> certificate.Certificate:
         ],
         exceptions=exceptions,
         copies=[_copy(one) for one in saga.data["copies"]],
-        last_physical_copy_on=destroyed_at.astimezone(certificate.BRUSSELS).date()
-        + timedelta(days=certificate.PHYSICAL_DAYS),
+        last_physical_copy_on=physical.last_copy_on(
+            saga, destroyed_at.astimezone(certificate.BRUSSELS).date()
+        ),
         release=settings.SMOALL_RELEASE,
     )
 

@@ -15,7 +15,7 @@ from django_q.models import OrmQ
 from shared_apps.clients.models import Client
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
-from tenants import roles
+from tenants import gate, roles
 from tenants.fingerprint import fingerprint
 from tenants.keys import KeyStore
 from tenants.ledger import Ledger, LedgerBroken
@@ -147,9 +147,12 @@ def _ledger(tenants: dict[UUID, Tenant]) -> Iterator[str]:
         erased = {
             recorded.entry.tenant for recorded in Ledger.default().entries() if recorded.entry.kind == "data"
         }
+        found = gate.compare()
     except LedgerBroken as error:
         yield f"erasure ledger: {error}"
         return
+    if not found.is_open:
+        yield f"erasure ledger: {found.why}"
     for id in sorted(erased & tenants.keys(), key=str):
         yield f"client {tenants[id].subdomain} ({id}) was erased, says the ledger, but is there"
 

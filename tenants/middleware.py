@@ -16,6 +16,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from shared_apps.kit import scope
+from tenants import gate
 from tenants.models import State, host_url
 
 LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
@@ -41,10 +42,14 @@ class HostMiddleware:
         if request.path == "/healthz":
             return HttpResponse("ok", content_type="text/plain")
         if request.path == "/internal/known-host":
+            if not gate.look().is_open:
+                return HttpResponse(status=503)
             return HttpResponse(status=200 if _is_known(request.GET.get("domain", "")) else 404)
         label = _label(request)
         if label == "":
             return self._website(request)
+        if not gate.look().is_open:
+            return _checking(request)
         if label in SHARED_HOSTS:
             _place(request, label, SHARED_HOSTS[label])
             with scope.shared(realm=label):
@@ -52,6 +57,8 @@ class HostMiddleware:
         return self._tenant(request, label)
 
     def _website(self, request: HttpRequest) -> HttpResponse:
+        if gate.is_known_closed():
+            return _checking(request)
         _place(request, "website", "config.urls_website")
         with scope.nothing():
             return self.get_response(request)
@@ -82,6 +89,12 @@ class HostMiddleware:
         if response.status_code >= 500:
             transaction.set_rollback(True)
         return response
+
+
+def _checking(request: HttpRequest) -> HttpResponse:
+    """On every host, while somebody who was erased may stand in the database again."""
+    _place(request, "website", "config.urls_website")
+    return _state_page(request, "checking", 503)
 
 
 def _place(request: HttpRequest, site: str, urlconf: str) -> None:
@@ -147,6 +160,13 @@ def _state_texts() -> dict[str, dict[str, str]]:
             "text": _("Check the address, or have the addresses of your workspaces mailed to you."),
             "action_label": _("Find my workspaces"),
             "action_url": host_url("app") + "/find/",
+        },
+        "checking": {
+            "title": _("Smoall is being checked"),
+            "text": _(
+                "The database was brought back from a copy. Whoever had been erased is erased from it before it opens."
+            ),
+            "picture": "restoring",
         },
         "restoring": {
             "title": _("This workspace is being restored"),

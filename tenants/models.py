@@ -260,6 +260,18 @@ class Snapshot(models.Model):
         return self.release
 
 
+class LedgerHead(models.Model):
+    """The last entry of the erasure ledger that this database has applied; one row, written by the owner alone (gate.py)."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
+    seq = models.PositiveIntegerField()
+    hash = models.CharField(max_length=64)
+    applied_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.hash[:12]}"
+
+
 history.register(Tenant, label="schema_name")
 history.register(Domain, label="domain")
 history.register(Export, label="recipient", exclude=("requested_by",))

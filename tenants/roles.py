@@ -1,4 +1,4 @@
-"""The database's own walls: three roles, two logins, the schema `ext`, and who may touch which table (I3).
+"""The database's own walls: three roles, three logins, the schema `ext`, and who may touch which table (I3).
 
 Runs as an administrator, apart from Django's connection; every function may be run again.
 """
@@ -12,7 +12,13 @@ from shared_apps.history.triggers import READ_ONLY_TABLES
 
 OWNER, SHARED, TENANT = "smoall_owner", "smoall_shared", "smoall_tenant"
 WEB, WORKER = "smoall_web", "smoall_worker"
-MEMBER_OF = {WEB: (SHARED, TENANT), WORKER: (SHARED, TENANT, OWNER)}
+UPKEEP = "smoall_upkeep"  # rewrites tables and drops the log after an erasure (physical.py); short lock waits
+MEMBER_OF = {WEB: (SHARED, TENANT), WORKER: (SHARED, TENANT, OWNER), UPKEEP: (OWNER,)}
+SERVER_ROLES = ("pg_maintain", "pg_checkpoint")  # of PostgreSQL itself; older ones lack one or both
+SERVER_FUNCTIONS = ("pg_switch_wal()", "pg_ls_waldir()")
+LOCK_TIMEOUT = "500ms"  # of a rewrite: everybody else waits behind its lock
+EVERYONE = (OWNER, SHARED, TENANT, *MEMBER_OF)
+SHARED_READ_ONLY = ("tenants_ledgerhead",)  # of the shared schema's tables alone
 EXTENSIONS = ("pg_trgm", "unaccent", "btree_gin")
 
 
@@ -21,9 +27,9 @@ def set_up(admin_url: str, database: str, passwords: dict[str, str]) -> None:
 
     `admin_url` is a login that may create roles. Two calls at once wait for each other.
     """
-    _as_admin(admin_url, None, _roles(passwords))
+    _as_admin(admin_url, None, [*_roles(passwords), *_upkeep()])
     _make_database(admin_url, database)
-    _as_admin(admin_url, database, _schemas(database))
+    _as_admin(admin_url, database, [*_schemas(database), *_functions()])
 
 
 def _as_admin(admin_url: str, database: str | None, statements: Iterable[sql.Composable]) -> None:
@@ -39,12 +45,13 @@ def _as_admin(admin_url: str, database: str | None, statements: Iterable[sql.Com
 
 def _roles(passwords: dict[str, str]) -> Iterable[sql.Composable]:
     """The runtime roles have no password, so nobody signs in as them; they may log in since Citus's nodes do so."""
-    for role in (OWNER, SHARED, TENANT, WEB, WORKER):
+    for role in EVERYONE:
         yield sql.SQL(
             "DO $$ BEGIN CREATE ROLE {0} LOGIN NOINHERIT; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
         ).format(sql.Identifier(role))
-        yield sql.SQL("ALTER ROLE {} NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT").format(
-            sql.Identifier(role)
+        inherits = sql.SQL("INHERIT" if role == UPKEEP else "NOINHERIT")
+        yield sql.SQL("ALTER ROLE {} NOSUPERUSER NOCREATEDB NOCREATEROLE {}").format(
+            sql.Identifier(role), inherits
         )
     for login, roles in MEMBER_OF.items():
         yield sql.SQL("ALTER ROLE {} PASSWORD {}").format(
@@ -52,6 +59,33 @@ def _roles(passwords: dict[str, str]) -> Iterable[sql.Composable]:
         )
         for role in roles:
             yield sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(login))
+
+
+def _upkeep() -> Iterable[sql.Composable]:
+    """What the login needs of the server itself, as far as the administrator can give it.
+
+    It inherits its rights, and its lock waits are the role's own: nothing is set in a session, which a pooler
+    might hand to somebody else.
+    """
+    login = sql.Identifier(UPKEEP)
+    yield sql.SQL("ALTER ROLE {} SET lock_timeout TO {}").format(login, sql.Literal(LOCK_TIMEOUT))
+    for role in SERVER_ROLES:
+        yield _if_allowed(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), login))
+
+
+def _functions() -> Iterable[sql.Composable]:
+    """Rights on functions are a database's own."""
+    for function in SERVER_FUNCTIONS:
+        yield _if_allowed(
+            sql.SQL("GRANT EXECUTE ON FUNCTION pg_catalog.{} TO {}").format(
+                sql.SQL(function), sql.Identifier(UPKEEP)
+            )
+        )
+
+
+def _if_allowed(statement: sql.Composable) -> sql.Composable:
+    refused = "insufficient_privilege OR undefined_object OR undefined_function"
+    return sql.SQL("DO $$ BEGIN {}; EXCEPTION WHEN {} THEN NULL; END $$").format(statement, sql.SQL(refused))
 
 
 def _make_database(admin_url: str, database: str) -> None:
@@ -72,7 +106,7 @@ def _schemas(database: str) -> Iterable[sql.Composable]:
     name = sql.Identifier(database)
     owner = sql.Identifier(OWNER)
     yield sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name)
-    for role in (OWNER, SHARED, TENANT, WEB, WORKER):
+    for role in EVERYONE:
         yield sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, sql.Identifier(role))
     yield sql.SQL("GRANT CREATE ON DATABASE {} TO {}").format(name, owner)
     yield sql.SQL("ALTER SCHEMA public OWNER TO {}").format(owner)
@@ -94,6 +128,7 @@ def grants(schema: str) -> list[str]:
         f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
         f"REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA {schema} FROM PUBLIC",  # a replayed dump comes without privileges
     ]
-    for table in (*READ_ONLY_TABLES, "django_migrations", "django_content_type"):
+    read_only = (*READ_ONLY_TABLES, "django_migrations", "django_content_type")
+    for table in (*read_only, *(SHARED_READ_ONLY if schema == "public" else ())):
         statements.append(f"REVOKE INSERT, UPDATE, DELETE ON {schema}.{table} FROM {role}")
     return statements

@@ -47,6 +47,13 @@ def purge(id: UUID) -> None:
             shutil.rmtree(folder(kind, id))
 
 
+def has_schema(id: UUID) -> bool:
+    """Whether the tenant's tables are there."""
+    with scope.shared(), connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [scope.schema_of(id)])
+        return cursor.fetchone() is not None
+
+
 def _rows(id: UUID) -> list[tuple[str, int]]:
     schema = scope.schema_of(id)
     with scope.owner(tenant=id), connection.cursor() as cursor:

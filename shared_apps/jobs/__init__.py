@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from shared_apps.jobs.models import Job
 
 P = ParamSpec("P")
+gates: list[
+    Callable[[], bool]
+] = []  # what must say yes before a worker takes a job; named by modules above this one
+
+
+def may_work() -> bool:
+    """Whether jobs may be done now. A gate may wait for a moment, or mend what keeps it closed."""
+    return all(gate() for gate in gates)
 
 
 class TryAgain(Exception):

@@ -14,6 +14,7 @@ from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.models import OrmQ
 
+from shared_apps.jobs import may_work
 from shared_apps.kit import scope
 
 TICK = 2.0  # seconds between two looks at the timed jobs
@@ -48,6 +49,9 @@ class Broker(ORM):
         """The oldest visible entries, hidden from others for a minute; sleeps outside the transaction."""
         if not connection.in_atomic_block:
             close_old_connections()
+        if not may_work():
+            sleep(Conf.POLL)
+            return None
         self._tick()
         now = timezone.now()
         with scope.shared():

@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django_q.exceptions import TimeoutException
 
-from shared_apps.jobs import JobFunction, TryAgain, fleet, guard
+from shared_apps.jobs import JobFunction, TryAgain, fleet, guard, may_work
 from shared_apps.jobs.models import Job
 from shared_apps.jobs.names import UnknownName, find
 from shared_apps.jobs.queue import ring
@@ -34,6 +34,8 @@ _running: ContextVar[UUID | None] = ContextVar("smoall_job", default=None)
 
 def run(job_id: str) -> None:
     """Do the job if it is due and nobody is at it. Records how it ended; raises only when it can't."""
+    if not may_work():
+        return
     job = _start(UUID(job_id), now=timezone.now())
     if job is None:
         return
@@ -57,7 +59,7 @@ def report(percent: int) -> None:
 def drain(*, now: datetime | None = None) -> int:
     """Do everything that is due, in this process and without the queue. Returns how many were started."""
     started = 0
-    while True:
+    while may_work():
         with scope.shared():
             due = Job.objects.filter(state=Job.State.WAITING, run_after__lte=now or timezone.now())
             job = due.order_by("run_after", "pk").first()
@@ -67,6 +69,7 @@ def drain(*, now: datetime | None = None) -> int:
             return started
         run(str(job.pk))
         started += 1
+    return started
 
 
 def _start(id: UUID, *, now: datetime) -> Job | None:

@@ -12,11 +12,17 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from shared_apps.kit import scope
+from tenants import gate
 from tenants.models import CannotAct, Tenant
 
 
 class ClientCommand(BaseCommand):
-    """`run` returns what is printed: as JSON with `--json`, else through `say`."""
+    """`run` returns what is printed: as JSON with `--json`, else through `say`.
+
+    Refused while the database lags behind the erasure ledger, but for commands with `needs_open = False`.
+    """
+
+    needs_open = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", dest="as_json", help="print one JSON document")
@@ -35,6 +41,8 @@ class ClientCommand(BaseCommand):
         self.shows_progress = not as_json and sys.stderr.isatty()
         with scope.acting(operator()):
             try:
+                if self.needs_open:
+                    gate.require_open()
                 result = self.run(**options)
             except REFUSALS as refusal:
                 if as_json:
@@ -55,7 +63,7 @@ class Refused(Exception):
     """What was asked can't be done; the sentence says why."""
 
 
-REFUSALS: tuple[type[Exception], ...] = (Refused, CannotAct, scope.ScopeError, ValueError)
+REFUSALS: tuple[type[Exception], ...] = (Refused, CannotAct, gate.Closed, scope.ScopeError, ValueError)
 
 
 def operator() -> scope.Actor:

@@ -42,6 +42,7 @@ if command == "prepare":
     connection = psycopg2.connect(embedded_postgres.running(data).url("smoall"))
     with connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE IF NOT EXISTS django_migrations (id int, app text, name text)")
+        cursor.execute("CREATE TABLE IF NOT EXISTS tenants_ledgerhead (seq int, hash text)")
 elif command == "collectstatic":
     (data / "static").mkdir(exist_ok=True)
     (data / "static" / "app.css").write_text("body {}")

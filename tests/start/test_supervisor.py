@@ -16,7 +16,7 @@ from config import data_folder, embedded_postgres, processes, supervisor
 from tests.start.conftest import Miniature, free_port
 
 Eventually = Callable[[Callable[[], bool]], bool]
-FIRST = ["prepare", "styles", "messages", "collectstatic", "demo"]
+FIRST = ["prepare", "replay_ledger", "styles", "messages", "collectstatic", "demo"]
 
 
 def status(port: int) -> int:
@@ -70,12 +70,17 @@ def test_a_step_is_repeated_when_what_it_reads_or_wrote_has_changed(miniature: M
     (miniature.data / "secret.key").write_text("another: the logins' passwords come from it")
     assert next_start(port=free_port()) == ["prepare", "demo"], "the demo's addresses carry the port"
 
+    (miniature.data / "ledger").mkdir()
+    (miniature.data / "ledger" / "erasures.jsonl").write_text("a line")
+    assert next_start() == ["replay_ledger", "demo"], "somebody was erased, or the ledger was put back"
+
     server = embedded_postgres.start(miniature.data)
     connection = psycopg2.connect(server.url("smoall"))
     with connection, connection.cursor() as cursor:
         cursor.execute("INSERT INTO django_migrations VALUES (1, 'tenants', '0001_initial')")
+        cursor.execute("INSERT INTO tenants_ledgerhead VALUES (1, 'another head')")
     connection.close()
-    assert "prepare" in next_start(), "somebody put another database in its place"
+    assert next_start() == ["prepare", "replay_ledger", "demo"], "somebody put another database in its place"
 
 
 def test_a_killed_supervisor_leaves_nothing_that_a_new_start_does_not_clear(

@@ -8,6 +8,7 @@ from tenants.management.client_command import ClientCommand
 
 class Command(ClientCommand):
     help = __doc__
+    needs_open = False
 
     def run(self, **options: Any) -> dict[str, Any]:
         return {"problems": list(fleet.problems())}

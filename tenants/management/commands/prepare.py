@@ -7,7 +7,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, transaction
 
 from shared_apps.kit import scope
-from tenants import keys, roles, snapshot
+from tenants import keys, replay, roles, snapshot
+from tenants.ledger import LedgerBroken
 from tenants.models import Snapshot
 
 
@@ -22,8 +23,22 @@ class Command(BaseCommand):
         keys.KeyStore.default().prepare()
         snapshot.build_shared()
         recorded = snapshot.record()
+        self._replay()
         self._bring_forward(recorded)
         self.stdout.write(f"Release {recorded.release} is ready, fingerprint {recorded.fingerprint[:12]}.")
+
+    def _replay(self) -> None:
+        """A database from a backup holds clients who were erased since: nothing opens before they are gone again."""
+        try:
+            done = replay.replay()
+        except LedgerBroken as error:
+            raise CommandError(
+                f"The erasure ledger and this database do not belong together: {error}"
+            ) from error
+        if done.why:
+            raise CommandError(f"The erasure ledger could not be replayed. {done.why}")
+        for one in done.applied:
+            self.stdout.write(f"Entry {one.seq} of the erasure ledger was carried out again.")
 
     def _bring_forward(self, recorded: Snapshot) -> None:
         """Each workspace in a transaction of its own: one that fails stays as it is, behind its maintenance page."""

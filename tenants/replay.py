@@ -1,0 +1,165 @@
+"""Erasing again, in a database that was restored from an older state, everybody whom the ledger names (I13).
+
+Each entry that the database has not applied is a saga of the erasure's own destroying steps, without a mail, a
+certificate or a line in the ledger of its own. gate.py keeps everything else closed until the last one is applied.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from time import monotonic, sleep
+from uuid import UUID
+
+from django.db import DatabaseError
+from django.utils.translation import gettext_lazy as _
+
+from shared_apps import mail
+from shared_apps.jobs import guard
+from shared_apps.kit import scope
+from tenants import certificate, erasure, gate, physical, sagas
+from tenants.keys import KeyStore
+from tenants.ledger import Recorded
+from tenants.models import Erasure, RetiredName, Saga
+
+log = logging.getLogger("smoall.ledger")
+REPLAYER = scope.Actor("system", "replay", "Smoall")
+NOBODY = UUID(int=0)
+TRY_AGAIN_AFTER = 30.0  # seconds before a worker tries a replay again that failed
+DATA = sagas.Kind("replay", no_return="destroy_tables")
+CONTACTS = sagas.Kind("replay_contacts", no_return="forget")
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay did: the entries that it applied, and what is wrong when the database stays closed."""
+
+    applied: list[Recorded] = field(default_factory=list)
+    why: str = ""
+
+
+def replay() -> Replayed:
+    """Apply every entry that this database has not. One process at a time does it; may be called at any time.
+
+    Raises LedgerBroken when the ledger was cut, lost or altered.
+    """
+    done = Replayed()
+    with guard.held("replay", NOBODY) as taken:
+        if not taken:
+            return Replayed(why="Another process replays the ledger.")
+        while found := gate.unapplied():
+            saga = sagas.run(begin(found[0]).pk)
+            if gate.unapplied()[:1] == found[:1]:
+                return Replayed(done.applied, f"Entry {found[0].seq} failed: {saga.error or saga.status}")
+            done.applied.append(found[0])
+            log.warning("Entry %s of the erasure ledger was carried out again.", found[0].seq)
+    gate.look()
+    return done
+
+
+def begin(recorded: Recorded) -> Saga:
+    """The saga that applies this entry: the one that an earlier run began, if there is one."""
+    entry = recorded.entry
+    with scope.shared(actor=REPLAYER):
+        saga = sagas.start(
+            DATA.name if entry.kind == "data" else CONTACTS.name,
+            entry.tenant,
+            key=f"replay:{recorded.seq}:{recorded.hash[:32]}",
+            data={"seq": recorded.seq, "client": str(entry.client)},
+        )
+        if saga.status == Saga.Status.FAILED:
+            sagas.retry(saga)
+    return saga
+
+
+# --- for workers ------------------------------------------------------------------------------------------
+
+_failed_at = float("-inf")
+
+
+def may_work() -> bool:
+    """Whether a worker may take a job. When the database lags behind, replay the ledger first."""
+    global _failed_at
+    if (found := gate.look()).is_open:
+        return True
+    if found.state == "behind" and monotonic() - _failed_at > TRY_AGAIN_AFTER:
+        try:
+            if why := replay().why:
+                log.error("The replay of the erasure ledger stopped. %s", why)
+        except (DatabaseError, OSError) as error:
+            log.error("The replay of the erasure ledger stopped: %s", type(error).__name__)
+        if gate.look().is_open:
+            return True
+        _failed_at = monotonic()
+    sleep(0.2)
+    return False
+
+
+# --- the steps: data --------------------------------------------------------------------------------------
+
+DATA.step(_("Counting what is there"))(erasure.count_up)
+DATA.step(_("Destroying the tables"), weight=3)(erasure.destroy_tables)
+DATA.step(_("Removing files, copies, jobs and mails"), outside=True, weight=2)(erasure.purge)
+DATA.step(_("Destroying the key"), outside=True)(erasure.destroy_key)
+DATA.step(_("Removing traces in the shared tables"))(erasure.erase_shared)
+
+
+@DATA.step(_("Noting that the ledger's entry was applied"))
+def note_data(saga: Saga) -> None:
+    recorded = _entry(saga)
+    entry = recorded.entry
+    if entry.name_hash:
+        RetiredName.objects.get_or_create(hash=entry.name_hash)
+    issued = (
+        certificate.verify(entry.certificate, KeyStore.default().public_keys()) if entry.certificate else None
+    )
+    asked, _made = Erasure.objects.get_or_create(
+        tenant_uuid=entry.tenant,
+        cancelled_at=None,
+        defaults={
+            "client_uuid": entry.client,
+            "requested_by": {"role": issued.certificate.requested_by if issued else ""},
+            "requested_at": entry.requested_at,
+            "destroy_at": entry.erased_at,
+        },
+    )
+    if not asked.destroyed_at:
+        asked.destroyed_at, asked.certificate = entry.erased_at, entry.certificate
+        asked.save(update_fields=["destroyed_at", "certificate"])
+    _applied(recorded)
+
+
+# --- the steps: contact details ---------------------------------------------------------------------------
+
+
+@CONTACTS.step(_("Erasing the contact details"))
+def forget(saga: Saga) -> None:
+    client = UUID(saga.data["client"])
+    erasure.forget_client(client)
+    mail.purge(client)
+    erasure.forget_certificates(client)
+
+
+@CONTACTS.step(_("Noting that the ledger's entry was applied"))
+def note_contacts(saga: Saga) -> None:
+    _applied(_entry(saga))
+
+
+# --- the steps: both --------------------------------------------------------------------------------------
+
+
+@DATA.step(_("Rewriting the shared tables"), outside=True, weight=2)
+@CONTACTS.step(_("Rewriting the shared tables"), outside=True, weight=2)
+def rewrite(saga: Saga) -> None:
+    """After the doors are open again: a restored database may be in use for long, and nothing is readable any more."""
+    physical.enforce(saga)
+
+
+def _entry(saga: Saga) -> Recorded:
+    found = gate.unapplied()
+    if not found or found[0].seq != saga.data["seq"]:
+        raise sagas.CannotGoOn(f"Entry {saga.data['seq']} is not the next one.")
+    return found[0]
+
+
+def _applied(recorded: Recorded) -> None:
+    with scope.owner():
+        gate.advance(recorded)
