@@ -10,6 +10,11 @@ AppConfig's `ready`. Here is only the machinery; the rows are models.Saga.
 
     @ERASE.step(_("Destroying the key"), outside=True)
     def destroy(saga): ...                     # no transaction; done again when killed before it was noted
+
+A verb that is one transaction needs no saga; it has the same points of death, for the same crash tests:
+
+    @sagas.verb("notice")
+    def give_notice(id, …): ...
 """
 
 import logging
@@ -19,8 +24,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial, wraps
 from time import monotonic
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -38,10 +44,12 @@ log = logging.getLogger("smoall.sagas")
 LOCK = "saga"
 REPORT_EVERY = 0.5  # seconds
 REPORT = "UPDATE tenants_saga SET progress = %s, doing = %s, updated_at = now() WHERE id = %s"
-WHEN = ("before", "after", "saved")  # a step's points of death: not begun, done but not noted, noted
+WHEN = ("before", "after", "saved")  # points of death: not begun, done but not noted or committed, noted
 OVER = (Saga.Status.DONE, Saga.Status.CANCELLED, Saga.Status.FAILED)
 
 StepFunction = Callable[[Saga], None]
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 
 class UnknownSaga(LookupError):
@@ -89,8 +97,7 @@ class Kind:
     """
 
     def __init__(self, name: str, *, no_return: str = "", attempts: int = 12) -> None:
-        if name in _kinds:
-            raise ValueError(f"two kinds of saga are called {name!r}")
+        _claim(name)
         self.name, self.no_return, self.attempts = name, no_return, attempts
         self.steps: list[Step] = []
         _kinds[name] = self
@@ -130,6 +137,41 @@ class Kind:
 
 
 _kinds: dict[str, Kind] = {}
+_verbs: set[str] = set()
+
+
+def verb(name: str) -> Callable[[Callable[Given, Result]], Callable[Given, Result]]:
+    """Declare a verb of one transaction. It has three points of death: `name:before`, `name:after`, `name:saved`.
+
+    The transaction is opened here, unless one is open; the verb enters its scope itself.
+    """
+    _claim(name)
+    _verbs.add(name)
+
+    def declare(function: Callable[Given, Result]) -> Callable[Given, Result]:
+        @wraps(function)
+        def done(*given: Given.args, **named: Given.kwargs) -> Result:
+            _die_here(f"{name}:before")
+            with transaction.atomic():
+                transaction.on_commit(partial(_die_here, f"{name}:saved"))
+                result = function(*given, **named)
+                _die_here(f"{name}:after")
+            return result
+
+        return done
+
+    return declare
+
+
+def points() -> list[str]:
+    """Every value of SMOALL_KILL_AT: of each kind that is loaded, and of each verb."""
+    found = [point for kind in _kinds.values() for point in kind.kill_points()]
+    return found + [f"{name}:{when}" for name in sorted(_verbs) for when in WHEN]
+
+
+def _claim(name: str) -> None:
+    if name in _kinds or name in _verbs:
+        raise ValueError(f"two kinds of saga or verbs are called {name!r}")
 
 
 def kind(name: str) -> Kind:
@@ -273,15 +315,15 @@ def _do(saga: Saga) -> bool:
     step = kind(saga.kind).steps[saga.cursor]
     author = _author(saga)
     try:
-        _die_here(saga, "before")
+        _die_here(_point(saga, "before"))
         with _around(step, author):
             step.function(saga)
             if step.outside:
-                _die_here(saga, "after")
+                _die_here(_point(saga, "after"))
             with scope.shared(actor=author), transaction.atomic():
                 _note(saga)
                 if not step.outside:
-                    _die_here(saga, "after")
+                    _die_here(_point(saga, "after"))
     except _Overtaken:
         return False
     except NotYet as error:
@@ -293,7 +335,7 @@ def _do(saga: Saga) -> bool:
     except (Exception, TimeoutException) as error:
         _failed(saga, error, now=timezone.now())
         return False
-    _die_here(saga, "saved")
+    _die_here(_point(saga, "saved"))
     saga.cursor += 1
     return saga.cursor < len(kind(saga.kind).steps)
 
@@ -365,8 +407,11 @@ def _source(text: Any) -> str:
         return str(text)[:200]
 
 
-def _die_here(saga: Saga, when: str) -> None:
+def _point(saga: Saga, when: str) -> str:
+    return f"{saga.kind}:{saga.cursor}:{when}"
+
+
+def _die_here(point: str) -> None:
     """Kill this process where SMOALL_KILL_AT says so: the crash tests' way in. Never in production."""
-    here = f"{saga.kind}:{saga.cursor}:{when}"
-    if here == settings.SMOALL_KILL_AT and not settings.SMOALL_IS_PRODUCTION:
+    if point == settings.SMOALL_KILL_AT and not settings.SMOALL_IS_PRODUCTION:
         os.kill(os.getpid(), signal.SIGKILL)

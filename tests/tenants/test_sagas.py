@@ -74,6 +74,41 @@ def test_killed_at_any_point_it_converges(point: str) -> None:
     assert is_done_once(saga)
 
 
+@pytest.mark.parametrize(("when", "rows"), [("before", 0), ("after", 0), ("saved", 2)])
+def test_a_verb_of_one_transaction_dies_whole_or_not_at_all(when: str, rows: int) -> None:
+    from tests.toys.saga import wink
+
+    def winks() -> str:
+        with scope.acting(TESTER):
+            return wink()
+
+    assert f"wink:{when}" in sagas.points() and "toy:0:before" in sagas.points()
+    assert dies_at(f"wink:{when}", winks)
+    assert len(left()) == rows
+    assert winks() == "winked"
+    assert len(left()) == rows + 2
+
+
+def test_a_verb_inside_an_open_transaction_is_saved_with_it() -> None:
+    from tests.toys.saga import wink
+
+    def winks() -> None:
+        with scope.shared(actor=TESTER), undone():
+            wink()
+        sagas._die_here("wink:undone")
+
+    assert not dies_at("wink:saved", winks), "nothing was committed"
+    assert dies_at("wink:undone", winks), "and it came to the end"
+    assert left() == []
+
+
+def test_no_name_is_given_twice() -> None:
+    for again in (sagas.Kind, sagas.verb):
+        for name in ("toy", "wink"):
+            with pytest.raises(ValueError, match=name):
+                again(name)
+
+
 def test_killed_at_every_point_in_turn_it_converges() -> None:
     saga = begin()
     died = 0

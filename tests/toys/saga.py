@@ -4,8 +4,10 @@ import os
 from datetime import datetime
 from pathlib import Path
 
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from shared_apps.kit import scope
 from tenants import sagas
 from tenants.models import Saga
 from tests.toys.jobs import leave_row
@@ -46,3 +48,14 @@ def burn(saga: Saga) -> None:
     file_of(saga).unlink(missing_ok=True)
     if saga.data.get("fail_at_burn"):
         raise ValueError("somebody's secret")
+
+
+@sagas.verb("wink")
+def wink(fail: bool = False) -> str:
+    """A verb of one transaction: two rows or none."""
+    with scope.shared(), transaction.atomic():
+        leave_row("wink left")
+        if fail:
+            raise ValueError("somebody's secret")
+        leave_row("wink right")
+    return "winked"
