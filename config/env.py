@@ -33,6 +33,9 @@ class Env:
     mail_from: str  # SMOALL_MAIL_FROM
     kill_at: str  # SMOALL_KILL_AT: where a crash test wants this process to die, "kind:step:when"; never in production
     erasures_per_day: int  # SMOALL_ERASURES_PER_DAY: how many clients operators may have erased in 24 hours
+    retention_per_day: (
+        int  # SMOALL_RETENTION_PER_DAY: how many erasures that fall due the schedule may begin in 24 hours
+    )
     copies_days: int  # SMOALL_COPIES_DAYS: how long copies of the database server's files are kept, volume snapshots too
     files_bucket: str  # SMOALL_FILES_BUCKET: an S3 bucket for uploaded files; empty: files in SMOALL_DATA
 
@@ -52,9 +55,8 @@ class Env:
         port = os.environ.get("SMOALL_PORT", "" if environment == "production" else "8000")
         if port and not (port.isdigit() and 0 < int(port) < 65536):
             raise BadSetting(f"SMOALL_PORT is {port!r}: use a port number.")
-        erasures = os.environ.get("SMOALL_ERASURES_PER_DAY", "5")
-        if not (erasures.isdigit() and len(erasures) < 6):
-            raise BadSetting(f"SMOALL_ERASURES_PER_DAY is {erasures!r}: use a number, 0 for none.")
+        erasures = _number("SMOALL_ERASURES_PER_DAY", "5")
+        retention = _number("SMOALL_RETENTION_PER_DAY", "20")
         copies_days = os.environ.get("SMOALL_COPIES_DAYS", "7")
         if not (copies_days.isdigit() and int(copies_days) <= 7):
             raise BadSetting(f"SMOALL_COPIES_DAYS is {copies_days!r}: use 0 to 7, the policy's limit.")
@@ -70,7 +72,16 @@ class Env:
             email_url=os.environ.get("SMOALL_SMTP", ""),
             mail_from=os.environ.get("SMOALL_MAIL_FROM", f"Smoall <support@{domain}>"),
             kill_at=os.environ.get("SMOALL_KILL_AT", "") if environment != "production" else "",
-            erasures_per_day=int(erasures),
+            erasures_per_day=erasures,
+            retention_per_day=retention,
             copies_days=int(copies_days),
             files_bucket=os.environ.get("SMOALL_FILES_BUCKET", ""),
         )
+
+
+def _number(name: str, default: str) -> int:
+    """Raises BadSetting for anything but a number that somebody may mean."""
+    given = os.environ.get(name, default)
+    if not (given.isdigit() and len(given) < 6):
+        raise BadSetting(f"{name} is {given!r}: use a number, 0 for none.")
+    return int(given)

@@ -12,6 +12,7 @@ TIMED_JOBS = (
     Timed("tenants.sagas.resume", every=60),
     Timed("tenants.sign_up.expire", every=600),
     Timed("shared_apps.accounts.jobs.expire", every=900),
+    Timed("shared_apps.operators.jobs.enforce_retention", every=900),
     Timed("shared_apps.operators.jobs.nightly", at=time(4, 10)),
     Timed("tenants.export.tidy", at=time(2, 30)),
     Timed("shared_apps.jobs.upkeep.tidy", at=time(2, 40)),

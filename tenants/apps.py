@@ -13,13 +13,21 @@ class TenantsConfig(Module):
         "tenants.export": _("To tell you that a copy of your data is ready"),
         "tenants.restored": _("To let the owners enter a workspace that was restored"),
         "tenants.erasure": _("To tell every owner that the workspace is closed and will be erased"),
+        "tenants.leaving": _(
+            "To tell you which days your notice fixes, what changes them, and that they come"
+        ),
         "tenants.certificate": _("To give you the proof that your data was erased"),
         "sign_up.confirm": _("To confirm by e-mail that you want to open a workspace"),
         "sign_up.ready": _("To tell you that your workspace is ready, and its address"),
         "sign_up.expire": _("To forget sign-ups that nobody confirmed"),
         "sign_up.find": _("To mail you the addresses of your workspaces"),
     }
-    rights = {"workspace.view": MEMBER, "workspace.export": OWNER, "workspace.erase": OWNER}
+    rights = {
+        "workspace.view": MEMBER,
+        "workspace.export": OWNER,
+        "workspace.leave": OWNER,
+        "workspace.erase": OWNER,
+    }
     menu = Menu(_("Workspace"), "workspace:home", icon="archive-box", order=90, right="workspace.view")
     holdings = (
         Holding(
@@ -121,6 +129,37 @@ class TenantsConfig(Module):
             erased="kept",
         ),
         Holding(
+            "tenants.Departure",
+            whose="client",
+            category="legal",
+            why=_(
+                "To keep your data and your contact details for as long as you were promised, and no longer"
+            ),
+            kept=_("For ever: dates and numbers that name nobody once your contact details are erased"),
+            exported="shared",
+            erased="rows",
+            personal=("noticed_by",),
+        ),
+        Holding(
+            "tenants.Instruction",
+            whose="client",
+            category="legal",
+            why=_("To do with your data what you said"),
+            kept=_("For ever: dates and numbers that name nobody once your contact details are erased"),
+            exported="shared",
+            erased="rows",
+            personal=("given_by",),
+        ),
+        Holding(
+            "files:departures",
+            whose="client",
+            category="contact",
+            why=_("What you wrote to us about leaving, when an operator did it for you"),
+            kept=_("As long as your contact details"),
+            exported="no",
+            erased="files",
+        ),
+        Holding(
             "tenants.Snapshot",
             whose="smoall",
             category="technical",
@@ -132,7 +171,7 @@ class TenantsConfig(Module):
     )
 
     def ready(self) -> None:
-        from tenants import contenttypes, erasure, export, replay, restore, sign_up  # noqa: F401  (their sagas are known from the start)
+        from tenants import contenttypes, erasure, export, forgetting, replay, restore, sign_up  # noqa: F401  (their sagas are known from the start)
 
         contenttypes.keep_apart()
         jobs.gates.append(replay.may_work)

@@ -11,17 +11,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
 from babel.numbers import format_decimal
 
+from shared_apps.kit.dates import BRUSSELS, day_of
 from tenants import canonical, keys
 from tenants.keys import KeyStore, PublicKeys, Signature
 
 FORMAT, VERSION = "smoall-erasure-certificate", 1
 PHYSICAL_DAYS = 7  # I13: the longest that a write-ahead log, replica or cluster backup may stay
-BRUSSELS = ZoneInfo("Europe/Brussels")
 CODE = re.compile(r"[a-z][a-z0-9_.:-]{0,79}\Z")
 DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
@@ -214,7 +213,7 @@ def _refuse_untruth(certificate: Certificate) -> None:
         raise CannotIssue("A moment has no time zone.")
     if moments != sorted(moments):
         raise CannotIssue("Requested, closed, destroyed, issued: these moments do not follow one another.")
-    destroyed_on = certificate.destroyed_at.astimezone(BRUSSELS).date()
+    destroyed_on = day_of(certificate.destroyed_at)
     if not destroyed_on <= certificate.last_physical_copy_on <= destroyed_on + timedelta(days=PHYSICAL_DAYS):
         raise CannotIssue(f"The last physical copy goes within {PHYSICAL_DAYS} days after the destruction.")
 

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _now
@@ -18,18 +17,18 @@ from django.utils.translation import gettext_lazy as _
 from shared_apps import jobs, mail
 from shared_apps.accounts.models import Cause, SignIn, User, fold_email
 from shared_apps.clients.models import Client
-from shared_apps.history.redaction import redact
 from shared_apps.integrators.models import Link
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope, tokens
-from shared_apps.legal.models import Acceptance
+from shared_apps.kit.dates import day_of
 from shared_apps.mail import backend
 from shared_apps.mail.models import Message
-from tenants import certificate, gate, physical, sagas, stores
+from tenants import certificate, departure, forgetting, gate, physical, sagas, stores
 from tenants.keys import KeyStore
 from tenants.ledger import Entry, Ledger
 from tenants.models import (
     CannotAct,
+    Departure,
     Domain,
     Erasure,
     Export,
@@ -65,26 +64,67 @@ def request(
         tenant = Tenant.locked(id)
         if tenant.state not in CLOSABLE:
             raise CannotAct(_now("This workspace is closed already."))
-        erasure = Erasure.objects.create(
-            tenant_uuid=id,
-            client_uuid=tenant.client_id,
+        departure.note_erasure(tenant, with_contacts=with_contacts, now=now)
+        erasure = _begin(
+            tenant,
             with_contacts=with_contacts,
+            requested_by=role_of(scope.actor()),
             requested_at=now,
             destroy_at=now + delay,
-            requested_by=role_of(scope.actor()),
+            reason=reason,
+            now=now,
         )
-        tenant._enter(State.ERASING, reason=reason, now=now)
-        _close(tenant, erasure, now=now)
-        with scope.acting(NAMELESS):
-            saga = sagas.start(
-                "erase",
-                id,
-                key=f"erase:{erasure.id}",
-                data={"erasure": str(erasure.id)},
-                due_at=erasure.destroy_at,
-            )
-        erasure.saga = saga.pk
-        erasure.save(update_fields=["saga"])
+        _tell_owners(tenant, erasure)
+    return erasure
+
+
+def carry_out(leaving: Departure, *, with_contacts: bool, now: datetime) -> Erasure:
+    """The data's last day is over: close the workspace and have it destroyed now. Both rows are locked (retention.py).
+
+    Raises CannotAct for a workspace that is not leaving.
+    """
+    tenant = Tenant.locked(leaving.tenant_uuid)
+    if tenant.state != State.LEAVING:
+        raise CannotAct(_now("This workspace is not leaving."))
+    return _begin(
+        tenant,
+        with_contacts=with_contacts,
+        requested_by={"role": "notice"},
+        requested_at=leaving.noticed_at,
+        destroy_at=now,
+        reason="",
+        now=now,
+    )
+
+
+def _begin(
+    tenant: Tenant,
+    *,
+    with_contacts: bool,
+    requested_by: dict[str, str],
+    requested_at: datetime,
+    destroy_at: datetime,
+    reason: str,
+    now: datetime,
+) -> Erasure:
+    """Close the workspace for everybody, and start the saga. The tenant is locked."""
+    erasure = Erasure(
+        tenant_uuid=tenant.id,
+        client_uuid=tenant.client_id,
+        with_contacts=with_contacts,
+        requested_by=requested_by,
+        requested_at=requested_at,
+        closed_at=now,
+        destroy_at=destroy_at,
+    )
+    tenant._enter(State.ERASING, reason=reason, now=now)
+    with scope.tenant(tenant.id):
+        SignIn.close_all(Cause.ERASED, now)
+    with scope.acting(NAMELESS):
+        data = {"erasure": str(erasure.id)}
+        saga = sagas.start("erase", tenant.id, key=f"erase:{erasure.id}", data=data, due_at=destroy_at)
+    erasure.saga = saga.pk
+    erasure.save(force_insert=True)
     return erasure
 
 
@@ -99,6 +139,7 @@ def cancel(erasure: Erasure, *, now: datetime) -> None:
         erasure.cancelled_at = now
         erasure.save(update_fields=["cancelled_at"])
         tenant._enter(State(tenant.state_before), reason="", now=now)
+        departure.note_cancelled(tenant, now=now)
         mail.cancel(about=tenant.id)
 
 
@@ -118,9 +159,9 @@ def of_cancel_link(token: str) -> Erasure:
     return found
 
 
-def _close(tenant: Tenant, erasure: Erasure, *, now: datetime) -> None:
+def _tell_owners(tenant: Tenant, erasure: Erasure) -> None:
+    """A mail to each, with the link that cancels."""
     with scope.tenant(tenant.id):
-        SignIn.close_all(Cause.ERASED, now)
         owners = list(User.objects.owners())
         token = tokens.sign(str(erasure.id), purpose="erasure.cancel")
     link = tenant.url + reverse("erasing:cancel", args=[token], urlconf="config.urls_erasing")
@@ -191,6 +232,7 @@ def destroy_tables(saga: Saga) -> None:
         RetiredName.objects.get_or_create(hash=keys.name_hash(label))
     _forget_searches(id)
     Tenant.objects.filter(pk=id).delete()
+    Departure.objects.filter(tenant_uuid=id, withdrawn_at=None).update(data_erased_at=timezone.now())
     with scope.owner(tenant=id), connection.cursor() as cursor:
         cursor.execute(f"DROP SCHEMA IF EXISTS {scope.schema_of(id)} CASCADE")
     saga.data["destroyed_at"] = timezone.now().isoformat()
@@ -253,10 +295,10 @@ def erase_shared(saga: Saga) -> None:
     client = UUID(saga.data["client"]) if "client" in saga.data else _erasure(saga).client_uuid
     Link.end_all(client, now=timezone.now())
     Message.objects.filter(about=client, state=Message.State.QUEUED).delete()
-    _redact(User, saga.data.pop("people"))
-    _redact(Domain, saga.data.pop("domains"))
-    _redact(Export, exports)
-    _redact(Tenant, [str(id)])
+    forgetting.redact_rows(User, saga.data.pop("people"))
+    forgetting.redact_rows(Domain, saga.data.pop("domains"))
+    forgetting.redact_rows(Export, exports)
+    forgetting.redact_rows(Tenant, [str(id)])
 
 
 def _other_sagas(saga: Saga) -> Any:
@@ -295,6 +337,7 @@ def certify(saga: Saga) -> None:
             requested_at=erasure.requested_at,
             erased_at=destroyed_at,
             name_hash=saga.data["name_hash"],
+            contacts_on=_departure(erasure).contacts_on,
             certificate=erasure.certificate,
         )
     )
@@ -306,6 +349,7 @@ def tell(saga: Saga) -> None:
     client = Client.objects.filter(pk=erasure.client_uuid).first()
     if client is None:
         return
+    leaving = _departure(erasure)
     mail.send(
         purpose="tenants.certificate",
         to=client.contact_email,
@@ -318,93 +362,43 @@ def tell(saga: Saga) -> None:
             "company": client.company,
             "certificate": erasure.certificate,
             "with_contacts": erasure.with_contacts,
+            "contacts_on": leaving.contacts_on,
+            "contact_url": departure.contact_link(leaving, client),
             "readable": certificate.as_text(_verified(erasure), client.language),
             "keys_url": host_url("") + "/.well-known/smoall-keys.json",
         },
     )
 
 
-@ERASE.step(_("Erasing the contact details"))
-def forget(saga: Saga) -> None:
-    """When asked for: the client's own row, once the certificate has left. Raises NotYet until then, an hour at most."""
+@ERASE.step(_("Handing the contact details over"))
+def hand_over(saga: Saga) -> None:
+    """When asked for: they go by the way of all contact details, once the certificate has left."""
     erasure = _erasure(saga)
-    if not erasure.with_contacts:
-        return
-    waits = Message.objects.filter(key=f"erased:{erasure.id}", state=Message.State.QUEUED).exists()
-    if waits and timezone.now() < erasure.destroyed_at + timedelta(hours=1):  # type: ignore[operator]
-        raise sagas.NotYet(timezone.now() + timedelta(seconds=5))
-    forget_client(erasure.client_uuid)
-    mail.purge(erasure.client_uuid)
-
-
-@ERASE.step(_("Writing the contact details' erasure into the ledger"), outside=True)
-def record_forgetting(saga: Saga) -> None:
-    """From now on the ledger alone has the certificates. Dates and numbers stay: erasures are counted by the day."""
-    with scope.shared():
-        erasure = Erasure.objects.filter(pk=saga.data["erasure"]).first()
-    if erasure is None or not erasure.with_contacts:
-        return
-    gate.record(
-        Entry(
-            kind="contacts",
-            tenant=erasure.tenant_uuid,
-            client=erasure.client_uuid,
-            requested_at=erasure.requested_at,
-            erased_at=timezone.now(),
+    if erasure.with_contacts:
+        forgetting.begin(
+            _departure(erasure), requested_by=erasure.requested_by, requested_at=erasure.requested_at
         )
-    )
-    with scope.shared():
-        forget_certificates(erasure.client_uuid)
 
 
 @ERASE.step(_("Rewriting the shared tables once more"), outside=True)
 def rewrite_again(saga: Saga) -> None:
-    """After the contact details; and after the data, when the tables were in use for too long before."""
-    with scope.shared():
-        erasure = Erasure.objects.filter(pk=saga.data["erasure"]).first()
-    if erasure is None or erasure.with_contacts or not saga.data.get("gone_on"):
+    """When the tables were in use for too long before."""
+    if not saga.data.get("gone_on"):
         physical.enforce(saga)
 
 
-def forget_certificates(client: UUID) -> None:
-    """A forgotten client's finished erasures keep their dates and numbers."""
-    for done in Erasure.objects.filter(client_uuid=client):
-        done.certificate, done.requested_by = "", {"role": done.requested_by["role"]}
-        done.save(update_fields=["certificate", "requested_by"])
-
-
-def forget_client(client: UUID) -> None:
-    """Remove a client's contact details from the shared tables and their history."""
-    links = [str(key) for key in Link.objects.filter(client_id=client).values_list("pk", flat=True)]
-    accepted = Acceptance.objects.filter(client_uuid=client)
-    acceptances = [str(key) for key in accepted.values_list("pk", flat=True)]
-    Link.objects.filter(client_id=client).delete()
-    accepted.delete()
-    Client.objects.filter(pk=client).delete()
-    _redact(Link, links)
-    _redact(Acceptance, acceptances)
-    _redact(Client, [str(client)])
-
-
-def _redact(model: type[Model], keys: list[str]) -> None:
-    """Take every value out of these rows' entries, and their name where they were the author."""
-    with scope.owner():
-        for key in keys:
-            redact(model, key, fields=None)
+def _departure(erasure: Erasure) -> Departure:
+    with scope.shared():
+        return Departure.objects.get(tenant_uuid=erasure.tenant_uuid, withdrawn_at=None)
 
 
 def _certificate(saga: Saga, erasure: Erasure) -> certificate.Certificate:
     left = {(one["store"], one["what"]): one["count"] for one in stores.count(saga.subject)}
     destroyed_at = datetime.fromisoformat(saga.data["destroyed_at"])
-    exceptions = (
-        []
-        if erasure.with_contacts
-        else [
-            certificate.Kept(
-                "contact_details", "Privacy policy, section 6: twelve months after the end", None
-            )
-        ]
-    )
+    kept = forgetting.kept_by_law(erasure.client_uuid, now=destroyed_at)
+    if not erasure.with_contacts:
+        until = _departure(erasure).contacts_on
+        kept = [certificate.Kept("contact_details", "Privacy policy, section 6", until), *kept]
     return certificate.Certificate(
         id=erasure.id,
         controller=settings.SMOALL_CONTROLLER,
@@ -412,7 +406,7 @@ def _certificate(saga: Saga, erasure: Erasure) -> certificate.Certificate:
         client=erasure.client_uuid,
         requested_by=erasure.requested_by["role"],
         requested_at=erasure.requested_at,
-        closed_at=erasure.requested_at,
+        closed_at=erasure.closed_at,
         destroyed_at=destroyed_at,
         issued_at=timezone.now(),
         stores=[
@@ -421,11 +415,9 @@ def _certificate(saga: Saga, erasure: Erasure) -> certificate.Certificate:
             )
             for one in saga.data["stores"]
         ],
-        exceptions=exceptions,
+        exceptions=kept,
         copies=[_copy(one) for one in saga.data["copies"]],
-        last_physical_copy_on=physical.last_copy_on(
-            saga, destroyed_at.astimezone(certificate.BRUSSELS).date()
-        ),
+        last_physical_copy_on=physical.last_copy_on(saga, day_of(destroyed_at)),
         release=settings.SMOALL_RELEASE,
     )
 

@@ -11,7 +11,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
@@ -42,6 +42,7 @@ class Entry:
     requested_at: datetime
     erased_at: datetime
     name_hash: str = ""  # keyed hash of the freed subdomain (KeyStore.name_hash)
+    contacts_on: date | None = None  # of data: the last day of the contact details, so that a replay keeps it
     certificate: str = ""  # the certificate's text as it was issued
 
     def as_values(self) -> dict[str, Any]:
@@ -52,6 +53,7 @@ class Entry:
             "requested_at": _moment(self.requested_at),
             "erased_at": _moment(self.erased_at),
             "name_hash": self.name_hash,
+            "contacts_on": self.contacts_on.isoformat() if self.contacts_on else "",
             "certificate": self.certificate,
         }
 
@@ -194,6 +196,7 @@ def _recorded(line: bytes) -> Recorded:
             requested_at=datetime.fromisoformat(values["requested_at"]),
             erased_at=datetime.fromisoformat(values["erased_at"]),
             name_hash=values["name_hash"],
+            contacts_on=date.fromisoformat(values["contacts_on"]) if values["contacts_on"] else None,
             certificate=values["certificate"],
         )
         recorded = Recorded(values["seq"], values["previous"], values["hash"], entry)

@@ -22,7 +22,7 @@ from tenants.models import State, host_url
 LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 SHARED_HOSTS = {"app": "config.urls_app", "ops": "config.urls_ops"}
 RESOLVE = """
-    SELECT t.id, t.state, t.state_reason, t.release, c.company, d.is_primary, p.domain,
+    SELECT t.id, t.state, t.state_reason, t.release, c.company, d.is_primary, p.domain, t.is_read_only,
            pg_advisory_xact_lock_shared(hashtextextended(t.id::text, 0))
       FROM tenants_domain d
       JOIN tenants_tenant t ON t.id = d.tenant_id
@@ -69,11 +69,12 @@ class HostMiddleware:
             found = _resolve(label)
             if found is None:
                 return _state_page(request, "unknown", 404)
-            id, state, reason, release, company, is_primary, primary = found
+            id, state, reason, release, company, is_primary, primary, is_read_only = found
             if not is_primary:
                 return HttpResponsePermanentRedirect(host_url(primary) + request.get_full_path())
             request.workspace_name, request.workspace_state = company, state  # type: ignore[attr-defined]
             request.workspace_reason = reason  # type: ignore[attr-defined]
+            request.is_read_only = is_read_only  # type: ignore[attr-defined]
             if state == State.RESTORING:
                 return _state_page(request, "restoring", 503)
             if release != settings.SMOALL_RELEASE:
@@ -133,14 +134,14 @@ def _is_known(host: str) -> bool:
         return _resolve(label) is not None
 
 
-def _resolve(label: str | None) -> tuple[UUID, str, str, str, str, bool, str] | None:
+def _resolve(label: str | None) -> tuple[UUID, str, str, str, str, bool, str, bool] | None:
     """One statement: the tenant of a label, and a lock that keeps it from being destroyed while we answer."""
     if label is None:
         return None
     with scope._entered(scope.SHARED, None), connection.cursor() as cursor:
         cursor.execute(RESOLVE, [label])
         row = cursor.fetchone()
-    return row[:7] if row else None
+    return row[:8] if row else None
 
 
 def _state_page(request: HttpRequest, state: str, status: int) -> HttpResponse:

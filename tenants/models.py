@@ -3,7 +3,7 @@
 The verbs are beside: provision.py, export.py, restore.py, erasure.py.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NoReturn, Self
 from uuid import UUID
 
@@ -46,6 +46,7 @@ class Tenant(TenantMixin):
     state_before = models.CharField(max_length=10, choices=State, blank=True)
     state_reason = models.CharField(max_length=300, blank=True)
     state_since = models.DateTimeField(default=timezone.now)
+    is_read_only = models.BooleanField(default=False)  # suspended, or leaving since it was suspended
     release = models.CharField(max_length=30)
     fingerprint = models.CharField(max_length=64)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -87,24 +88,31 @@ class Tenant(TenantMixin):
         """Reading, export, leaving and erasure stay open; everybody signs in anew. Raises CannotAct."""
         if self.state != State.ACTIVE:
             raise CannotAct(_now("Only an active workspace can be suspended."))
-        self._enter(State.SUSPENDED, reason=reason, now=now)
+        self._enter(State.SUSPENDED, reason=reason, now=now, is_read_only=True)
         with scope.tenant(self.id):
             SignIn.close_all(Cause.SUSPENDED, now)
 
     def resume(self, *, now: datetime) -> None:
-        """Back to active. Raises CannotAct."""
-        if self.state != State.SUSPENDED:
+        """Back to active; one that is leaving goes on leaving, and can be written in again. Raises CannotAct."""
+        if not self.is_read_only or self.state not in (State.SUSPENDED, State.LEAVING):
             raise CannotAct(_now("This workspace is not suspended."))
-        self._enter(State.ACTIVE, reason="", now=now)
+        if self.state == State.LEAVING:
+            self.is_read_only, self.state_reason = False, ""
+            self.save(update_fields=["is_read_only", "state_reason"])
+        else:
+            self._enter(State.ACTIVE, reason="", now=now, is_read_only=False)
 
-    def _enter(self, state: State, *, reason: str, now: datetime) -> None:
+    def _enter(self, state: State, *, reason: str, now: datetime, is_read_only: bool | None = None) -> None:
+        """Change the state; `is_read_only` stays as it is unless it is given."""
         self.state_before, self.state, self.state_reason, self.state_since = (
             self.state,
             state,
             reason[:300],
             now,
         )
-        self.save(update_fields=["state", "state_before", "state_reason", "state_since"])
+        if is_read_only is not None:
+            self.is_read_only = is_read_only
+        self.save(update_fields=["state", "state_before", "state_reason", "state_since", "is_read_only"])
 
     @property
     def subdomain(self) -> str:
@@ -228,7 +236,8 @@ class Erasure(Row):
     client_uuid = models.UUIDField()
     with_contacts = models.BooleanField(default=False)  # the contact details too, at once
     requested_by = models.JSONField()  # requests.role_of: no name
-    requested_at = models.DateTimeField()
+    requested_at = models.DateTimeField()  # of the instruction, or of the notice whose date has come
+    closed_at = models.DateTimeField()
     destroy_at = models.DateTimeField()
     cancelled_at = models.DateTimeField(null=True, blank=True)
     destroyed_at = models.DateTimeField(null=True, blank=True)
@@ -243,6 +252,125 @@ class Erasure(Row):
                 name="tenants_one_erasure_at_a_time",
             )
         ]
+
+
+class Category(models.TextChoices):
+    """What a client's instructions are about (P37)."""
+
+    DATA = "data", _("data")
+    CONTACTS = "contacts", _("contact details")
+
+
+class DepartureQuerySet(models.QuerySet["Departure"]):
+    def standing(self) -> Self:
+        """Neither withdrawn nor over."""
+        return self.filter(withdrawn_at=None, contacts_erased_at=None)
+
+    def with_data(self) -> Self:
+        return self.standing().filter(data_erased_at=None)
+
+    def due(self, category: Category, today: date) -> Self:
+        """Those whose day is over on `today`, a day in Brussels; contact details only once the data is gone."""
+        if category == Category.DATA:
+            return self.with_data().filter(data_on__lt=today)
+        return self.standing().filter(contacts_on__lt=today).exclude(data_erased_at=None)
+
+
+class Departure(Row):
+    """A client that leaves: the two days that were promised to it, and those in force since its instructions (I12).
+
+    `…_on` is the last day, in Brussels, on which something is kept; it is erased on the day after (retention.py).
+    An erasure at once makes one too: its contact details have their twelve months all the same.
+    """
+
+    class Origin(models.TextChoices):
+        NOTICE = "notice", _("notice")
+        ERASURE = "erasure", _("erasure at once")
+
+    tenant_uuid = models.UUIDField()
+    client_uuid = models.UUIDField(db_index=True)
+    origin = models.CharField(_("origin"), max_length=10, choices=Origin, default=Origin.NOTICE)
+    noticed_at = models.DateTimeField(_("notice given"))
+    noticed_by = models.JSONField()  # requests.role_of: no name
+    data_promised_on = models.DateField(_("data promised until"))  # fixed with the notice, never changed
+    contacts_promised_on = models.DateField(_("contact details promised until"))
+    data_on = models.DateField(_("data kept until"), db_index=True)  # in force
+    contacts_on = models.DateField(_("contact details kept until"), db_index=True)
+    contacts_said_on = models.DateField(
+        null=True, blank=True
+    )  # the client's own day, before data_on moves it
+    withdrawn_at = models.DateTimeField(_("notice withdrawn"), null=True, blank=True)
+    data_erased_at = models.DateTimeField(_("data erased"), null=True, blank=True)
+    contacts_erased_at = models.DateTimeField(_("contact details erased"), null=True, blank=True)
+
+    objects = DepartureQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("departure")
+        verbose_name_plural = _("departures")
+        ordering = ["data_on", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant_uuid"],
+                condition=models.Q(withdrawn_at=None),
+                name="tenants_one_departure_at_a_time",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(contacts_on__gte=models.F("data_on")),
+                name="tenants_departure_contacts_outlive_data",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(withdrawn_at=None) | models.Q(data_erased_at=None),
+                name="tenants_departure_withdrawn_keeps_data",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.data_on} / {self.contacts_on}"
+
+    def day(self, category: Category) -> date:
+        """The last day in force on which this category is kept."""
+        return self.data_on if category == Category.DATA else self.contacts_on
+
+    def promised(self, category: Category) -> date:
+        """The last day as it was promised with the notice."""
+        return self.data_promised_on if category == Category.DATA else self.contacts_promised_on
+
+    @property
+    def is_withdrawable(self) -> bool:
+        return self.withdrawn_at is None and self.data_erased_at is None
+
+
+def _proof_name(instruction: "Instruction", _name: str) -> str:
+    return f"departures/{instruction.id}"
+
+
+class Instruction(Row):
+    """What a client said about its departure, one row each time (P37). With the proof when an operator wrote it down."""
+
+    class Kind(models.TextChoices):
+        NOTICE = "notice", _("notice given")
+        DAY = "day", _("another day")
+        PROMISED = "promised", _("back to the promised day")
+        NOW = "now", _("erase at once")
+        WITHDRAWN = "withdrawn", _("notice withdrawn")
+
+    departure = models.ForeignKey(Departure, on_delete=models.PROTECT, related_name="instructions")
+    kind = models.CharField(_("instruction"), max_length=10, choices=Kind)
+    category = models.CharField(_("about"), max_length=10, choices=Category, blank=True)
+    on = models.DateField(_("day"), null=True, blank=True)
+    given_at = models.DateTimeField(_("given"))
+    given_by = models.JSONField()  # requests.role_of: no name
+    proof = models.FileField(_("proof"), upload_to=_proof_name, max_length=100, blank=True)
+    proof_type = models.CharField(max_length=100, blank=True)  # as the content tells it
+
+    class Meta:
+        verbose_name = _("instruction")
+        verbose_name_plural = _("instructions")
+        ordering = ["given_at", "id"]
+
+    def __str__(self) -> str:
+        return self.kind
 
 
 class Snapshot(models.Model):
@@ -275,3 +403,5 @@ class LedgerHead(models.Model):
 history.register(Tenant, label="schema_name")
 history.register(Domain, label="domain")
 history.register(Export, label="recipient", exclude=("requested_by",))
+history.register(Departure, label="origin", exclude=("noticed_by", "contacts_said_on"))
+history.register(Instruction, label="kind", exclude=("given_by", "proof", "proof_type"), parent="departure")

@@ -22,6 +22,7 @@ from django.utils import timezone
 from psycopg2 import errors
 
 from shared_apps.kit import scope
+from shared_apps.kit.dates import day_of
 from shared_apps.kit.module import all_holdings
 from tenants import certificate, roles, sagas
 from tenants.models import Saga
@@ -104,7 +105,7 @@ def enforce(saga: Saga, *, give_up: bool = False) -> None:
             _remember(saga)
             raise sagas.NotYet(now + timedelta(seconds=10))
     if outcome.is_gone:
-        saga.data["gone_on"] = now.astimezone(certificate.BRUSSELS).date().isoformat()
+        saga.data["gone_on"] = day_of(now).isoformat()
     else:
         log.warning("Traces of an erasure stay on the server for now: %s.", outcome.why)
     saga.data.pop("rewriting_since", None)

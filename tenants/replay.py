@@ -12,13 +12,13 @@ from uuid import UUID
 from django.db import DatabaseError
 from django.utils.translation import gettext_lazy as _
 
-from shared_apps import mail
 from shared_apps.jobs import guard
 from shared_apps.kit import scope
-from tenants import certificate, erasure, gate, physical, sagas
+from shared_apps.kit.dates import day_of
+from tenants import certificate, erasure, forgetting, gate, physical, sagas
 from tenants.keys import KeyStore
-from tenants.ledger import Recorded
-from tenants.models import Erasure, RetiredName, Saga
+from tenants.ledger import Entry, Recorded
+from tenants.models import Departure, Erasure, RetiredName, Saga
 
 log = logging.getLogger("smoall.ledger")
 REPLAYER = scope.Actor("system", "replay", "Smoall")
@@ -118,13 +118,32 @@ def note_data(saga: Saga) -> None:
             "client_uuid": entry.client,
             "requested_by": {"role": issued.certificate.requested_by if issued else ""},
             "requested_at": entry.requested_at,
+            "closed_at": entry.erased_at,
             "destroy_at": entry.erased_at,
         },
     )
     if not asked.destroyed_at:
         asked.destroyed_at, asked.certificate = entry.erased_at, entry.certificate
         asked.save(update_fields=["destroyed_at", "certificate"])
+    _departed(entry, by=asked.requested_by)
     _applied(recorded)
+
+
+def _departed(entry: Entry, *, by: dict[str, str]) -> None:
+    """The contact details keep their last day, though this database may never have known of the notice."""
+    last = entry.contacts_on or day_of(entry.erased_at)
+    found = Departure.objects.filter(tenant_uuid=entry.tenant, withdrawn_at=None).first() or Departure(
+        tenant_uuid=entry.tenant,
+        client_uuid=entry.client,
+        origin=Departure.Origin.ERASURE,
+        noticed_at=entry.requested_at,
+        noticed_by=by,
+        data_promised_on=day_of(entry.erased_at),
+        contacts_promised_on=last,
+        data_on=day_of(entry.erased_at),
+    )
+    found.data_erased_at, found.contacts_on = entry.erased_at, max(last, found.data_on)
+    found.save()
 
 
 # --- the steps: contact details ---------------------------------------------------------------------------
@@ -132,15 +151,20 @@ def note_data(saga: Saga) -> None:
 
 @CONTACTS.step(_("Erasing the contact details"))
 def forget(saga: Saga) -> None:
-    client = UUID(saga.data["client"])
-    erasure.forget_client(client)
-    mail.purge(client)
-    erasure.forget_certificates(client)
+    saga.data["proofs"] = forgetting.forget_client(UUID(saga.data["client"]))
+
+
+@CONTACTS.step(_("Removing mails and proofs"), outside=True)
+def purge(saga: Saga) -> None:
+    forgetting.purge_files(UUID(saga.data["client"]), saga.data["proofs"])
 
 
 @CONTACTS.step(_("Noting that the ledger's entry was applied"))
 def note_contacts(saga: Saga) -> None:
-    _applied(_entry(saga))
+    recorded = _entry(saga)
+    gone = Departure.objects.filter(tenant_uuid=recorded.entry.tenant, withdrawn_at=None)
+    gone.update(contacts_erased_at=recorded.entry.erased_at)
+    _applied(recorded)
 
 
 # --- the steps: both --------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ ROLES = {
     "user": "owner",
     "operator": "operator",
     "integrator": "contact",
+    "contact": "contact",
     "job": "operator",
     "system": "operator",
 }

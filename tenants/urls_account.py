@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tenants import views_account
+from tenants import views_account, views_leaving
 
 app_name = "workspace"
 urlpatterns = [
@@ -10,5 +10,6 @@ urlpatterns = [
     path("exports/", views_account.exports, name="exports"),
     path("exports/<uuid:id>/progress/", views_account.progress, name="export-progress"),
     path("exports/<uuid:id>/take/", views_account.take, name="export-take"),
+    path("leave/", views_leaving.leave, name="leave"),
     path("erase/", views_account.erase, name="erase"),
 ]

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from tenants import views_app as views
+from tenants import views_contact
 
 app_name = "app"
 urlpatterns = [
@@ -15,4 +16,5 @@ urlpatterns = [
     path("sign-up/<str:token>/name/", views.rename, name="rename"),
     path("sign-up/<str:token>/terms/", views.terms, name="terms"),
     path("find/", views.find, name="find"),
+    path("contact-details/<str:token>/", views_contact.contact, name="contact"),
 ]

@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from django.db import connection
 
 from shared_apps.accounts.models import User
 from shared_apps.kit import scope
+from shared_apps.kit.dates import BRUSSELS
 
-BRUSSELS = ZoneInfo("Europe/Brussels")
 LENGTH = 395  # days: a year to look at, after a first month in which a spreadsheet was brought in
 NEWEST = "SELECT coalesce(max(id), 0) FROM history_logentry"
 MOVE = """

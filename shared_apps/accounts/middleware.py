@@ -102,7 +102,6 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def _refused_when_suspended(request: HttpRequest, access: Access) -> HttpResponse | None:
-    is_suspended = getattr(request, "workspace_state", "") == "suspended"
-    if not is_suspended or access.when_suspended or request.method in READING:
+    if not getattr(request, "is_read_only", False) or access.when_suspended or request.method in READING:
         return None
     return render(request, "accounts/suspended.html", status=423)

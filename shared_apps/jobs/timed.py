@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -19,9 +18,9 @@ from shared_apps.jobs.models import Job
 from shared_apps.jobs.names import find
 from shared_apps.jobs.queue import ring
 from shared_apps.kit import scope
+from shared_apps.kit.dates import BRUSSELS
 from shared_apps.kit.module import known_purpose
 
-BRUSSELS = ZoneInfo("Europe/Brussels")
 ENDED = (Job.State.DONE, Job.State.FAILED, Job.State.CANCELLED)
 KEY = "timed"
 

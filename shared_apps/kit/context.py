@@ -17,7 +17,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "site": site,
         "person": person if person is not None and person.is_authenticated else None,
         "workspace_name": getattr(request, "workspace_name", ""),
-        "is_suspended": getattr(request, "workspace_state", "") == "suspended",
+        "is_suspended": getattr(request, "is_read_only", False),
         "suspended_because": getattr(request, "workspace_reason", ""),
         "menu": menu,
         "search_url": next((entry["url"] for entry in menu if entry["searches"]), ""),

@@ -44,6 +44,8 @@ class Holding:
     ]  # how erasure reaches it; "kept": the law
     personal: tuple[str, ...] = ()  # fields that name a person
     secret: tuple[str, ...] = ()  # columns that leave neither with an export nor otherwise
+    law: str = ""  # the law's article that makes Smoall keep it after an erasure: certificates say so
+    law_years: int = 0  # for how long, from the erasure on
 
 
 class Module(AppConfig):

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-ActorKind = Literal["user", "operator", "integrator", "job", "system"]
+ActorKind = Literal["user", "operator", "integrator", "contact", "job", "system"]
 SCHEMA_NAME = re.compile(r"t_[0-9a-f]{32}\Z")
 
 
@@ -34,7 +34,10 @@ class NoActor(ScopeError):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who makes a change. `behalf` names the person an operator or integrator acts for."""
+    """Who makes a change. `behalf` names the person an operator or integrator acts for.
+
+    A "contact" is whoever opened the link that was mailed to a client's address.
+    """
 
     kind: ActorKind
     id: str

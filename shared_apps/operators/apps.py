@@ -12,6 +12,13 @@ class OperatorsConfig(Module):
     console = (
         Menu(_("Overview"), "operators:overview", icon="home", order=1, right="operators.view"),
         Menu(_("Clients"), "operators:clients", icon="building-office", order=2, right="operators.view"),
+        Menu(
+            _("Departures"),
+            "operators:departures",
+            icon="arrow-right-start-on-rectangle",
+            order=3,
+            right="operators.view",
+        ),
         Menu(_("Work"), "operators:work", icon="queue-list", order=3, right="operators.view"),
         Menu(_("Integrators"), "operators:integrators", icon="link", order=4, right="operators.view"),
         Menu(_("Operators"), "operators:team", icon="users", order=5, right="operators.view"),
@@ -23,6 +30,7 @@ class OperatorsConfig(Module):
         "operators.suspend": MEMBER,
         "operators.copy": MEMBER,
         "operators.erase": MEMBER,
+        "operators.leave": MEMBER,
         "operators.retry": MEMBER,
         "operators.inspect": MEMBER,
         "operators.integrators": MEMBER,
@@ -30,6 +38,7 @@ class OperatorsConfig(Module):
     }
     purposes = {
         "operators.copy": _("To ask the owners of a workspace to take a copy of their data"),
+        "operators.retention": _("To erase what is due on its day, and to tell operators what could not be"),
         "operators.inspect": _("To find what doesn't fit together, before it does harm"),
     }
     holdings = (

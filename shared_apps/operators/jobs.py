@@ -1,18 +1,20 @@
-"""What the console has a worker do: look at the whole fleet, and ask owners to take a copy."""
+"""What the console has a worker do: look at the whole fleet, enforce what is due, and ask owners to take a copy."""
 
+import logging
 from datetime import datetime
 from uuid import UUID
 
 from django.utils import timezone
 
-from shared_apps.accounts.models import User
+from shared_apps.accounts.models import Kind, User
 from shared_apps.jobs import job
 from shared_apps.kit import scope
 from shared_apps.operators import mails
 from shared_apps.operators.models import Inspection
-from tenants import fleet
+from tenants import fleet, retention
 from tenants.models import Tenant
 
+log = logging.getLogger("smoall.operators")
 AT_ONCE = 200  # workspaces whose sizes are asked for in one statement
 
 
@@ -36,6 +38,18 @@ def ask_to_inspect(now: datetime) -> Inspection:
     asked = Inspection.objects.create(asked_at=now)
     inspect.later(str(asked.id))
     return asked
+
+
+@job(purpose="operators.retention", saga=True, retries=0)
+def enforce_retention() -> None:
+    """Whatever is due is begun; what must not wait for the next look at the console is mailed to every operator."""
+    now = timezone.now()
+    outcome = retention.enforce(now)
+    if outcome.alarms:
+        log.error("retention: %s", " | ".join(outcome.alarms))
+        with scope.shared():
+            for operator in User.objects.active().filter(kind=Kind.OPERATOR):
+                mails.alarm(operator, outcome.alarms, day=timezone.localdate(now))
 
 
 @job(purpose="operators.inspect", retries=0)

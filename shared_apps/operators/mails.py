@@ -1,11 +1,13 @@
 """The mails of the console."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from django.urls import reverse
 
 from shared_apps import mail
 from shared_apps.accounts.models import User
+from tenants.models import host_url
 
 
 def copy(owner: User, *, company: str, address: str, day: date) -> None:
@@ -21,4 +23,20 @@ def copy(owner: User, *, company: str, address: str, day: date) -> None:
             "url": address + reverse("workspace:exports", urlconf="config.urls_tenant"),
         },
         key=f"operators.copy:{owner.id}:{day}",
+    )
+
+
+def alarm(operator: User, alarms: Sequence[str], *, day: date) -> None:
+    """What is late or was held back by the number a day. Once a day."""
+    mail.send(
+        purpose="operators.retention",
+        to=operator.email,
+        name=operator.name,
+        language=operator.language,
+        template="operators/mail/alarm",
+        context={
+            "alarms": alarms,
+            "url": host_url("ops") + reverse("operators:departures", urlconf="config.urls_ops"),
+        },
+        key=f"operators.alarm:{operator.id}:{day}",
     )

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from shared_apps.operators.views import clients, health, integrators, lifecycle, overview, team, work
+from shared_apps.operators.views import (
+    clients,
+    departures,
+    health,
+    integrators,
+    lifecycle,
+    overview,
+    team,
+    work,
+)
 
 app_name = "operators"
 urlpatterns = [
@@ -15,6 +24,7 @@ urlpatterns = [
     path("clients/<uuid:id>/ask-for-copy/", lifecycle.ask_for_copy, name="ask-for-copy"),
     path("clients/<uuid:id>/erase/", lifecycle.erase, name="erase"),
     path("clients/<uuid:id>/cancel-erasure/", lifecycle.cancel_erasure, name="cancel-erasure"),
+    path("departures/", departures.departures, name="departures"),
     path("work/", work.sagas, name="work"),
     path("work/jobs/", work.jobs, name="jobs"),
     path("work/jobs/<uuid:id>/retry/", work.retry_job, name="retry-job"),

@@ -13,12 +13,13 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from config.demo import bakery, partners, workshop
-from config.demo.diary import BRUSSELS, LENGTH
+from config.demo.diary import LENGTH
 from config.demo.workspace import PASSWORD
 from shared_apps.accounts.models import SignIn, User
 from shared_apps.history.models import LogEntry
 from shared_apps.integrators.models import Link
 from shared_apps.kit import numbers, scope
+from shared_apps.kit.dates import BRUSSELS
 from tenant_apps.contacts.models import Attachment, Contact
 from tenants import stores
 from tenants.keys import KeyStore

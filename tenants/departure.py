@@ -1,0 +1,378 @@
+"""A client's notice: its data stays three months, its contact details twelve, unless the client says otherwise (P34–P37).
+
+Each verb locks the workspace's row, then the departure's, keeps what the client said as an Instruction, and mails the
+client's address. Who is due is retention.py's matter; erasing is erasure.py's (data) and forgetting.py's (contact details).
+"""
+
+import hmac
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.core.files.base import File
+from django.core.files.storage import default_storage
+from django.urls import reverse
+from django.utils.crypto import salted_hmac
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from shared_apps import mail
+from shared_apps.accounts.models import Throttle, fold_email
+from shared_apps.clients.models import Client
+from shared_apps.kit import scope, tokens, uploads
+from shared_apps.kit.dates import day_of, end_of, plus_months
+from shared_apps.mail.models import Message
+from tenants import sagas
+from tenants.models import CannotAct, Category, Departure, Instruction, State, Tenant, host_url
+from tenants.requests import role_of
+
+DATA_MONTHS = 3  # P35
+CONTACT_MONTHS = 12  # P36
+LATEST_MONTHS = 120  # how far from the notice a client may put a day
+LINK_SECONDS = 30 * 24 * 3600  # of the mailed link to the contact details; an older one asks for another
+LEAVABLE = (State.ACTIVE, State.SUSPENDED)
+PURPOSE = "tenants.leaving"
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """The last days, in Brussels, on which data and contact details are kept."""
+
+    data_on: date
+    contacts_on: date
+
+    @property
+    def data_until(self) -> datetime:
+        """The moment at which the data may be erased."""
+        return end_of(self.data_on)
+
+
+def foresee(now: datetime) -> Dates:
+    """What a notice given now would promise: whole calendar months, the day of the notice not counted."""
+    today = day_of(now)
+    return Dates(plus_months(today, DATA_MONTHS), plus_months(today, CONTACT_MONTHS))
+
+
+# --- the verbs --------------------------------------------------------------------------------------------
+
+
+@sagas.verb("notice")
+def give_notice(
+    id: UUID,
+    *,
+    now: datetime,
+    data_on: date | None = None,
+    contacts_on: date | None = None,
+    proof: "File[bytes] | None" = None,
+) -> Departure:
+    """Give notice for a workspace. The author is the scope's; an operator brings the client's proof.
+
+    `data_on`, `contacts_on`: the client's own days instead of the promised ones. Fixes both promised days for good.
+    Raises CannotAct when it leaves already or is closed, or for a day out of reach; ValidationError for a proof that
+    can't be kept. Then nothing has changed.
+    """
+    with scope.shared():
+        tenant = Tenant.locked(id)
+        if tenant.state not in LEAVABLE:
+            raise CannotAct(
+                _("Notice was given already.")
+                if tenant.state == State.LEAVING
+                else _("This workspace is closed.")
+            )
+        departure = _begin(tenant, Departure.Origin.NOTICE, now=now)
+        for category, on in ((Category.DATA, data_on), (Category.CONTACTS, contacts_on)):
+            if on is not None:
+                _move(departure, category, on, now=now)
+        tenant._enter(State.LEAVING, reason=tenant.state_reason, now=now)
+        _tell(departure, "notice_given", key="notice")
+        _said(departure, Instruction.Kind.NOTICE, now=now, proof=proof)
+    return departure
+
+
+def _begin(tenant: Tenant, origin: Departure.Origin, *, now: datetime) -> Departure:
+    dates = foresee(now)
+    return Departure.objects.create(
+        tenant_uuid=tenant.id,
+        client_uuid=tenant.client_id,
+        origin=origin,
+        noticed_at=now,
+        noticed_by=role_of(scope.actor()),
+        data_promised_on=dates.data_on,
+        contacts_promised_on=dates.contacts_on,
+        data_on=dates.data_on,
+        contacts_on=dates.contacts_on,
+    )
+
+
+@sagas.verb("withdraw")
+def withdraw(id: UUID, *, now: datetime, proof: "File[bytes] | None" = None) -> Departure:
+    """Take the notice of a workspace back: it is as it was, suspended when it was suspended. Raises CannotAct.
+
+    Possible as long as the data is there: until the end of its last day, and after it while the erasure has not begun.
+    """
+    with scope.shared():
+        tenant = Tenant.locked(id)
+        if tenant.state != State.LEAVING:
+            raise CannotAct(_("There is no notice to withdraw."))
+        departure = _standing(id)
+        departure.withdrawn_at = now
+        departure.save(update_fields=["withdrawn_at"])
+        state = State.SUSPENDED if tenant.is_read_only else State.ACTIVE
+        tenant._enter(state, reason=tenant.state_reason, now=now)
+        _tell(departure, "notice_withdrawn", key="withdrawn")
+        _said(departure, Instruction.Kind.WITHDRAWN, now=now, proof=proof)
+    return departure
+
+
+@sagas.verb("instruct")
+def instruct(
+    departure_id: UUID,
+    category: Category,
+    on: date | None,
+    *,
+    now: datetime,
+    proof: "File[bytes] | None" = None,
+) -> Departure:
+    """Keep data or contact details until the end of another day; None: of the promised one again. Raises CannotAct.
+
+    Data: from tomorrow on, since at once is an erasure, which an owner can stop. Contact details: from today on, and
+    never shorter than the data, which needs them. Nobody instructs about what is erased.
+    """
+    with scope.shared():
+        departure = locked(departure_id)
+        _refuse_when_over(departure, category)
+        before = Dates(departure.data_on, departure.contacts_on)
+        _move(departure, category, on, now=now)
+        if Dates(departure.data_on, departure.contacts_on) != before:
+            _tell(departure, "departure_changed", key=f"changed:{now.isoformat()}")
+        kind = Instruction.Kind.PROMISED if on is None else Instruction.Kind.DAY
+        _said(departure, kind, category=category, on=on, now=now, proof=proof)
+    return departure
+
+
+def _refuse_when_over(departure: Departure, category: Category) -> None:
+    if departure.withdrawn_at:
+        raise CannotAct(_("The notice was withdrawn."))
+    if departure.contacts_erased_at or (category == Category.DATA and departure.data_erased_at):
+        raise CannotAct(_("It is erased already."))
+    tenant = Tenant.objects.filter(pk=departure.tenant_uuid).first()
+    if category == Category.DATA and (tenant is None or tenant.state != State.LEAVING):
+        raise CannotAct(_("This workspace is closed already."))
+
+
+def _move(departure: Departure, category: Category, on: date | None, *, now: datetime) -> None:
+    """Set the day in force, and let the contact details outlive the data. Raises CannotAct for a day out of reach."""
+    if on is not None:
+        _refuse_out_of_reach(departure, category, on, now=now)
+    if category == Category.DATA:
+        departure.data_on = on or departure.data_promised_on
+    else:
+        departure.contacts_said_on = on
+    departure.contacts_on = max(
+        departure.contacts_said_on or departure.contacts_promised_on, departure.data_on
+    )
+    departure.save(update_fields=["data_on", "contacts_on", "contacts_said_on"])
+
+
+def _refuse_out_of_reach(departure: Departure, category: Category, on: date, *, now: datetime) -> None:
+    first = day_of(now) + timedelta(days=1 if category == Category.DATA else 0)
+    last = plus_months(day_of(departure.noticed_at), LATEST_MONTHS)
+    if not first <= on <= last:
+        raise CannotAct(
+            _("Choose a day from %(first)s to %(last)s.")
+            % {"first": date_format(first, "DATE_FORMAT"), "last": date_format(last, "DATE_FORMAT")}
+        )
+
+
+# --- for an erasure ---------------------------------------------------------------------------------------
+
+
+def note_erasure(tenant: Tenant, *, with_contacts: bool, now: datetime) -> Departure:
+    """An erasure at once was asked for: the notice that it implies, or what it adds to the one given. The tenant is locked."""
+    departure = Departure.objects.standing().filter(tenant_uuid=tenant.id).first()
+    if departure is None:
+        departure = _begin(tenant, Departure.Origin.ERASURE, now=now)
+    _said(departure, Instruction.Kind.NOW, category=Category.DATA, now=now)
+    if with_contacts:
+        _said(departure, Instruction.Kind.NOW, category=Category.CONTACTS, now=now)
+    return departure
+
+
+def note_cancelled(tenant: Tenant, *, now: datetime) -> None:
+    """The erasure was cancelled: a notice given before stands, one that it implied is gone. The tenant is locked."""
+    departure = _standing(tenant.id)
+    if departure.origin == Departure.Origin.ERASURE:
+        departure.withdrawn_at = now
+        departure.save(update_fields=["withdrawn_at"])
+    _said(departure, Instruction.Kind.WITHDRAWN, category=Category.DATA, now=now)
+
+
+# --- reading ----------------------------------------------------------------------------------------------
+
+
+def of_workspace(id: UUID) -> Departure | None:
+    """The notice that a workspace leaves by, if any. Opens the shared door itself."""
+    with scope.shared():
+        return Departure.objects.with_data().filter(tenant_uuid=id).first()
+
+
+def of_client(client: UUID) -> Departure | None:
+    """The departure of a client whose contact details are there still. In the shared scope."""
+    return Departure.objects.standing().filter(client_uuid=client).first()
+
+
+def locked(id: UUID) -> Departure:
+    """The departure, held with its workspace's row until the transaction ends. Raises CannotAct when it is gone."""
+    found = Departure.objects.filter(pk=id).first()
+    if found is None:
+        raise CannotAct(_("This departure does not exist any more."))
+    with suppress(CannotAct):  # its data is erased
+        Tenant.locked(found.tenant_uuid)
+    return Departure.objects.select_for_update().get(pk=id)
+
+
+def _standing(tenant: UUID) -> Departure:
+    found = Departure.objects.standing().select_for_update().filter(tenant_uuid=tenant).first()
+    if found is None:
+        raise CannotAct(_("This departure does not exist any more."))
+    return found
+
+
+def _said(
+    departure: Departure,
+    kind: Instruction.Kind,
+    *,
+    now: datetime,
+    category: Category | str = "",
+    on: date | None = None,
+    proof: "File[bytes] | None" = None,
+) -> Instruction:
+    """Keep what the client said: last in a verb, since a proof's file can't be rolled back."""
+    said = Instruction(
+        departure=departure,
+        kind=kind,
+        category=category,
+        on=on,
+        given_at=now,
+        given_by=role_of(scope.actor()),
+    )
+    if proof is not None:
+        accepted = uploads.accept(proof)
+        said.proof, said.proof_type = accepted.file, accepted.content_type
+    try:
+        said.save()
+    except BaseException:
+        if said.proof:
+            default_storage.delete(said.proof.name or "")
+        raise
+    return said
+
+
+# --- telling ----------------------------------------------------------------------------------------------
+
+
+def _tell(departure: Departure, template: str, *, key: str, **more: Any) -> None:
+    """One mail to the client's address, in the shared outbox: it outlives the workspace's own."""
+    client = Client.objects.get(pk=departure.client_uuid)
+    mail.send(
+        purpose=PURPOSE,
+        to=client.contact_email,
+        name=client.contact_name,
+        language=client.language,
+        about=client.pk,
+        template=f"tenants/mail/{template}",
+        key=f"leaving:{departure.id}:{key}",
+        wanted=None if departure.withdrawn_at else still_stands,
+        headers={"X-Smoall-Dates": _dates_of(departure)},
+        context={"company": client.company, "departure": departure, **_links(departure, client), **more},
+    )
+
+
+def remind(departure: Departure, category: Category, days: int) -> bool:
+    """Mail that a day comes, once for each day in force and number of days before it. Whether it was new."""
+    on = departure.day(category)
+    key = f"soon:{category}:{on}:{days}"
+    if Message.objects.filter(key=f"leaving:{departure.id}:{key}").exists():
+        return False
+    _tell(departure, f"{category}_soon", key=key)
+    return True
+
+
+@mail.check
+def still_stands(message: Message) -> bool:
+    """The notice was neither withdrawn nor moved since the mail was written."""
+    departure = of_client(message.about) if message.about else None
+    return departure is not None and message.headers.get("X-Smoall-Dates") == _dates_of(departure)
+
+
+def _dates_of(departure: Departure) -> str:
+    return f"{departure.id} {departure.data_on} {departure.contacts_on}"
+
+
+def _links(departure: Departure, client: Client) -> Mapping[str, str]:
+    """Where the client goes on: its workspace's pages while there is one, the page of its contact details afterwards."""
+    tenant = Tenant.objects.prefetch_related("domains").filter(pk=departure.tenant_uuid).first()
+    if tenant is None or departure.data_erased_at:
+        return {"contact_url": contact_link(departure, client)}
+    return {
+        "leave_url": tenant.url + reverse("workspace:leave", urlconf="config.urls_tenant"),
+        "exports_url": tenant.url + reverse("workspace:exports", urlconf="config.urls_tenant"),
+    }
+
+
+# --- the contact person's link ----------------------------------------------------------------------------
+
+
+def contact_link(departure: Departure, client: Client) -> str:
+    """The address of the page on which the contact person sees, corrects and erases the contact details.
+
+    Bound to the e-mail address on file: a corrected address voids the links that went to the old one.
+    """
+    with scope.shared(realm="app"):
+        token = tokens.sign([str(departure.id), _print(departure, client)], purpose="contact")
+    return host_url("app") + reverse("app:contact", urlconf="config.urls_app", args=[token])
+
+
+def _print(departure: Departure, client: Client) -> str:
+    state = f"{departure.id}|{fold_email(client.contact_email)}"
+    return salted_hmac("smoall.departure", state, algorithm="sha256").hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What a mailed link opens. Without a client its details are erased; a link that is `expired` opens nothing."""
+
+    departure: Departure
+    client: Client | None
+    is_expired: bool = False
+
+
+def read_link(token: str) -> Visit:
+    """What a mailed link leads to, in the realm "app". Raises tokens.BadToken for one that was altered.
+
+    `is_expired` when it is too old, or was sent to an address that was corrected since.
+    """
+    with suppress(tokens.BadToken):
+        return _visit(tokens.read(token, purpose="contact", max_age=LINK_SECONDS), is_old=False)
+    return _visit(tokens.read(token, purpose="contact", max_age=100 * LINK_SECONDS), is_old=True)
+
+
+def _visit(payload: Any, *, is_old: bool) -> Visit:
+    departure = Departure.objects.filter(pk=payload[0]).exclude(data_erased_at=None).first()
+    if departure is None:
+        raise tokens.BadToken("withdrawn, or the workspace is open")
+    client = Client.objects.filter(pk=departure.client_uuid).first()
+    is_void = client is not None and not hmac.compare_digest(_print(departure, client), str(payload[1]))
+    return Visit(departure, client, is_old or is_void)
+
+
+def mail_link(departure: Departure, *, now: datetime) -> bool:
+    """Another link, to the address on file; whoever asks learns nothing. False after five in a day."""
+    client = Client.objects.get(pk=departure.client_uuid)
+    if not Throttle.may_mail(client.contact_email, purpose="contact", now=now):
+        return False
+    _tell(departure, "contact_link", key=f"link:{now.isoformat()}")
+    return True

@@ -1,0 +1,257 @@
+"""Erasing a client's contact details: at the end of their last day, or when the client says so; its data is gone by then.
+
+The saga waits until the mails that tell of it have left, since afterwards nobody knows where to write. What stays is
+what the law makes Smoall keep, the dates of the departure, and the certificate in the ledger: none of them names anybody.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.apps import apps
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db.models import Model
+from django.utils import timezone
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from shared_apps import mail
+from shared_apps.clients.models import Client
+from shared_apps.history.redaction import redact
+from shared_apps.integrators.models import Link
+from shared_apps.kit import scope
+from shared_apps.kit.dates import day_of, plus_months
+from shared_apps.kit.module import all_holdings
+from shared_apps.legal.models import Acceptance
+from shared_apps.mail.models import Message
+from tenants import certificate, departure, gate, physical, sagas
+from tenants.keys import KeyStore
+from tenants.ledger import Entry, Ledger
+from tenants.models import CannotAct, Category, Departure, Erasure, Instruction, Saga
+from tenants.requests import role_of
+
+FORGET = sagas.Kind("forget", no_return="forget")
+NAMELESS = scope.Actor("system", "erasure", "Smoall")  # who destroys: nothing of the asker's name may stay
+LONGEST_WAIT = timedelta(hours=1)  # for mails that a server does not take
+
+
+# --- the verbs --------------------------------------------------------------------------------------------
+
+
+@sagas.verb("forget_now")
+def request(departure_id: UUID, *, now: datetime) -> Saga:
+    """The client wants its contact details erased at once, its data being gone. The author is the scope's.
+
+    Twice the same click is one erasure. Raises CannotAct while there is data, which needs them.
+    """
+    with scope.shared():
+        found = departure.locked(departure_id)
+        if found.data_erased_at is None:
+            raise CannotAct(
+                _now("The contact details stay as long as the data: have everything erased instead.")
+            )
+        if found.contacts_erased_at is None and not is_under_way(found):
+            Instruction.objects.create(
+                departure=found, kind=Instruction.Kind.NOW, category=Category.CONTACTS, given_at=now,
+                given_by=role_of(scope.actor()),
+            )  # fmt: skip
+        return begin(found, requested_by=role_of(scope.actor()), requested_at=now)
+
+
+def begin(leaving: Departure, *, requested_by: dict[str, str], requested_at: datetime) -> Saga:
+    """Start the saga, once for a departure. In the shared scope."""
+    with scope.acting(NAMELESS):
+        return sagas.start(
+            FORGET.name,
+            leaving.tenant_uuid,
+            key=_key(leaving),
+            data={
+                "departure": str(leaving.id),
+                "client": str(leaving.client_uuid),
+                "requested_by": requested_by["role"],
+                "requested_at": requested_at.isoformat(),
+            },
+        )
+
+
+def is_under_way(leaving: Departure) -> bool:
+    """Whether the erasure was begun, failed ones included. In the shared scope."""
+    return bool(Saga.objects.filter(key=_key(leaving)).exists())
+
+
+def _key(leaving: Departure) -> str:
+    return f"forget:{leaving.id}"
+
+
+# --- the steps --------------------------------------------------------------------------------------------
+
+
+@FORGET.step(_("Counting what is there"))
+def take_stock(saga: Saga) -> None:
+    saga.data["stores"] = _count(UUID(saga.data["client"]))
+
+
+@FORGET.step(_("Erasing the contact details"))
+def forget(saga: Saga) -> None:
+    """Once the mails about it have left. Raises NotYet until then, an hour at most."""
+    client, now = UUID(saga.data["client"]), timezone.now()
+    waiting = Message.objects.filter(about=client, state=Message.State.QUEUED)
+    if waiting.exists() and now < saga.created_at + LONGEST_WAIT:
+        raise sagas.NotYet(now + timedelta(seconds=5))
+    leaving = departure.locked(UUID(saga.data["departure"]))
+    if leaving.data_erased_at is None or leaving.withdrawn_at:
+        raise sagas.CannotGoOn("The client's data is there: nothing was erased.")
+    saga.data["proofs"] = forget_client(client)
+    leaving.refresh_from_db()
+    leaving.contacts_erased_at = now
+    leaving.save(update_fields=["contacts_erased_at"])
+    saga.data["erased_at"] = now.isoformat()
+
+
+@FORGET.step(_("Removing mails and proofs"), outside=True)
+def purge(saga: Saga) -> None:
+    purge_files(UUID(saga.data["client"]), saga.data["proofs"])
+
+
+@FORGET.step(_("Rewriting the shared tables"), outside=True, weight=2)
+def rewrite(saga: Saga) -> None:
+    """Before the certificate, which states how long a physical copy may stay."""
+    physical.enforce(saga, give_up=True)
+
+
+@FORGET.step(_("Signing the certificate"), outside=True)
+def certify(saga: Saga) -> None:
+    """Counted again, signed, and kept in the ledger alone, where the client's mailed link finds it."""
+    with scope.shared():
+        leaving = Departure.objects.get(pk=saga.data["departure"])
+    known = Ledger.default().find(leaving.tenant_uuid, "contacts")  # signed before a kill
+    text = (
+        known.entry.certificate
+        if known
+        else certificate.issue(_certificate(saga, leaving), KeyStore.default()).text
+    )
+    gate.record(
+        Entry(
+            kind="contacts",
+            tenant=leaving.tenant_uuid,
+            client=leaving.client_uuid,
+            requested_at=datetime.fromisoformat(saga.data["requested_at"]),
+            erased_at=datetime.fromisoformat(saga.data["erased_at"]),
+            certificate=text,
+        )
+    )
+
+
+@FORGET.step(_("Rewriting the shared tables once more"), outside=True)
+def rewrite_again(saga: Saga) -> None:
+    """When the tables were in use for too long before."""
+    if not saga.data.get("gone_on"):
+        physical.enforce(saga)
+
+
+# --- what goes, for a replay too --------------------------------------------------------------------------
+
+
+def forget_client(client: UUID) -> list[str]:
+    """Remove a client's contact details from the shared tables and their history; the names of files to be removed.
+
+    Dates and numbers of its departure and its erasures stay; from then on the ledger alone has the certificates.
+    """
+    said = Instruction.objects.filter(departure__client_uuid=client)
+    proofs = [name for name in said.values_list("proof", flat=True) if name]
+    rows: list[tuple[type[Model], list[str]]] = []
+    about: tuple[tuple[type[Model], str], ...] = (
+        (Link, "client_id"),
+        (Acceptance, "client_uuid"),
+        (Client, "pk"),
+    )
+    for model, field in about:
+        found = model._default_manager.filter(**{field: client})
+        rows.append((model, [str(key) for key in found.values_list("pk", flat=True)]))
+        found.delete()
+    for one in said:
+        one.proof, one.proof_type, one.given_by = "", "", {"role": one.given_by["role"]}
+        one.save(update_fields=["proof", "proof_type", "given_by"])
+    for leaving in Departure.objects.filter(client_uuid=client):
+        leaving.noticed_by = {"role": leaving.noticed_by["role"]}
+        leaving.save(update_fields=["noticed_by"])
+    for done in Erasure.objects.filter(client_uuid=client):
+        done.certificate, done.requested_by = "", {"role": done.requested_by["role"]}
+        done.save(update_fields=["certificate", "requested_by"])
+    Message.objects.filter(about=client).delete()
+    for model, keys in rows:
+        redact_rows(model, keys)
+    return proofs
+
+
+def purge_files(client: UUID, proofs: list[str]) -> None:
+    """Mails in development, and the proofs that operators attached. May be done again."""
+    mail.purge(client)
+    with scope.shared():
+        for name in proofs:
+            default_storage.delete(name)
+
+
+def redact_rows(model: type[Model], keys: list[str]) -> None:
+    """Take every value out of these rows' entries, and their name where they were the author."""
+    with scope.owner():
+        for key in keys:
+            redact(model, key, fields=None)
+
+
+# --- the certificate --------------------------------------------------------------------------------------
+
+
+def kept_by_law(client: UUID, *, now: datetime) -> list[certificate.Kept]:
+    """What the register says that the law makes Smoall keep, where it holds any of it about this client (P36)."""
+    found = []
+    with scope.shared():
+        for holding in all_holdings():
+            if not holding.law:
+                continue
+            model = apps.get_model(holding.what)
+            if model._default_manager.filter(client_uuid=client).exists():
+                until = plus_months(day_of(now), 12 * holding.law_years)
+                found.append(certificate.Kept(holding.what, holding.law, until))
+    return found
+
+
+def _count(client: UUID) -> list[dict[str, Any]]:
+    """[{store, what, count}] of what is held about a client outside its workspace. Zero everywhere once erased."""
+    said = Instruction.objects.filter(departure__client_uuid=client).exclude(proof="")
+    counted = (
+        ("shared", "clients_client", Client.objects.filter(pk=client)),
+        ("shared", "legal_acceptance", Acceptance.objects.filter(client_uuid=client)),
+        ("shared", "integrators_link", Link.objects.filter(client_id=client)),
+        ("outbox", "mails", Message.objects.filter(about=client)),
+        ("files", "proofs", said),
+    )
+    return [{"store": store, "what": what, "count": rows.count()} for store, what, rows in counted]
+
+
+def _certificate(saga: Saga, leaving: Departure) -> certificate.Certificate:
+    with scope.shared():
+        left = {(one["store"], one["what"]): one["count"] for one in _count(leaving.client_uuid)}
+    erased_at = datetime.fromisoformat(saga.data["erased_at"])
+    requested_at = datetime.fromisoformat(saga.data["requested_at"])
+    assert leaving.data_erased_at is not None
+    return certificate.Certificate(
+        id=saga.pk,
+        controller=settings.SMOALL_CONTROLLER,
+        tenant=leaving.tenant_uuid,
+        client=leaving.client_uuid,
+        requested_by=saga.data["requested_by"],
+        requested_at=requested_at,
+        closed_at=max(requested_at, leaving.data_erased_at),
+        destroyed_at=erased_at,
+        issued_at=timezone.now(),
+        stores=[
+            certificate.Store(one["store"], one["what"], one["count"], left[one["store"], one["what"]])
+            for one in saga.data["stores"]
+        ],
+        exceptions=kept_by_law(leaving.client_uuid, now=erased_at),
+        copies=(),
+        last_physical_copy_on=physical.last_copy_on(saga, day_of(erased_at)),
+        release=settings.SMOALL_RELEASE,
+    )
