@@ -15,7 +15,7 @@ from shared_apps.kit import scope
 from shared_apps.kit.module import Role
 from shared_apps.legal.documents import current as current_document
 from shared_apps.legal.models import Acceptance
-from tenants import provision, stores
+from tenants import departure, provision, stores
 from tenants.keys import KeyStore
 from tenants.models import Tenant
 from tenants.sign_up import DOOR
@@ -54,6 +54,7 @@ class Plan:
     people: Sequence[Someone]
     calendar: Calendar
     live: Callable[[Diary, Calendar, list[User]], None]  # plans the year
+    gives_notice: float | None = None  # the part of the year at which the first owner does
 
 
 def make(plan: Plan) -> Tenant:
@@ -80,7 +81,20 @@ def _make(plan: Plan) -> Tenant:
             diary.date()
             for person, someone in zip(people, plan.people, strict=True):
                 _sign_in(person, someone, plan.calendar, chance)
+        if plan.gives_notice is not None:
+            _give_notice(
+                tenant,
+                people[0],
+                plan.calendar.moment(chance, first=plan.gives_notice, last=plan.gives_notice),
+            )
     return tenant
+
+
+def _give_notice(tenant: Tenant, owner: User, at: datetime) -> None:
+    diary = Diary()
+    with diary.write(at, owner.as_actor()):
+        departure.give_notice(tenant.id, now=at)
+    diary.date()
 
 
 def _open(plan: Plan, at: datetime) -> Tenant:

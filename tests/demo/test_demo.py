@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client as Browser
 from django.utils import timezone
 
-from config.demo import bakery, partners, workshop
+from config.demo import bakery, florist, partners, workshop
 from config.demo.diary import LENGTH
 from config.demo.workspace import PASSWORD
 from shared_apps.accounts.models import SignIn, User
@@ -23,30 +23,31 @@ from shared_apps.kit.dates import BRUSSELS
 from tenant_apps.contacts.models import Attachment, Contact
 from tenants import stores
 from tenants.keys import KeyStore
-from tenants.models import Tenant
+from tenants.models import Departure, State, Tenant
 
 
 @pytest.fixture
 def demo(db: None) -> Iterator[dict[str, Tenant]]:
-    """The two workspaces by name."""
+    """The three workspaces by name."""
     call_command("demo", stdout=StringIO())
     with scope.shared():
-        made = {name: Tenant.objects.get(domains__domain=name) for name in ("meca", "boulangerie")}
+        made = {name: Tenant.objects.get(domains__domain=name) for name in ("meca", "boulangerie", "fleurs")}
     yield made
     for tenant in made.values():
         stores.purge(tenant.id)
         KeyStore.default().destroy(tenant.id)
 
 
-def test_it_is_a_year_of_two_companies_made_once_whose_people_can_sign_in(demo: dict[str, Tenant]) -> None:
-    for name, few, many in (("meca", 1450, 1600), ("boulangerie", 35, 45)):
+def test_it_is_a_year_of_three_companies_made_once_whose_people_can_sign_in(demo: dict[str, Tenant]) -> None:
+    for name, few, many in (("meca", 1450, 1600), ("boulangerie", 35, 45), ("fleurs", 8, 8)):
         with scope.tenant(demo[name].id):
             there = Contact.objects.count()
             gone = LogEntry.objects.filter(content_type__model="contact", action=2).count()
             made = LogEntry.objects.filter(content_type__model="contact", action=0).count()
             assert few <= there <= many
             assert made == there + gone
-            _looks_lived()
+            if name != "fleurs":
+                _looks_lived()
             _is_nobodys()
     with scope.tenant(demo["meca"].id):
         assert {person.state for person in User.objects.all()} == {"active", "invited", "deactivated"}
@@ -55,6 +56,11 @@ def test_it_is_a_year_of_two_companies_made_once_whose_people_can_sign_in(demo: 
     with scope.shared():
         link = Link.objects.get()
         assert link.is_live and link.client_id == demo["meca"].client_id
+        leaving = Departure.objects.get()
+        assert leaving.tenant_uuid == demo["fleurs"].id and demo["fleurs"].state == State.LEAVING
+        assert leaving.noticed_at < timezone.now() < leaving.noticed_at + timedelta(days=80), (
+            "its data is there for a while"
+        )
     _stays_when_made_again(demo)
 
 
@@ -109,8 +115,8 @@ def test_it_refuses_to_be_made_in_production(settings: Any) -> None:
         call_command("demo")
 
 
-def test_the_two_stories_name_each_person_and_place_once() -> None:
-    people = [*workshop.PEOPLE, *bakery.PEOPLE, partners.INTEGRATOR, partners.OPERATOR]
+def test_the_stories_name_each_person_and_place_once() -> None:
+    people = [*workshop.PEOPLE, *bakery.PEOPLE, *florist.PEOPLE, partners.INTEGRATOR, partners.OPERATOR]
     assert len({someone.email for someone in people}) == len(people)
     assert {someone.language for someone in workshop.PEOPLE} == {"fr", "en"}
     assert {someone.language for someone in bakery.PEOPLE} == {"fr", "en"}

@@ -1,12 +1,10 @@
 """P34–P37: a notice fixes its days, the client's instructions move them, and only what is due is erased."""
 
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from itertools import count
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from shared_apps.clients.models import Client
@@ -14,10 +12,10 @@ from shared_apps.jobs.run import drain
 from shared_apps.kit import scope
 from shared_apps.kit.dates import BRUSSELS, end_of
 from shared_apps.mail.models import Message
-from tenants import certificate, departure, erasure, fleet, forgetting, retention, sagas, stores
+from tenants import certificate, departure, fleet, retention, sagas, stores
 from tenants.keys import KeyStore
 from tenants.ledger import Ledger
-from tenants.models import CannotAct, Category, Departure, Erasure, Instruction, Saga, State, Tenant
+from tenants.models import Category, Departure, Erasure, Instruction, Saga, State, Tenant
 from tests.conftest import TESTER, make_workspace
 from tests.toys.fixtures import committed
 

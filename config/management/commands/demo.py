@@ -1,6 +1,7 @@
-"""Make the demo: two workspaces with a year behind them, an integrator, an operator. What is there stays as it is.
+"""Make the demo: three workspaces with a year behind them, one of them leaving; an integrator, an operator.
 
-Writes demo.json into the data folder: the addresses and sign-ins that the start prints. Not for production.
+What is there stays as it is. Writes demo.json into the data folder: the addresses and sign-ins that the start prints.
+Not for production.
 """
 
 import json
@@ -10,7 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from config.demo import bakery, partners, workshop, workspace
+from config.demo import bakery, florist, partners, workshop, workspace
 from config.demo.diary import Calendar
 from config.demo.workspace import PASSWORD, Plan, Someone
 from shared_apps.kit import scope
@@ -28,6 +29,7 @@ class Command(BaseCommand):
         plans = [
             workshop.plan(Calendar(today, opens=8, closes=18)),
             bakery.plan(Calendar(today, opens=6, closes=13, works_on_saturday=True)),
+            florist.plan(Calendar(today, opens=9, closes=18, works_on_saturday=True)),
         ]
         made = [plan for plan in plans if self._make(plan)]
         partners.make(workshop.SUBDOMAIN, plans[0].calendar)
