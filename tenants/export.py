@@ -33,7 +33,7 @@ from shared_apps.legal.models import Acceptance
 from tenants import age, sagas, snapshot, stores
 from tenants.archive import ArchiveWriter, ManifestFields, Written, parse_recipient
 from tenants.keys import KeyStore
-from tenants.models import CannotAct, Export, Saga, Snapshot, State, Tenant
+from tenants.models import CannotAct, Departure, Export, Saga, Snapshot, State, Tenant
 from tenants.requests import role_of
 from tenants.roles import EXTENSIONS
 
@@ -188,6 +188,18 @@ def shared_rows(tenant: Tenant) -> dict[str, Any]:
                 "created_at", "taken_at", "recipient", "size", "sha256"
             )
         ),
+        "departures": [
+            {
+                "noticed_at": one.noticed_at,
+                "data_promised_on": one.data_promised_on,
+                "contacts_promised_on": one.contacts_promised_on,
+                "data_on": one.data_on,
+                "contacts_on": one.contacts_on,
+                "withdrawn_at": one.withdrawn_at,
+                "instructions": list(one.instructions.values("kind", "category", "on", "given_at")),
+            }
+            for one in Departure.objects.filter(tenant_uuid=tenant.id).prefetch_related("instructions")
+        ],
     }
 
 

@@ -161,6 +161,7 @@ def test_a_line_holds_these_words_and_no_others(three: Ledger) -> None:
     assert sorted(line) == [
         "certificate",
         "client",
+        "contacts_on",
         "erased_at",
         "hash",
         "kind",
