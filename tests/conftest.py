@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 
@@ -18,6 +19,7 @@ from shared_apps.kit.rows import uuid7
 from tenants import provision
 from tenants.keys import KeyStore
 from tenants.models import Tenant
+from tests import as_found
 
 PASSWORD = "correct horse battery"
 TESTER = scope.Actor("system", "tests", "Tests")
@@ -52,6 +54,24 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
         for name in ("acme", "zenith"):
             make_workspace(name)
     return
+
+
+@pytest.fixture(autouse=True)
+def _files_as_found() -> Iterator[None]:
+    """A rolled-back test leaves no file either, nor a key, nor a line in the ledger."""
+    files = as_found.Files()
+    yield
+    files.put_back()
+
+
+@pytest.fixture
+def committing(_files_as_found: None, django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Real commits. Every row and schema that the test made goes afterwards, and the ledger's head is where it was."""
+    with django_db_blocker.unblock():
+        database = as_found.Database()
+        yield
+        database.put_back()
+        connection.close()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -128,6 +148,4 @@ def browser() -> Callable[..., Browser]:
 @pytest.fixture
 def statements() -> Callable[[], CaptureQueriesContext]:
     """`with statements() as sent:` counts what reaches the database."""
-    from django.db import connection
-
     return lambda: CaptureQueriesContext(connection)

@@ -1,8 +1,6 @@
 """Guesses at one account that arrive together are counted one after the other: none slips through uncounted."""
 
 import threading
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -16,13 +14,8 @@ pytestmark = pytest.mark.commits
 
 
 @pytest.fixture
-def committed_acme(django_db_setup: None, django_db_blocker: Any) -> Iterator[Cast]:
-    with django_db_blocker.unblock():
-        cast = _cast("acme")
-        yield cast
-        with scope.tenant(cast.id):
-            Throttle.objects.all().delete()
-        connection.close()
+def committed_acme(committing: None) -> Cast:
+    return _cast("acme")
 
 
 @pytest.mark.parametrize("is_known", [False, True])

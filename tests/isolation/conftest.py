@@ -1,10 +1,8 @@
 """People of the shared hosts: an operator, an integrator of zenith, and one whom nobody has linked."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone, translation
 
 from shared_apps.accounts.models import Kind, User
@@ -12,7 +10,6 @@ from shared_apps.integrators.models import Link, Membership, Organisation
 from shared_apps.kit import scope
 from shared_apps.kit.module import OWNER
 from tests.conftest import PASSWORD, TESTER, Cast
-from tests.isolation import stage
 
 APP, OPS = "app.smoall.localhost", "ops.smoall.localhost"
 
@@ -64,13 +61,3 @@ def join(integrator: User, name: str) -> None:
 def _english() -> Iterator[None]:
     with translation.override("en"):
         yield
-
-
-@pytest.fixture
-def committing(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """Real commits. Everything that the test made in `public`, every workspace and folder goes afterwards."""
-    with django_db_blocker.unblock():
-        before = stage.seen()
-        yield
-        stage.take_away(before)
-        connection.close()

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,20 +12,17 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 from django.test import Client as Browser
 from django.utils import timezone
 
 from shared_apps.accounts.models import User
 from shared_apps.clients.models import Client
-from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
 from shared_apps.legal.models import Acceptance
 from shared_apps.mail.models import Message
 from tenants import sagas, sign_up
 from tenants.keys import KeyStore
-from tenants.models import Domain, Saga, SignUp, Tenant
-from tests.conftest import TESTER
+from tenants.models import Saga, SignUp, Tenant
 from tests.sign_up.conftest import APP, link_in, mails
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,26 +108,9 @@ def test_a_failure_is_taken_back(db: None, monkeypatch: pytest.MonkeyPatch) -> N
     assert saga.status == Saga.Status.DONE and not KeyStore.default().exists(saga.subject)
 
 
-@pytest.fixture
-def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """For what other processes must see: committed rows, removed afterwards."""
-    with django_db_blocker.unblock():
-        yield
-        with scope.shared(actor=TESTER):
-            for tenant in Tenant.objects.filter(domains__domain="cafe-noir"):
-                KeyStore.default().destroy(tenant.id)
-                with scope.owner(actor=TESTER), connection.cursor() as cursor:
-                    cursor.execute(f"DROP SCHEMA IF EXISTS {tenant.schema_name} CASCADE")
-                Domain.objects.filter(tenant=tenant).delete()
-                tenant.delete()
-            Client.objects.filter(company="Café Noir SA").delete()
-            for model in (SignUp, Saga, Job, Message):
-                model.objects.all().delete()
-
-
 @pytest.mark.commits
 @pytest.mark.parametrize("point", list(sign_up.PROVISION.kill_points()))
-def test_killed_anywhere_it_converges_to_one_workspace(committed: None, point: str) -> None:
+def test_killed_anywhere_it_converges_to_one_workspace(committing: None, point: str) -> None:
     killed = subprocess.run(
         [sys.executable, "manage.py", "provision_client", *WANTED, "--json"], cwd=ROOT, text=True,
         capture_output=True, env={**os.environ, "SMOALL_KILL_AT": point}, check=False,

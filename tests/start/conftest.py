@@ -158,6 +158,7 @@ def miniature(tmp_path: Path) -> Iterator[Miniature]:
     (root / "shared_apps" / "__init__.py").touch()
     for name in REAL:
         shutil.copy(ROOT / "config" / f"{name}.py", root / "config")
+    shutil.copy(ROOT / "shared_apps" / "kit" / "logs.py", root / "shared_apps" / "kit")
     for name in ("pyproject.toml", "requirements.lock"):
         shutil.copy(ROOT / name, root)
     (root / "manage.py").write_text(MANAGE)

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -17,17 +16,15 @@ pytestmark = pytest.mark.commits
 
 
 @pytest.fixture
-def two_owners(django_db_setup: None, django_db_blocker: Any) -> Iterator[Cast]:
+def two_owners(committing: None) -> Iterator[Cast]:
     """acme with two owners, for real: threads see each other's commits. Put right afterwards."""
-    with django_db_blocker.unblock():
-        cast = _cast("acme")
-        with scope.tenant(cast.id, actor=TESTER):
-            User.objects.filter(id=cast.admin.id).update(role=OWNER)
-        yield cast
-        with scope.tenant(cast.id, actor=TESTER):
-            for person in (cast.owner, cast.admin, cast.colleague):
-                User.objects.filter(id=person.id).update(role=person.role, deactivated_at=None)
-        connection.close()
+    cast = _cast("acme")
+    with scope.tenant(cast.id, actor=TESTER):
+        User.objects.filter(id=cast.admin.id).update(role=OWNER)
+    yield cast
+    with scope.tenant(cast.id, actor=TESTER):
+        for person in (cast.owner, cast.admin, cast.colleague):
+            User.objects.filter(id=person.id).update(role=person.role, deactivated_at=None)
 
 
 def at_once(cast: Cast, *acts: Callable[[], None]) -> list[str]:

@@ -18,6 +18,7 @@ from shared_apps.clients.models import Client
 from shared_apps.jobs.models import Job
 from shared_apps.jobs.run import drain
 from shared_apps.kit import scope
+from shared_apps.kit.rows import uuid7
 from shared_apps.mail.models import Message
 from tenants import erasure, fleet, gate, names, replay, sagas
 from tenants.keys import KeyStore
@@ -241,12 +242,22 @@ def test_an_erasure_that_another_database_certified_is_not_certified_again(
     assert [one.entry.tenant for one in Ledger.default().entries()].count(doomed.id) == 1
 
 
+def an_entry() -> Entry:
+    """Of somebody whom no database knows."""
+    return Entry(
+        kind="contacts", tenant=uuid7(), client=uuid7(), requested_at=timezone.now(), erased_at=timezone.now()
+    )
+
+
 def test_no_entry_is_ever_passed_over(committed: Any) -> None:
+    first, second, third = (Ledger.default().append(an_entry()) for _ in range(3))
     with scope.owner():
-        at = gate.head()
-        entries = Ledger.default().entries()
-        assert entries and not gate.advance(entries[0])
-        assert gate.head() == at
+        assert not gate.advance(second)
+        assert gate.head().seq == 0
+        assert gate.advance(first)
+        assert not gate.advance(first)
+        assert not gate.advance(third)
+        assert (gate.head().seq, gate.head().hash) == (1, first.hash)
 
 
 def test_the_runtime_roles_can_read_the_head_and_not_move_it(committed: Any) -> None:
@@ -260,6 +271,7 @@ def test_looking_costs_no_query_while_nothing_changes(
     committed: Any, doomed: Tenant, statements: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gate, "LOOK_EVERY", 60)
+    gate.record(an_entry())
     gate.look()
     with statements() as sent:
         assert all(gate.look().is_open for _ in range(1000))
@@ -272,11 +284,7 @@ def test_looking_costs_no_query_while_nothing_changes(
 
 def test_an_unknown_clients_entry_is_applied_without_effect(committed: Any) -> None:
     """A new database beside an old ledger: as after a move to another server without its data."""
-    unknown = Entry(
-        kind="contacts", tenant=replay.NOBODY, client=replay.NOBODY,
-        requested_at=timezone.now(), erased_at=timezone.now(),
-    )  # fmt: skip
-    Ledger.default().append(unknown)
+    Ledger.default().append(an_entry())
     assert gate.look().state == "behind"
     assert len(replay.replay().applied) == 1
     assert gate.look().is_open

@@ -14,12 +14,9 @@ import pytest
 from django.conf import settings
 from django.db import connection, transaction
 from django.test import override_settings
-from django_q.models import OrmQ, Task
 
-from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
 from shared_apps.mail.models import Message
-from tenants.models import Erasure, Saga, Tenant
 from tests.conftest import Cast, _cast
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -39,23 +36,9 @@ def toys() -> Iterator[None]:
 
 
 @pytest.fixture
-def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[tuple[Cast, Cast]]:
-    """acme and zenith with real commits; every job, queue entry, mail and saga goes afterwards."""
-    with django_db_blocker.unblock():
-        _clear()
-        yield _cast("acme"), _cast("zenith")
-        _clear()
-        connection.close()
-
-
-def _clear() -> None:
-    with scope.shared():
-        for model in (Job, OrmQ, Task, Message, Saga, Erasure):
-            model._default_manager.all().delete()
-        tenants = list(Tenant.objects.values_list("pk", flat=True))
-    for tenant in tenants:
-        with scope.tenant(tenant):
-            Message.objects.all().delete()
+def committed(committing: None) -> tuple[Cast, Cast]:
+    """acme and zenith with real commits."""
+    return _cast("acme"), _cast("zenith")
 
 
 def left(where: Cast | None = None) -> list[str]:
