@@ -52,6 +52,7 @@ NAMELESS = scope.Actor("system", "erasure", "Smoall")  # who destroys: nothing o
 # --- the verbs --------------------------------------------------------------------------------------------
 
 
+@sagas.verb("close")
 def request(
     id: UUID, *, now: datetime, delay: timedelta = DELAY, with_contacts: bool = False, reason: str = ""
 ) -> Erasure:
@@ -128,6 +129,7 @@ def _begin(
     return erasure
 
 
+@sagas.verb("reopen")
 def cancel(erasure: Erasure, *, now: datetime) -> None:
     """Open the workspace again as it was. Raises CannotAct once the destruction has begun."""
     with scope.shared():

@@ -414,4 +414,8 @@ def _point(saga: Saga, when: str) -> str:
 def _die_here(point: str) -> None:
     """Kill this process where SMOALL_KILL_AT says so: the crash tests' way in. Never in production."""
     if point == settings.SMOALL_KILL_AT and not settings.SMOALL_IS_PRODUCTION:
-        os.kill(os.getpid(), signal.SIGKILL)
+        _die()
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,9 +1,10 @@
-"""How each kind of long work is begun in a workspace of its own, and what must be true once it is over.
+"""How each kind of long work, and each verb, is begun in a workspace of its own, and what must be true once it is over.
 
-A new kind of saga needs a scenario here: test_killed.py fails on one without. Its steps enter by themselves.
+A new kind of saga or verb needs a scenario here: test_killed.py fails on one without. Its steps enter by themselves.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -12,20 +13,24 @@ from pathlib import Path
 from uuid import UUID
 
 import pyrage
+from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from shared_apps.accounts.models import User
 from shared_apps.clients.models import Client
+from shared_apps.history.models import Event
 from shared_apps.kit import scope
+from shared_apps.kit.module import OWNER
 from shared_apps.mail.models import Message
-from tenants import erasure, export, gate, replay, restore, sagas, sign_up
+from tenants import certificate, erasure, export, gate, replay, restore, sagas, sign_up
 from tenants.keys import KeyStore
 from tenants.ledger import Ledger
-from tenants.models import Domain, Erasure, Export, Saga, SignUp, State, Tenant
+from tenants.models import CannotAct, Domain, Erasure, Export, RetiredName, Saga, SignUp, State, Tenant
 from tests.conftest import TESTER, make_workspace
 from tests.crash.older import Older
+from tests.isolation import catalog
 
 IDENTITY = pyrage.x25519.Identity.generate()  # a passphrase is slow by design
 RECIPIENT, SECRET = str(IDENTITY.to_public()), str(IDENTITY)
@@ -34,12 +39,12 @@ _numbers = count()
 
 @dataclass
 class Case:
-    """One begun piece of long work. `go` does what is left of it; `check` raises AssertionError."""
+    """One begun piece of work. `go` does what is left of it; `check` raises AssertionError; `end` frees what it keeps."""
 
-    kind: str
-    id: UUID  # of the saga
+    id: UUID | None  # of the saga; a verb has none
     check: Callable[[], None]
     go: Callable[[], object]
+    end: Callable[[], None] = lambda: None
 
 
 def label(prefix: str) -> str:
@@ -92,10 +97,11 @@ def provision() -> Case:
             assert not SignUp.objects.filter(subdomain=name).exists()
             assert Message.objects.filter(purpose="sign_up.ready", about=tenant.client_id).count() == 1
         with scope.tenant(tenant.id):
-            assert User.objects.get().email == f"nora@{name}.test"
+            assert list(User.objects.values_list("email", "role")) == [(f"nora@{name}.test", OWNER)]
+        assert tenant.state == State.ACTIVE
         assert KeyStore.default().exists(tenant.id)
 
-    return Case("provision", saga.pk, check, run(saga.pk))
+    return Case(saga.pk, check, run(saga.pk))
 
 
 # --- export and restore -----------------------------------------------------------------------------------
@@ -103,6 +109,8 @@ def provision() -> Case:
 
 def export_() -> Case:
     tenant = workspace("copied")
+    told = {"mail_message", "history_event", "history_logentry"}  # the mail, and the note in the history
+    before = catalog.checksums(tenant.schema_name, but=told)
     with scope.acting(TESTER):
         found = export.request(tenant.id, RECIPIENT, now=timezone.now())
 
@@ -117,15 +125,14 @@ def export_() -> Case:
             restore.check(reader)
         with scope.tenant(tenant.id):
             assert Message.objects.filter(purpose="tenants.export").count() == 1
+            assert Event.objects.count() == 1
+        assert catalog.checksums(tenant.schema_name, but=told) == before
 
-    return Case("export", found.saga, check, run(found.saga))  # type: ignore[arg-type]
-
-
-_archive: list[Path] = []
+    return Case(found.saga, check, run(found.saga))  # type: ignore[arg-type]
 
 
 def restore_() -> Case:
-    name, path = label("back"), archive()
+    name, (source, path) = label("back"), archive()
     with scope.acting(TESTER):
         saga = restore.request(path, SECRET, subdomain=name)
 
@@ -135,27 +142,30 @@ def restore_() -> Case:
             tenant = Tenant.objects.get(domains__domain=name)
             assert (tenant.pk, tenant.state) == (saga.subject, State.ACTIVE)
             assert "sealed" not in Saga.objects.get(pk=saga.pk).data
-            assert Client.objects.filter(tenant=tenant).count() == 1
+            assert Client.objects.filter(company=source.client.company).count() == 2, "its own details, once"
+        assert rows_of(tenant) == rows_of(source)
         with scope.tenant(tenant.id):
             assert User.objects.count() == 3
             assert Message.objects.filter(purpose="tenants.restored").count() == 1
             with default_storage.open("contacts/a/scan.pdf") as file:
                 assert file.read() == b"%PDF scan"
 
-    return Case("restore", saga.pk, check, run(saga.pk))
+    return Case(saga.pk, check, run(saga.pk))
 
 
-def archive() -> Path:
-    """An export that is made once, outside the data folder's own places."""
-    if not _archive:
-        tenant = workspace("source")
-        with scope.acting(TESTER):
-            found = export.request(tenant.id, RECIPIENT, now=timezone.now())
-        sagas.run(found.saga)  # type: ignore[arg-type]
-        kept = export.path_of(found).with_suffix(".kept")
-        export.path_of(found).replace(kept)
-        _archive.append(kept)
-    return _archive[0]
+def archive() -> tuple[Tenant, Path]:
+    """A workspace and a copy of it that its owner has kept."""
+    tenant = workspace("source")
+    kept = Path(settings.SMOALL_DATA) / "kept.age"
+    with kept.open("wb") as file:
+        export.write(tenant.id, file, [RECIPIENT], now=timezone.now())
+    return tenant, kept
+
+
+def rows_of(tenant: Tenant) -> dict[str, str]:
+    """Checksums of what a copy must have; its people come without password and session, and it tells its own."""
+    own = {"mail_message", "accounts_user", "accounts_session", "accounts_throttle"}
+    return catalog.checksums(tenant.schema_name, but=own)
 
 
 # --- erasure ----------------------------------------------------------------------------------------------
@@ -172,12 +182,23 @@ def erase(*, with_contacts: bool) -> Case:
         is_done(found.saga)  # type: ignore[arg-type]
         is_erased(tenant, with_contacts=with_contacts)
         assert mails(f"erased:{found.id}") == (0 if with_contacts else 1)
+        is_proven(found)
 
     def go() -> object:
         let_mail_leave(found)
         return sagas.run(found.saga)  # type: ignore[arg-type]
 
-    return Case("erase", found.saga, check, go)  # type: ignore[arg-type]
+    return Case(found.saga, check, go)
+
+
+def is_proven(found: Erasure) -> None:
+    """The certificate knows what there was before, and that nothing is left."""
+    recorded = Ledger.default().find(found.tenant_uuid)
+    assert recorded
+    sealed = certificate.verify(recorded.entry.certificate, KeyStore.default().public_keys()).certificate
+    assert (sealed.id, {store.counted_after for store in sealed.stores}) == (found.id, {0})
+    before = {store.store: store.counted_before for store in sealed.stores if store.counted_before}
+    assert before.keys() >= {"schema", "files", "key"}
 
 
 def is_erased(tenant: Tenant, *, with_contacts: bool) -> None:
@@ -188,6 +209,8 @@ def is_erased(tenant: Tenant, *, with_contacts: bool) -> None:
         assert Client.objects.filter(pk=tenant.client_id).exists() is not with_contacts
         certificates = [one.certificate for one in Erasure.objects.filter(tenant_uuid=tenant.id)]
         assert not Export.objects.filter(tenant_uuid=tenant.id).exists()
+        assert RetiredName.objects.filter(hash=KeyStore.default().name_hash(tenant.subdomain)).count() == 1
+    assert tenant.schema_name not in catalog.schemas()
     kinds = [one.entry.kind for one in Ledger.default().entries() if one.entry.tenant == tenant.id]
     assert kinds == ["data", "contacts"][: 1 + with_contacts]
     recorded = Ledger.default().find(tenant.id)
@@ -198,11 +221,9 @@ def is_erased(tenant: Tenant, *, with_contacts: bool) -> None:
 
 # --- replay -----------------------------------------------------------------------------------------------
 
-_erased: dict[bool, tuple[Tenant, Older]] = {}
-
 
 def replayed(*, with_contacts: bool) -> Case:
-    """The same erased client comes back with the same older database each time."""
+    """An erased client comes back with an older database."""
     tenant, older = erased(with_contacts)
     ledger = Ledger.default().path.read_bytes()
     older.put_back()
@@ -224,21 +245,19 @@ def replayed(*, with_contacts: bool) -> Case:
         replay.replay()
         return sagas.run(saga.pk)
 
-    return Case("replay_contacts" if with_contacts else "replay", saga.pk, check, go)
+    return Case(saga.pk, check, go, older.forget)
 
 
 def erased(with_contacts: bool) -> tuple[Tenant, Older]:
-    if with_contacts not in _erased:
-        tenant = workspace("returner")
-        older = Older(f"crash_{with_contacts:d}")
-        with scope.acting(TESTER):
-            found = erasure.request(
-                tenant.id, now=timezone.now(), delay=timedelta(0), with_contacts=with_contacts
-            )
-        while sagas.run(found.saga).status != Saga.Status.DONE:  # type: ignore[arg-type]
-            let_mail_leave(found)
-        _erased[with_contacts] = tenant, older
-    return _erased[with_contacts]
+    tenant = workspace("returner")
+    older = Older("crash")
+    with scope.acting(TESTER):
+        found = erasure.request(
+            tenant.id, now=timezone.now(), delay=timedelta(0), with_contacts=with_contacts
+        )
+    while sagas.run(found.saga).status != Saga.Status.DONE:  # type: ignore[arg-type]
+        let_mail_leave(found)
+    return tenant, older
 
 
 def let_mail_leave(found: Erasure) -> None:
@@ -248,16 +267,46 @@ def let_mail_leave(found: Erasure) -> None:
         Saga.objects.filter(pk=found.saga).update(due_at=timezone.now())
 
 
-def clear() -> None:
-    """What the scenarios keep between their cases, and the finished erasures, which operators have a number of a day."""
-    with scope.shared():
-        Erasure.objects.exclude(destroyed_at=None).delete()
-    for _tenant, older in _erased.values():
-        older.forget()
-    _erased.clear()
-    for path in _archive:
-        path.unlink(missing_ok=True)
-    _archive.clear()
+# --- verbs ------------------------------------------------------------------------------------------------
+
+
+def close() -> Case:
+    """Asked for again after a death, as a person does who saw an error."""
+    tenant = workspace("closing")
+
+    def go() -> None:
+        with suppress(CannotAct), scope.acting(TESTER):
+            erasure.request(tenant.id, now=timezone.now())
+
+    def check() -> None:
+        with scope.shared():
+            found = Erasure.objects.get(tenant_uuid=tenant.id)
+            assert Saga.objects.filter(subject=tenant.id).values_list("pk", "status").get() == (
+                found.saga, Saga.Status.WAITING,
+            )  # fmt: skip
+            assert Tenant.objects.get(pk=tenant.pk).state == State.ERASING
+            assert Message.objects.filter(purpose="tenants.erasure", about=tenant.id).count() == 1
+
+    return Case(None, check, go)
+
+
+def reopen() -> Case:
+    tenant = workspace("reopened")
+    with scope.acting(TESTER):
+        found = erasure.request(tenant.id, now=timezone.now())
+
+    def go() -> None:
+        with suppress(CannotAct), scope.acting(TESTER):
+            erasure.cancel(found, now=timezone.now())
+
+    def check() -> None:
+        with scope.shared():
+            found.refresh_from_db()
+            assert found.cancelled_at and not found.destroyed_at
+            assert Saga.objects.get(pk=found.saga).status == Saga.Status.CANCELLED
+            assert Tenant.objects.get(pk=tenant.pk).state == State.ACTIVE
+
+    return Case(None, check, go)
 
 
 # --- all --------------------------------------------------------------------------------------------------
@@ -270,4 +319,6 @@ SCENARIOS: dict[str, tuple[str, Callable[[], Case]]] = {
     "erase with the contact details": ("erase", partial(erase, with_contacts=True)),
     "replay the data's erasure": ("replay", partial(replayed, with_contacts=False)),
     "replay the contact details' erasure": ("replay_contacts", partial(replayed, with_contacts=True)),
+    "ask for an erasure": ("close", close),
+    "cancel an erasure": ("reopen", reopen),
 }

@@ -1,77 +1,98 @@
-"""I11: SIGKILL of the process before, after and between every step of every long work converges to one effect.
+"""I11: kill -9 before, within and after every step of every long work converges to one effect, and so does every verb.
 
-The points of death come from the saga machinery, so that new steps enter by themselves; so do new kinds, which fail
-here until they have a scenario.
+Of the process that does the work, and of the database server. The points of death come from the machinery, so that new
+steps enter by themselves; so do new kinds and verbs, which fail here until they have a scenario.
 """
 
-from collections.abc import Iterator
-from typing import Any
-from uuid import UUID
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
 from shared_apps.jobs import guard
 from tenants import fleet, sagas
 from tenants.models import Saga
+from tests.conftest import Cast
 from tests.crash import scenarios
-from tests.toys.fixtures import committed, dies_at, wait_for
+from tests.crash.conftest import tried
+from tests.isolation import catalog
+from tests.toys.fixtures import committed, dies_at, server_dies_at, wait_for
 
 __all__ = ["committed"]
-TOYS = {"toy"}
-tried: list[str] = []
-subjects: list[UUID] = []
+TOYS = {"toy", "wink"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _kept_between_cases(request: pytest.FixtureRequest, django_db_blocker: Any) -> Iterator[None]:
-    yield
-    with django_db_blocker.unblock():
-        scenarios.clear()
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter:
-        reporter.write_line(f"\n{len(tried)} points of death were tried, {len(set(tried))} different ones.")
+@dataclass(frozen=True)
+class Death:
+    """Who dies, and when: before a step is after the one before, which is enough for a server that must recover."""
+
+    of: str
+    at: Callable[[str, Callable[[], object]], bool]
+    when: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return self.of
+
+    def points(self, kind: str) -> list[str]:
+        return [
+            point
+            for point in sagas.points()
+            if point.split(":")[0] == kind and point.rpartition(":")[2] in self.when
+        ]
 
 
-def test_every_kind_of_long_work_has_a_scenario() -> None:
-    assert sagas._kinds.keys() - TOYS == {kind for kind, _ in scenarios.SCENARIOS.values()}
+DEATHS = (Death("process", dies_at, sagas.WHEN), Death("server", server_dies_at, ("after", "saved")))
 
 
+def test_every_kind_of_long_work_and_every_verb_has_a_scenario() -> None:
+    known = {point.split(":")[0] for point in sagas.points()} - TOYS
+    assert known == {kind for kind, _ in scenarios.SCENARIOS.values()}
+
+
+@pytest.mark.parametrize("death", DEATHS, ids=str)
 @pytest.mark.parametrize("name", scenarios.SCENARIOS)
-def test_killed_before_after_and_between_all_steps_it_converges_to_one_effect(
-    committed: Any, name: str
+def test_killed_in_every_step_it_converges_to_one_effect(
+    committed: tuple[Cast, Cast], name: str, death: Death
 ) -> None:
     """One piece of work dies at each point in turn, and is taken up again where it was."""
+    _, neighbour = committed
+    before = everything_of(neighbour)
     kind, begin = scenarios.SCENARIOS[name]
     case = begin()
-    for point in sagas.kind(kind).kill_points():
-        assert is_killed(case, point), f"{point} was never reached"
-        tried.append(point)
-        wait_for(lambda: is_free(case))
-    wait_for(lambda: [case.go()] and scenarios.now_of(case.id).status == Saga.Status.DONE)
-    case.check()
-    subjects.append(scenarios.now_of(case.id).subject)
+    try:
+        for point in death.points(kind):
+            assert is_killed(case, point, death), f"{point} was never reached"
+            tried[death.of] += 1
+            wait_for(lambda: is_free(case))
+        wait_for(lambda: [case.go()] and is_over(case))
+        case.check()
+        assert everything_of(neighbour) == before
+        assert list(fleet.problems()) == []
+    finally:
+        case.end()
 
 
-def test_afterwards_everything_fits_together(committed: Any) -> None:
-    """What `check_tenants` says of everything that the cases above left; archives wait beside their clients."""
-    scenarios.clear()
-    ids = {str(case) for case in subjects}
-    wrong = [
-        one for one in fleet.problems() if one.startswith(("erasure", "role")) or any(id in one for id in ids)
-    ]
-    assert not wrong, wrong
+def everything_of(neighbour: Cast) -> dict[str, str]:
+    tenant = neighbour.tenant
+    return catalog.checksums(tenant.schema_name) | catalog.shared_checksums(tenant.id, tenant.client_id)
 
 
-def is_killed(case: scenarios.Case, point: str) -> bool:
-    """In a process of its own. What waits on its way there, for a mail to leave, is taken up again."""
+def is_killed(case: scenarios.Case, point: str, death: Death) -> bool:
+    """What waits on its way there, for a mail to leave, is taken up again."""
     for _ in range(5):
-        if dies_at(point, case.go):
+        if death.at(point, case.go):
             return True
         wait_for(lambda: is_free(case))
     return False
 
 
+def is_over(case: scenarios.Case) -> bool:
+    return case.id is None or scenarios.now_of(case.id).status == Saga.Status.DONE
+
+
 def is_free(case: scenarios.Case) -> bool:
     """Whether the database has noticed that the runner died."""
+    if case.id is None:
+        return True
     with guard.held(sagas.LOCK, case.id) as taken:
         return taken

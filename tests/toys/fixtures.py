@@ -15,8 +15,10 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.test import override_settings
 
+from config import embedded_postgres
 from shared_apps.kit import scope
 from shared_apps.mail.models import Message
+from tenants import sagas
 from tests.conftest import Cast, _cast
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -96,6 +98,44 @@ def wait_for(condition: Callable[[], Any], seconds: float = 20) -> Any:
 
 def dies_at(point: str, work: Callable[[], object]) -> bool:
     """Do the work in a child that kills itself at a saga's point of death. False when it never came there."""
+    status = _in_child(point, work)
+    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+
+
+def server_dies_at(point: str, work: Callable[[], object]) -> bool:
+    """Do the work in a child that kills the database server there, and lives on with what it has in its hands.
+
+    False when it never came there. The server is started again, and has recovered when this returns.
+    """
+    data = Path(settings.SMOALL_DATA)
+
+    def kill_server() -> None:
+        kill_at_once(embedded_postgres._server_processes(data / "postgres" / "cluster"))
+
+    def worked() -> None:
+        sagas._die = kill_server
+        work()
+
+    status = _in_child(point, worked)
+    assert os.WIFEXITED(status), "the child is not what dies"
+    if embedded_postgres.is_alive(data):
+        return False
+    before = embedded_postgres.admin_url(data)
+    assert embedded_postgres.start(data, durable=False).url() == before
+    return True
+
+
+def kill_at_once(processes: list[int]) -> None:
+    """kill -9 of all of them, stopped first: none may finish what it is at when it sees another one die."""
+    assert processes
+    for sign in (signal.SIGSTOP, signal.SIGKILL):
+        for process in processes:
+            with suppress(ProcessLookupError):
+                os.kill(process, sign)
+    wait_for(lambda: not any(Path(f"/proc/{process}/cwd").exists() for process in processes))
+
+
+def _in_child(point: str, work: Callable[[], object]) -> int:
     connection.close()  # a child must not speak on its parent's connection
     child = os.fork()
     if child == 0:
@@ -104,5 +144,4 @@ def dies_at(point: str, work: Callable[[], object]) -> bool:
             work()
         finally:
             os._exit(0)
-    status = os.waitpid(child, 0)[1]
-    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+    return os.waitpid(child, 0)[1]
