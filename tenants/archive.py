@@ -156,8 +156,8 @@ class Manifest(ManifestFields):
                 fingerprint=document["fingerprint"],
                 tenant=UUID(document["tenant"]),
                 made_at=datetime.fromisoformat(document["made_at"]),
-                counts=document["counts"],
-                about=document["about"],
+                counts=dict(document["counts"]),
+                about=dict(document["about"]),
                 key_id=key_id,
                 parts={name: Part(**part) for name, part in document["parts"].items()},
             )

@@ -88,8 +88,7 @@ def current() -> Snapshot:
 def replay(tenant: UUID, snapshot: Snapshot, load: Callable[[Any], None] | None = None) -> None:
     """Make the tenant's schema from the snapshot, in the caller's transaction, with the release's own rows.
 
-    `load(cursor)` fills the tables instead, before the triggers are there: loading writes no history. Their keys are
-    checked at once, since PostgreSQL alters no table whose checks are still to come (`bring_forward`).
+    `load(cursor)` fills the tables instead, before the triggers are there: loading writes no history.
     Raises SchemaExists. One DDL statement an execute, as Citus asks.
     """
     schema = scope.schema_of(tenant)
@@ -103,8 +102,6 @@ def replay(tenant: UUID, snapshot: Snapshot, load: Callable[[Any], None] | None 
                 cursor.execute(statement)
         if load:
             load(cursor)
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         else:
             _plant(cursor, schema, snapshot.seeds)
         for statement in statements:

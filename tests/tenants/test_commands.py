@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,15 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from shared_apps.accounts.models import User
+from shared_apps.accounts.models import SignIn, User
+from shared_apps.clients.models import Client
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
+from tenants import export, sagas
+from tenants.archive import ArchiveReader, ArchiveWriter, ManifestFields
 from tenants.keys import KeyStore
-from tenants.models import State, Tenant
+from tenants.models import Domain, Saga, State, Tenant
 from tests.conftest import TESTER, make_workspace
 from tests.toys.fixtures import committed
 
@@ -148,6 +152,90 @@ def test_a_file_that_is_no_archive_is_refused_in_a_sentence(committed: Any, tmp_
         with pytest.raises(CommandError) as refused:
             run("verify_export", path)
         assert "Traceback" not in str(refused.value)
+
+
+def signed(path: Path, source: Path, change: Callable[[dict[str, bytes], dict[str, Any]], None]) -> Path:
+    """A copy like the one in `source`, its parts and what its manifest says changed, signed by this deployment."""
+    store = KeyStore.default()
+    with ArchiveReader(source) as reader:
+        manifest = reader.manifest(store.public_keys())
+        parts = {name: reader.read(name) for name in reader.names()}
+    said = {name: getattr(manifest, name) for name in ManifestFields.__dataclass_fields__}
+    change(parts, said)
+    with path.open("wb") as file, ArchiveWriter(file, None, keys=store, made_at=timezone.now()) as writer:
+        for name, content in parts.items():
+            if name not in ("README.txt", "verify.py"):
+                writer.add_bytes(name, content)
+        writer.close(ManifestFields(**said))
+    return path
+
+
+def without(*beginnings: str) -> Callable[[dict[str, bytes], dict[str, Any]], None]:
+    def change(parts: dict[str, bytes], said: dict[str, Any]) -> None:
+        for name in [name for name in parts if name.startswith(beginnings)]:
+            del parts[name]
+
+    return change
+
+
+def uncounted(parts: dict[str, bytes], said: dict[str, Any]) -> None:
+    said["counts"] = {}
+
+
+def nobody(parts: dict[str, bytes], said: dict[str, Any]) -> None:
+    parts["shared.json"] = b'{"client": []}'
+
+
+def other_columns(parts: dict[str, bytes], said: dict[str, Any]) -> None:
+    name = "rows/accounts_user.csv"
+    parts[name] = parts[name].replace(b"email,", b"mail,", 1)
+
+
+def lost_owner(parts: dict[str, bytes], said: dict[str, Any]) -> None:
+    """A ledger row of somebody whose own row is not there."""
+    parts["rows/accounts_user.csv"] = parts["rows/accounts_user.csv"].split(b"\n", 1)[0] + b"\n"
+    said["counts"] = {**said["counts"], "accounts_user": 0}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (without("rows/"), r"incomplete: it lacks rows/\w+\.csv and \d+ more parts"),
+        (without("rows/accounts_user.csv"), r"incomplete: it lacks rows/accounts_user\.csv\."),
+        (without("shared.json"), r"incomplete: it lacks shared\.json"),
+        (uncounted, "incomplete: it does not say how many rows"),
+        (nobody, r"shared\.json: the contact details are not usable"),
+        (other_columns, r"rows/accounts_user\.csv: the rows do not fit"),
+        (lost_owner, "rows/: the rows do not fit"),
+    ],
+    ids=["rows", "one table", "shared", "counts", "client", "columns", "keys"],
+)
+def test_a_signed_copy_that_is_not_whole_is_refused_in_a_sentence_and_leaves_nothing(
+    label: str, tmp_path: Path, change: Any, why: str
+) -> None:
+    with scope.shared():
+        tenant = Tenant.objects.get(domains__domain=label)
+    with scope.tenant(tenant.id, actor=TESTER):
+        SignIn.objects.create(user=User.objects.first(), session_hash="x", signed_in_at=timezone.now())
+    source = tmp_path / "whole.zip"
+    with source.open("wb") as file:
+        export.write(tenant.id, file, None, now=timezone.now())
+    path = signed(tmp_path / "odd.zip", source, change)
+    before = traces()
+    with pytest.raises(CommandError, match=why) as refused:
+        run("restore_client", path, "--subdomain", f"{label}-odd")
+    assert "Error" not in str(refused.value), "no exception's name stands for a reason"
+    assert traces() == before
+
+
+def traces() -> dict[str, Any]:
+    with scope.shared():
+        names = Domain.objects.count(), Tenant.objects.count(), Client.objects.count()
+        waiting = Saga.objects.exclude(status__in=sagas.OVER).count()
+    with scope.owner(), connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_namespace")
+        schemas = cursor.fetchone()
+    return {"rows": names, "sagas": waiting, "schemas": schemas, "keys": sorted(KeyStore.default().listing())}
 
 
 class TestCheck:
