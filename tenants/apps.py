@@ -13,6 +13,9 @@ class TenantsConfig(Module):
         "tenants.export": _("To tell you that a copy of your data is ready"),
         "tenants.restored": _("To let the owners enter a workspace that was restored"),
         "tenants.erasure": _("To tell every owner that the workspace is closed and will be erased"),
+        "tenants.erasure_stopped": _(
+            "To tell every owner that the erasure was stopped and the workspace is open"
+        ),
         "tenants.leaving": _(
             "To tell you which days your notice fixes, what changes them, and that they come"
         ),

@@ -131,7 +131,10 @@ def _begin(
 
 @sagas.verb("reopen")
 def cancel(erasure: Erasure, *, now: datetime) -> None:
-    """Open the workspace again as it was. Raises CannotAct once the destruction has begun."""
+    """Open the workspace again as it was, and tell every owner. Raises CannotAct once the destruction has begun.
+
+    The author is the scope's: an operator, or else an owner.
+    """
     with scope.shared():
         tenant = Tenant.locked(erasure.tenant_uuid)
         try:
@@ -143,6 +146,7 @@ def cancel(erasure: Erasure, *, now: datetime) -> None:
         tenant._enter(State(tenant.state_before), reason="", now=now)
         departure.note_cancelled(tenant, now=now)
         mail.cancel(about=tenant.id)
+        _tell_stopped(tenant, erasure)
 
 
 def pending(id: UUID) -> Erasure | None:
@@ -181,6 +185,28 @@ def _tell_owners(tenant: Tenant, erasure: Erasure) -> None:
                 "destroy_at": erasure.destroy_at,
                 "link": link,
                 "with_contacts": erasure.with_contacts,
+            },
+        )
+
+
+def _tell_stopped(tenant: Tenant, erasure: Erasure) -> None:
+    """Whoever holds a mailed link can stop an erasure: every owner learns that it was done, and by which kind of person."""
+    with scope.tenant(tenant.id):
+        owners = list(User.objects.owners())
+    for owner in owners:
+        mail.send(
+            purpose="tenants.erasure_stopped",
+            to=owner.email,
+            name=owner.name,
+            language=owner.language,
+            about=tenant.id,
+            template="tenants/mail/erasure_stopped",
+            key=f"erasure-stopped:{erasure.id}:{owner.id}",
+            context={
+                "company": tenant.client.company,
+                "by_operator": scope.actor().kind == "operator",
+                "is_suspended": tenant.state == State.SUSPENDED,
+                "url": tenant.url,
             },
         )
 

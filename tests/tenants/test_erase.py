@@ -14,6 +14,7 @@ from shared_apps.accounts.models import SignIn, User
 from shared_apps.clients.models import Client
 from shared_apps.jobs.run import drain
 from shared_apps.kit import scope
+from shared_apps.kit.module import OWNER
 from shared_apps.mail.models import Message
 from tenants import certificate, erasure, fleet, names, sagas
 from tenants.keys import KeyStore
@@ -74,6 +75,45 @@ def test_closing_signs_everybody_out_and_mails_every_owner_a_way_back(doomed: Te
     with scope.shared():
         assert Tenant.objects.get(pk=doomed.pk).state == State.ACTIVE
     assert browser.post(path).status_code == 404, "once: an open workspace has no such page"
+
+
+@pytest.mark.parametrize(
+    ("actor", "said", "language"),
+    [
+        (scope.Actor("system", "erasure", "Smoall", behalf="x"), "An owner stopped", "en"),
+        (scope.Actor("operator", "1", "Oscar"), "An operator of Smoall stopped", "en"),
+        (scope.Actor("operator", "1", "Oscar"), "Un opérateur de Smoall a arrêté", "fr"),
+    ],
+)
+def test_every_owner_is_told_that_an_erasure_was_stopped_and_by_which_kind_of_person(
+    doomed: Tenant, actor: scope.Actor, said: str, language: str
+) -> None:
+    label = doomed.subdomain
+    with scope.tenant(doomed.id, actor=TESTER):
+        User.objects.create_user(name="Otto", email=f"otto@{label}.test", role=OWNER, password=PASSWORD)
+        User.objects.update(language=language)
+    with scope.acting(actor):
+        found = erasure.request(doomed.id, now=timezone.now())
+        erasure.cancel(found, now=timezone.now())
+    with scope.shared():
+        told = Message.objects.filter(purpose="tenants.erasure_stopped").order_by("to_address")
+        assert [message.to_address for message in told] == [f"olga@{label}.test", f"otto@{label}.test"]
+        assert {message.language for message in told} == {language}
+        assert all(said in message.body and doomed.client.company in message.body for message in told)
+        assert all(f"://{label}.smoall.localhost" in message.body for message in told)
+        assert not any("Oscar" in message.body for message in told), "who in person is nobody's business"
+        assert set(told.values_list("state", flat=True)) == {"queued"}
+    drain()
+    with scope.shared():
+        assert set(told.values_list("state", flat=True)) == {"sent"}
+
+
+def test_a_workspace_that_was_suspended_is_said_to_be_suspended_again(doomed: Tenant) -> None:
+    with scope.shared(actor=TESTER):
+        Tenant.locked(doomed.id).suspend(reason="not paid", now=timezone.now())
+        found = erasure.request(doomed.id, now=timezone.now())
+        erasure.cancel(found, now=timezone.now())
+        assert "suspended" in Message.objects.get(purpose="tenants.erasure_stopped").body
 
 
 def test_the_cancel_link_of_another_workspace_stops_nothing(doomed: Tenant, committed: Any) -> None:
