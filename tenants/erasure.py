@@ -323,8 +323,12 @@ def erase_shared(saga: Saga) -> None:
     client = UUID(saga.data["client"]) if "client" in saga.data else _erasure(saga).client_uuid
     Link.end_all(client, now=timezone.now())
     Message.objects.filter(about=client, state=Message.State.QUEUED).delete()
-    forgetting.redact_rows(User, saga.data.pop("people"))
-    forgetting.redact_rows(Domain, saga.data.pop("domains"))
+    domains = saga.data.pop("domains")
+    departures = [str(key) for key in Departure.objects.filter(tenant_uuid=id).values_list("pk", flat=True)]
+    # A copy that was restored, or the original of one, has the same people: what they did there stays theirs.
+    own = [str(id), str(client), *domains, *exports, *departures]
+    forgetting.redact_rows(User, saga.data.pop("people"), about=own)
+    forgetting.redact_rows(Domain, domains)
     forgetting.redact_rows(Export, exports)
     forgetting.redact_rows(Tenant, [str(id)])
 

@@ -193,11 +193,11 @@ def purge_files(client: UUID, proofs: list[str]) -> None:
             default_storage.delete(name)
 
 
-def redact_rows(model: type[Model], keys: list[str]) -> None:
-    """Take every value out of these rows' entries, and their name where they were the author."""
+def redact_rows(model: type[Model], keys: list[str], *, about: list[str] | None = None) -> None:
+    """Take every value out of these rows' entries, and their name where they were the author: of rows `about` these keys."""
     with scope.owner():
         for key in keys:
-            redact(model, key, fields=None)
+            redact(model, key, fields=None, about=about)
 
 
 # --- the certificate --------------------------------------------------------------------------------------

@@ -14,11 +14,18 @@ from shared_apps.kit import scope
 
 
 def redact(
-    model: type[Model], key: UUID | str | int, *, fields: Collection[str] | None, values: Collection[str] = ()
+    model: type[Model],
+    key: UUID | str | int,
+    *,
+    fields: Collection[str] | None,
+    values: Collection[str] = (),
+    about: Collection[UUID | str] | None = None,
 ) -> int:
     """Write "[erased]" over details of one row in the history of the schema in force; how many entries.
 
     fields: of this row, every value of these fields; None: of all its fields, and its name, as an author too.
+    about: keys. As an author only of rows that are one of these, or named one of them at some time; None: of all rows.
+    A copy of a workspace has its people's keys too: what they did elsewhere stays theirs.
     values: wherever one of these stands alone in the schema's history, as a value or a name.
     Its use is recorded as an entry of the row, by the system on behalf of the author in force.
     Raises ScopeError outside the owner's scope.
@@ -29,13 +36,14 @@ def redact(
     meta: Any = model._meta
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {here.schema}.redact_history(%s, %s, %s, %s::text[], %s::text[])",
+            f"SELECT {here.schema}.redact_history(%s, %s, %s, %s::text[], %s::text[], %s::text[])",
             [
                 meta.app_label,
                 meta.model_name,
                 str(key),
                 None if fields is None else list(fields),
                 [value for value in values if value],
+                None if about is None else [str(one) for one in about],
             ],
         )
         return int(cursor.fetchone()[0])

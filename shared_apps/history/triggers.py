@@ -16,7 +16,12 @@ from shared_apps.history import registry
 from shared_apps.history.registry import models_with_history
 
 READ_ONLY_TABLES = ("history_logentry",)  # for both runtime roles
-FUNCTIONS = ("record_change()", "refuse_truncate()", "redact_history(text, text, text, text[], text[])")
+FUNCTIONS = (
+    "record_change()",
+    "refuse_truncate()",
+    "redact_history(text, text, text, text[], text[], text[])",
+)
+FORMER_FUNCTIONS = ("redact_history(text, text, text, text[], text[])",)  # of earlier releases
 MASK = "••••"
 ERASED = "[erased]"
 NO_AUTHOR = "SM001"  # SQLSTATE: a change without an author
@@ -116,7 +121,7 @@ $refuse_truncate$
 
 REDACT_HISTORY = """
 CREATE OR REPLACE FUNCTION SCHEMA.redact_history(
-    in_module text, in_model text, in_key text, in_fields text[], in_values text[]) RETURNS bigint
+    in_module text, in_model text, in_key text, in_fields text[], in_values text[], in_about text[]) RETURNS bigint
 LANGUAGE plpgsql SET search_path = SCHEMA, pg_temp
 AS $redact_history$
 DECLARE
@@ -124,6 +129,7 @@ DECLARE
     asked_by text := '';
     type_id integer;
     names text[];
+    authored bigint[] := ARRAY[]::bigint[];
     touched bigint;
 BEGIN
     IF coalesce(said, '') <> '' THEN
@@ -140,12 +146,21 @@ BEGIN
      WHERE e.content_type_id = type_id AND e.object_pk = in_key
        AND (in_fields IS NULL OR c.key = ANY (in_fields));
     names := coalesce(names, ARRAY[]::text[]) || in_values;
+    IF in_fields IS NULL THEN
+        SELECT coalesce(array_agg(e.id), authored) INTO authored
+          FROM SCHEMA.history_logentry e
+         WHERE e.actor_id = in_key
+           AND (in_about IS NULL OR e.object_pk = ANY (in_about) OR EXISTS (
+                   SELECT 1 FROM SCHEMA.history_logentry same, jsonb_each(same.changes) c
+                    WHERE same.content_type_id = e.content_type_id AND same.object_pk = e.object_pk
+                      AND (c.value ->> 0 = ANY (in_about) OR c.value ->> 1 = ANY (in_about))));
+    END IF;
     UPDATE SCHEMA.history_logentry e
        SET object_repr = CASE WHEN e.object_repr = ANY (in_values)
                                 OR e.content_type_id = type_id AND e.object_pk = in_key
                                    AND (in_fields IS NULL OR e.object_repr = ANY (names))
                               THEN 'ERASED' ELSE e.object_repr END,
-           actor_name = CASE WHEN e.actor_name = ANY (in_values) OR in_fields IS NULL AND e.actor_id = in_key
+           actor_name = CASE WHEN e.actor_name = ANY (in_values) OR e.id = ANY (authored)
                              THEN 'ERASED' ELSE e.actor_name END,
            actor_behalf = CASE WHEN e.actor_behalf = ANY (in_values) THEN 'ERASED' ELSE e.actor_behalf END,
            changes = coalesce((
@@ -160,7 +175,7 @@ BEGIN
                          FROM jsonb_each(e.changes) j) c), e.changes)
      WHERE e.content_type_id = type_id AND e.object_pk = in_key
         OR e.parent_type_id = type_id AND e.parent_pk = in_key AND cardinality(in_values) > 0
-        OR in_fields IS NULL AND e.actor_id = in_key
+        OR e.id = ANY (authored)
         OR e.object_repr = ANY (in_values)
         OR e.actor_name = ANY (in_values) OR e.actor_behalf = ANY (in_values)
         OR cardinality(in_values) > 0 AND EXISTS (
@@ -205,7 +220,8 @@ def statements(schema: str, models: Iterable[type[Model]]) -> list[str]:
 
     The schema holds history_logentry and django_content_type. To be run by its owner, with no parameters.
     """
-    made = [_filled(body, schema) for body in (RECORD_CHANGE, REFUSE_TRUNCATE, REDACT_HISTORY)]
+    made = [f"DROP FUNCTION IF EXISTS {schema}.{function}" for function in FORMER_FUNCTIONS]
+    made += [_filled(body, schema) for body in (RECORD_CHANGE, REFUSE_TRUNCATE, REDACT_HISTORY)]
     made += [f"REVOKE EXECUTE ON FUNCTION {schema}.{function} FROM PUBLIC" for function in FUNCTIONS]
     made += [_no_truncate(schema, table) for table in READ_ONLY_TABLES]
     for model in models:

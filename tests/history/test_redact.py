@@ -97,6 +97,26 @@ def test_a_person_s_name_goes_as_an_author_too(acme: Cast) -> None:
         assert "Olga Acme" in text
 
 
+@pytest.mark.usefixtures("library")
+def test_a_name_as_an_author_goes_from_rows_about_some_keys_alone(library: Cast) -> None:
+    person = scope.Actor("user", "0190-canary", "Canary Person")
+    with scope.acting(person):
+        here, there = Shelf.objects.create(name="Here"), Shelf.objects.create(name="There")
+        on, off = Book.objects.create(title="On", shelf=here), Book.objects.create(title="Off", shelf=there)
+        Book.objects.filter(pk__in=[on.pk, off.pk]).update(copies=7)
+    with scope.owner(tenant=library.id, actor=AUTHOR):
+        redact(Shelf, person.id, fields=None, about=[here.pk])
+    for row, names in (
+        (here, {"[erased]"}),
+        (on, {"[erased]"}),
+        (there, {person.name}),
+        (off, {person.name}),
+    ):
+        entries = LogEntry.objects.filter(object_pk=str(row.pk))
+        assert {entry.actor_name for entry in entries} == names, row
+    assert LogEntry.objects.filter(object_pk=str(on.pk), changes__has_key="copies").count() == 2
+
+
 def test_only_the_owner_role_redacts(acme: Cast) -> None:
     with acme.inside(), pytest.raises(scope.ScopeError):
         redact(type(acme.colleague), acme.colleague.pk, fields=None)

@@ -29,7 +29,7 @@ FORGERIES = [
     "ALTER TABLE accounts_user DISABLE TRIGGER history",
     "DROP TRIGGER history ON accounts_user",
     "SET LOCAL session_replication_role = replica",
-    "SELECT redact_history('accounts', 'user', 'x', NULL, '{}')",
+    "SELECT redact_history('accounts', 'user', 'x', NULL, '{}', NULL)",
     "CREATE TEMPORARY TABLE forged (id text)",
     "CREATE FUNCTION record_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
     "TRUNCATE accounts_user CASCADE",

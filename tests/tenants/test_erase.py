@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,14 +13,16 @@ from django.utils import timezone
 
 from shared_apps.accounts.models import SignIn, User
 from shared_apps.clients.models import Client
+from shared_apps.history.models import LogEntry
+from shared_apps.integrators.models import Link, Organisation
 from shared_apps.jobs.run import drain
 from shared_apps.kit import scope
 from shared_apps.kit.module import OWNER
 from shared_apps.mail.models import Message
-from tenants import certificate, erasure, fleet, names, sagas
+from tenants import certificate, erasure, export, fleet, names, restore, sagas
 from tenants.keys import KeyStore
 from tenants.ledger import Ledger
-from tenants.models import CannotAct, Domain, Erasure, Saga, State, Tenant
+from tenants.models import CannotAct, Domain, Erasure, Export, Saga, State, Tenant
 from tests.conftest import PASSWORD, TESTER, make_workspace
 from tests.toys.fixtures import committed
 
@@ -175,6 +178,55 @@ def test_with_contacts_the_client_is_gone_from_the_shared_tables_and_their_histo
     assert found_in_database(company) == []
     assert found_in_database(f"Olga {label.title()}") == []
     assert Ledger.default().contains(doomed.id, "contacts")
+
+
+@pytest.mark.parametrize("goes", ["copy", "original"])
+def test_what_people_did_in_a_copy_or_its_original_stays_theirs_when_the_other_is_erased(
+    doomed: Tenant, tmp_path: Path, goes: str
+) -> None:
+    """A copy that was restored has its people's keys too (row for row), and the shared history is one."""
+    with (tmp_path / "copy.zip").open("wb") as file:
+        export.write(doomed.id, file, None, now=timezone.now())
+    with scope.acting(TESTER):
+        saga = restore.request(tmp_path / "copy.zip", None, subdomain=f"{doomed.subdomain}-b")
+    sagas.run(saga.pk)
+    with scope.shared(actor=TESTER):
+        copy = Tenant.objects.select_related("client").get(pk=saga.subject)
+        organisation = Organisation.objects.create(name="Integrator", email="i@integrator.test")
+    with scope.tenant(doomed.id):
+        olga = User.objects.get(name__startswith="Olga").as_actor()
+    for tenant in (doomed, copy):
+        with scope.tenant(tenant.id, actor=olga):
+            assert User.objects.filter(pk=olga.id).exists(), "the same person stands in both"
+        with scope.shared(
+            actor=olga
+        ):  # what an owner does there: contact details, an integrator, a copy, a state
+            Client.objects.filter(pk=tenant.client_id).update(phone="+32 2 555 01 01")
+            link = Link.propose(client_id=tenant.client_id, code=organisation.code, now=timezone.now())
+            link.end(by="client", now=timezone.now())
+            made = export.request(tenant.id, "a long sentence to remember", now=timezone.now())
+            Export.objects.filter(pk=made.pk).update(size=1)
+            Tenant.locked(tenant.id).suspend(reason="", now=timezone.now())
+    gone, kept = (copy, doomed) if goes == "copy" else (doomed, copy)
+
+    def authors(tenant: Tenant) -> list[str]:
+        with scope.shared():
+            entries = LogEntry.objects.filter(actor_id=olga.id, pk__in=rows[tenant.pk])
+            return sorted(set(entries.values_list("actor_name", flat=True)))
+
+    with scope.shared():
+        every = list(LogEntry.objects.filter(actor_id=olga.id).order_by("pk").values_list("pk", flat=True))
+    half = len(every) // 2
+    rows = {doomed.pk: every[:half], copy.pk: every[half:]}
+    assert authors(doomed) == authors(copy) == [olga.name]
+    erase(gone)
+    assert authors(gone) == ["[erased]"]
+    assert authors(kept) == [olga.name]
+    erase(kept)
+    assert authors(kept) == ["[erased]"]
+    with scope.shared(actor=TESTER):
+        Link.objects.filter(organisation=organisation).delete()
+        organisation.delete()
 
 
 def test_a_workspace_is_closed_once(doomed: Tenant) -> None:
