@@ -124,6 +124,6 @@ def deactivate(request: HttpRequest, id: UUID) -> HttpResponse:
 @says_refusals
 def reactivate(request: HttpRequest, id: UUID) -> HttpResponse:
     colleague = _colleague(request, id)
-    colleague.reactivate(by=person_of(request))
+    colleague.reactivate(by=person_of(request), now=timezone.now())
     messages.success(request, _("%(name)s can enter again.") % {"name": colleague.name})
     return redirect("organisation:home")

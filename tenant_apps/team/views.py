@@ -149,7 +149,7 @@ def deactivate(request: HttpRequest, id: UUID) -> HttpResponse:
 def reactivate(request: HttpRequest, id: UUID) -> HttpResponse:
     """May enter again, with the password and role of before."""
     shown = get_object_or_404(User, id=id)
-    shown.reactivate(by=person_of(request))
+    shown.reactivate(by=person_of(request), now=timezone.now())
     messages.success(request, _("%(name)s can enter again.") % {"name": shown.name})
     return redirect("team:person", id=id)
 

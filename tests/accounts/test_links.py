@@ -222,6 +222,29 @@ def test_deactivated_people_use_no_link(acme: Cast, browser: Open) -> None:
     assert browser(acme).post(path, {"password": NEW}).status_code == 404
 
 
+@pytest.mark.parametrize("purpose", Purpose)
+def test_no_link_from_before_a_deactivation_works_after_the_return(
+    acme: Cast, browser: Open, purpose: Purpose
+) -> None:
+    with acme.inside():
+        path = acme.colleague.link(purpose, "new@acme.test")
+    token = path.rstrip("/").rsplit("/", 1)[1]
+    with acme.inside():
+        assert User.of_link(purpose, token)
+    owner = browser(acme, acme.owner)
+    owner.post(f"/team/{acme.colleague.id}/deactivate/")
+    owner.post(f"/team/{acme.colleague.id}/reactivate/")
+    with acme.inside():
+        colin = User.objects.get(id=acme.colleague.id)
+        assert colin.is_active
+        with pytest.raises(BadToken):
+            User.of_link(purpose, token)
+        fresh = colin.link(purpose, "new@acme.test").rstrip("/").rsplit("/", 1)[1]
+        assert User.of_link(purpose, fresh), "those made since do work"
+    assert browser(acme).post(path, {"password": NEW}).status_code == 404
+    assert browser(acme, colin), "with the password as before"
+
+
 def test_a_mail_that_is_no_longer_wanted_is_not_sent(acme: Cast, browser: Open) -> None:
     from shared_apps.accounts.mails import is_invited, may_enter
 

@@ -40,4 +40,4 @@ __all__ = [
     "kind_here",
 ]
 
-history.register(User, label="name", exclude=("password", "email_folded", "name_folded"))
+history.register(User, label="name", exclude=("password", "email_folded", "name_folded", "reactivated_at"))

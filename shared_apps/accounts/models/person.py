@@ -150,6 +150,7 @@ class User(AbstractBaseUser, Row):
     entered_at = models.DateTimeField(_("first entry"), null=True, blank=True, editable=False)
     password_changed_at = models.DateTimeField(_("password changed"), null=True, blank=True, editable=False)
     deactivated_at = models.DateTimeField(_("deactivated"), null=True, blank=True, editable=False)
+    reactivated_at = models.DateTimeField(_("reactivated"), null=True, blank=True, editable=False)
 
     USERNAME_FIELD = "email_folded"
     EMAIL_FIELD = "email"
@@ -217,8 +218,12 @@ class User(AbstractBaseUser, Row):
         return reverse(str(purpose), urlconf="shared_apps.accounts.urls", args=[token])
 
     def _print(self, purpose: Purpose) -> str:
-        """Changes with the password, the address and the first entry, so that a used link is void."""
-        state = f"{purpose}|{self.id}|{self.password}|{self.email_folded}|{self.entered_at}|{self.invited_at}"
+        """Changes with the password, the address and the first entry, so that a used link is void.
+
+        And with a return: a link from before a deactivation stays void for ever.
+        """
+        moments = f"{self.entered_at}|{self.invited_at}|{self.reactivated_at}"
+        state = f"{purpose}|{self.id}|{self.password}|{self.email_folded}|{moments}"
         return salted_hmac("smoall.accounts.link", state, algorithm="sha256").hexdigest()[:32]
 
     @classmethod
@@ -286,11 +291,12 @@ class User(AbstractBaseUser, Row):
             self.save(update_fields=["deactivated_at"])
         self.sign_ins.all().close(Cause.DEACTIVATED, now=now)
 
-    def reactivate(self, *, by: "User") -> None:
-        """Raises CannotChange."""
+    def reactivate(self, *, by: "User", now: datetime) -> None:
+        """Links mailed before stay void. Raises CannotChange."""
         self._lock(by)
-        self.deactivated_at = None
-        self.save(update_fields=["deactivated_at"])
+        if self.deactivated_at is not None:
+            self.deactivated_at, self.reactivated_at = None, now
+            self.save(update_fields=["deactivated_at", "reactivated_at"])
 
     def renew_invitation(self, *, by: "User", now: datetime) -> None:
         """Makes earlier links void. Raises CannotChange for somebody who has entered, or after five mails in a day."""

@@ -107,6 +107,6 @@ def deactivate(request: HttpRequest, id: UUID) -> HttpResponse:
 @says_refusals
 def reactivate(request: HttpRequest, id: UUID) -> HttpResponse:
     operator = _operator(id)
-    operator.reactivate(by=person_of(request))
+    operator.reactivate(by=person_of(request), now=timezone.now())
     messages.success(request, _("%(name)s can enter again.") % {"name": operator.name})
     return redirect("operators:team")
