@@ -34,6 +34,34 @@ FOREIGN = re.compile(
     r"""(?:src|href|action)\s*=\s*["']?(?:https?:)?//(?!www\.w3\.org)[a-z0-9]""", re.IGNORECASE
 )
 
+# All tenants share one database role: the search_path alone keeps them apart, and only kit.scope sets it. SQL that
+# names a schema goes past it, so it stands in these files, where tables are made, moved, counted or destroyed.
+NAMES_SCHEMAS = {
+    "shared_apps/history/redaction.py",
+    "shared_apps/history/triggers.py",
+    "shared_apps/kit/scope.py",
+    "tenants/erasure.py",
+    "tenants/fingerprint.py",
+    "tenants/fleet.py",
+    "tenants/models.py",
+    "tenants/postgresql/base.py",
+    "tenants/restore.py",
+    "tenants/roles.py",
+    "tenants/snapshot.py",
+    "tenants/stores.py",
+}
+SCHEMA_WORDS = {"schema_of", "schema_name"}
+PLACED = {"schema", *SCHEMA_WORDS}  # what must not be put into the text of a statement
+SWITCHING = re.compile(
+    r"\bt_[0-9a-f]{32}\b"
+    r"|\b(RE)?SET\s+(LOCAL\s+|SESSION\s+)?(search_path|ROLE|SESSION\s+AUTHORIZATION)\b"
+    r"|\bset_config\(\s*'(search_path|role)'",
+    re.IGNORECASE,
+)
+SQL = re.compile(
+    r"^\.|\b(SELECT|INSERT|UPDATE|DELETE|FROM|JOIN|COPY|CREATE|DROP|ALTER|TRUNCATE|GRANT|REVOKE|LOCK)\b"
+)
+
 
 def main() -> int:
     """Print every finding; 1 when there is any."""
@@ -98,6 +126,8 @@ def _rules(path: Path) -> Iterator[Rule]:
     if product:
         yield _switches
         yield _signals
+        if path.as_posix() not in NAMES_SCHEMAS:
+            yield _schemas
         if path.parts[:2] != ("shared_apps", "kit"):
             yield _threads
         if path.parts[0] != "config":
@@ -135,6 +165,33 @@ def _switches(node: ast.AST) -> str | None:
     if called or imported or entered:
         return "switches schemas behind the scope's back: use shared_apps.kit.scope."
     return None
+
+
+def _schemas(node: ast.AST) -> str | None:
+    """A schema's name where it could reach SQL, or a switch of schema or role in a statement of its own."""
+    said = isinstance(node, ast.Constant) and isinstance(node.value, str) and SWITCHING.search(node.value)
+    asked = isinstance(node, (ast.Name, ast.Attribute)) and _name(node) in SCHEMA_WORDS
+    imported = any(name.rsplit(".", 1)[-1] in SCHEMA_WORDS for name in _imported(node))
+    if said or asked or imported or _places_schema(node):
+        return "names or switches a schema past the scope: enter scope.tenant() or scope.shared() instead."
+    return None
+
+
+def _places_schema(node: ast.AST) -> bool:
+    """Whether `schema` is put into an f-string, a format or an identifier that becomes SQL."""
+    if isinstance(node, ast.JoinedStr):
+        text = [part.value for part in node.values if isinstance(part, ast.Constant)]
+        placed = [part.value for part in node.values if isinstance(part, ast.FormattedValue)]
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant):
+        text, placed = [node.left.value], [node.right]
+    elif isinstance(node, ast.Call) and _name(node.func) in ("format", "Identifier", "AsIs"):
+        inner = node.func.value if isinstance(node.func, ast.Attribute) else None
+        text = [inner.value] if isinstance(inner, ast.Constant) else ["SELECT"]
+        placed = [*node.args, *(keyword.value for keyword in node.keywords)]
+    else:
+        return False
+    named = {_name(inner) for one in placed for inner in ast.walk(one)}
+    return bool(named & PLACED) and any(SQL.search(str(one)) for one in text)
 
 
 def _signals(node: ast.AST) -> str | None:
