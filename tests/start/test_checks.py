@@ -59,10 +59,7 @@ SOUND = [
     ("tenants/export.py", 'raise ValueError(f"{self.kind} has no place in {scope.current().schema}")'),
     ("tenants/snapshot.py", 'cursor.execute(f"CREATE SCHEMA {scope.schema_of(id)}")'),
     ("shared_apps/kit/scope.py", "schema_of(id)"),
-    (
-        "tenant_apps/contacts/models.py",
-        'text = "Set your search_path aside, t_shirt"'.replace("search_path ", "role "),
-    ),
+    ("tenant_apps/contacts/models.py", 'text = "An owner set the role of whoever has the t_shirt"'),
     ("tenants/export.py", "import os\nsubprocess.run(['pg_dump'], env={**os.environ, 'PGPASSWORD': x})"),
     ("config/env.py", "import os\nkey = os.environ['KEY']"),
     ("tenants/migrations/0002.py", "migrations.RunSQL('UPDATE tenants SET state = 1')"),
