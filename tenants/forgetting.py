@@ -4,6 +4,7 @@ The saga waits until the mails that tell of it have left, since afterwards nobod
 what the law makes Smoall keep, the dates of the departure, and the certificate in the ledger: none of them names anybody.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -28,7 +29,7 @@ from shared_apps.mail.models import Message
 from tenants import certificate, departure, gate, physical, sagas
 from tenants.keys import KeyStore
 from tenants.ledger import Entry, Ledger
-from tenants.models import CannotAct, Category, Departure, Erasure, Instruction, Saga
+from tenants.models import PROOFS, CannotAct, Category, Departure, Erasure, Instruction, Saga
 from tenants.requests import role_of
 
 FORGET = sagas.Kind("forget", no_return="forget")
@@ -102,7 +103,7 @@ def forget(saga: Saga) -> None:
     leaving = departure.locked(UUID(saga.data["departure"]))
     if leaving.data_erased_at is None or leaving.withdrawn_at:
         raise sagas.CannotGoOn("The client's data is there: nothing was erased.")
-    saga.data["proofs"] = forget_client(client)
+    forget_client(client)
     leaving.refresh_from_db()
     leaving.contacts_erased_at = now
     leaving.save(update_fields=["contacts_erased_at"])
@@ -111,7 +112,7 @@ def forget(saga: Saga) -> None:
 
 @FORGET.step(_("Removing mails and proofs"), outside=True)
 def purge(saga: Saga) -> None:
-    purge_files(UUID(saga.data["client"]), saga.data["proofs"])
+    purge_files(UUID(saga.data["client"]))
 
 
 @FORGET.step(_("Rewriting the shared tables"), outside=True, weight=2)
@@ -153,13 +154,12 @@ def rewrite_again(saga: Saga) -> None:
 # --- what goes, for a replay too --------------------------------------------------------------------------
 
 
-def forget_client(client: UUID) -> list[str]:
-    """Remove a client's contact details from the shared tables and their history; the names of files to be removed.
+def forget_client(client: UUID) -> None:
+    """Remove a client's contact details from the shared tables and their history.
 
     Dates and numbers of its departure and its erasures stay; from then on the ledger alone has the certificates.
     """
     said = Instruction.objects.filter(departure__client_uuid=client)
-    proofs = [name for name in said.values_list("proof", flat=True) if name]
     rows: list[tuple[type[Model], list[str]]] = []
     about: tuple[tuple[type[Model], str], ...] = (
         (Link, "client_id"),
@@ -182,15 +182,16 @@ def forget_client(client: UUID) -> list[str]:
     Message.objects.filter(about=client).delete()
     for model, keys in rows:
         redact_rows(model, keys)
-    return proofs
 
 
-def purge_files(client: UUID, proofs: list[str]) -> None:
+def purge_files(client: UUID) -> None:
     """Mails in development, and the proofs that operators attached. May be done again."""
     mail.purge(client)
-    with scope.shared():
-        for name in proofs:
-            default_storage.delete(name)
+    folder = f"{PROOFS}/{client}"
+    with scope.shared(), suppress(FileNotFoundError):
+        for name in default_storage.listdir(folder)[1]:
+            default_storage.delete(f"{folder}/{name}")
+        default_storage.delete(folder)
 
 
 def redact_rows(model: type[Model], keys: list[str], *, about: list[str] | None = None) -> None:

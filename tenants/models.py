@@ -341,8 +341,11 @@ class Departure(Row):
         return self.withdrawn_at is None and self.data_erased_at is None
 
 
+PROOFS = "departures"  # below it a folder a client, which goes with the contact details, strays of a crash included
+
+
 def _proof_name(instruction: "Instruction", _name: str) -> str:
-    return f"departures/{instruction.id}"
+    return f"{PROOFS}/{instruction.departure.client_uuid}/{instruction.id}"
 
 
 class Instruction(Row):
@@ -361,7 +364,7 @@ class Instruction(Row):
     on = models.DateField(_("day"), null=True, blank=True)
     given_at = models.DateTimeField(_("given"))
     given_by = models.JSONField()  # requests.role_of: no name
-    proof = models.FileField(_("proof"), upload_to=_proof_name, max_length=100, blank=True)
+    proof = models.FileField(_("proof"), upload_to=_proof_name, max_length=120, blank=True)
     proof_type = models.CharField(max_length=100, blank=True)  # as the content tells it
 
     class Meta:

@@ -151,12 +151,12 @@ def _departed(entry: Entry, *, by: dict[str, str]) -> None:
 
 @CONTACTS.step(_("Erasing the contact details"))
 def forget(saga: Saga) -> None:
-    saga.data["proofs"] = forgetting.forget_client(UUID(saga.data["client"]))
+    forgetting.forget_client(UUID(saga.data["client"]))
 
 
 @CONTACTS.step(_("Removing mails and proofs"), outside=True)
 def purge(saga: Saga) -> None:
-    forgetting.purge_files(UUID(saga.data["client"]), saga.data["proofs"])
+    forgetting.purge_files(UUID(saga.data["client"]))
 
 
 @CONTACTS.step(_("Noting that the ledger's entry was applied"))

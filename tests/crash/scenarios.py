@@ -24,13 +24,40 @@ from shared_apps.history.models import Event
 from shared_apps.kit import scope
 from shared_apps.kit.module import OWNER
 from shared_apps.mail.models import Message
-from tenants import certificate, erasure, export, gate, replay, restore, sagas, sign_up
+from tenants import (
+    certificate,
+    departure,
+    erasure,
+    export,
+    forgetting,
+    gate,
+    replay,
+    restore,
+    retention,
+    sagas,
+    sign_up,
+)
 from tenants.keys import KeyStore
 from tenants.ledger import Ledger
-from tenants.models import CannotAct, Domain, Erasure, Export, RetiredName, Saga, SignUp, State, Tenant
+from tenants.models import (
+    PROOFS,
+    CannotAct,
+    Category,
+    Departure,
+    Domain,
+    Erasure,
+    Export,
+    Instruction,
+    RetiredName,
+    Saga,
+    SignUp,
+    State,
+    Tenant,
+)
 from tests.conftest import TESTER, make_workspace
 from tests.crash.older import Older
 from tests.isolation import catalog
+from tests.toys.fixtures import wait_for
 
 IDENTITY = pyrage.x25519.Identity.generate()  # a passphrase is slow by design
 RECIPIENT, SECRET = str(IDENTITY.to_public()), str(IDENTITY)
@@ -186,9 +213,22 @@ def erase(*, with_contacts: bool) -> Case:
 
     def go() -> object:
         let_mail_leave(found)
-        return sagas.run(found.saga)  # type: ignore[arg-type]
+        ended = sagas.run(found.saga)  # type: ignore[arg-type]
+        if with_contacts and ended.status == Saga.Status.DONE:
+            is_over(forgetting_of(tenant))
+        return ended
 
     return Case(found.saga, check, go)
+
+
+def forgetting_of(tenant: Tenant) -> UUID:
+    with scope.shared():
+        return Saga.objects.get(kind="forget", subject=tenant.pk).pk
+
+
+def is_over(id: UUID) -> None:
+    """Go on until it is, as a worker does."""
+    wait_for(lambda: sagas.run(id).status == Saga.Status.DONE)
 
 
 def is_proven(found: Erasure) -> None:
@@ -207,6 +247,8 @@ def is_erased(tenant: Tenant, *, with_contacts: bool) -> None:
         assert not Tenant.objects.filter(pk=tenant.pk).exists()
         assert not Domain.objects.filter(tenant_id=tenant.pk).exists()
         assert Client.objects.filter(pk=tenant.client_id).exists() is not with_contacts
+        gone = Departure.objects.get(tenant_uuid=tenant.id, withdrawn_at=None)
+        assert gone.data_erased_at and bool(gone.contacts_erased_at) is with_contacts
         certificates = [one.certificate for one in Erasure.objects.filter(tenant_uuid=tenant.id)]
         assert not Export.objects.filter(tenant_uuid=tenant.id).exists()
         assert RetiredName.objects.filter(hash=KeyStore.default().name_hash(tenant.subdomain)).count() == 1
@@ -257,6 +299,9 @@ def erased(with_contacts: bool) -> tuple[Tenant, Older]:
         )
     while sagas.run(found.saga).status != Saga.Status.DONE:  # type: ignore[arg-type]
         let_mail_leave(found)
+    let_mail_leave(found)
+    if with_contacts:
+        is_over(forgetting_of(tenant))
     return tenant, older
 
 
@@ -265,6 +310,54 @@ def let_mail_leave(found: Erasure) -> None:
     with scope.shared():
         Message.objects.filter(key=f"erased:{found.id}").update(state=Message.State.SENT)
         Saga.objects.filter(pk=found.saga).update(due_at=timezone.now())
+
+
+# --- contact details --------------------------------------------------------------------------------------
+
+
+def forget() -> Case:
+    """At the end of their day, the data being gone since its own."""
+    tenant, _ = gone_by_notice()
+    assert proofs_of(tenant).exists()
+    with scope.shared(actor=retention.KEEPER):
+        leaving = Departure.objects.get(tenant_uuid=tenant.id)
+        saga = forgetting.begin(leaving, requested_by={"role": "notice"}, requested_at=leaving.noticed_at)
+
+    def check() -> None:
+        is_done(saga.pk)
+        is_erased(tenant, with_contacts=True)
+        with scope.shared():
+            assert not Message.objects.filter(about=tenant.client_id).exists()
+            assert not Instruction.objects.exclude(proof="").exists()
+        assert not proofs_of(tenant).exists()
+        recorded = Ledger.default().find(tenant.id, "contacts")
+        assert recorded
+        sealed = certificate.verify(recorded.entry.certificate, KeyStore.default().public_keys()).certificate
+        assert {store.counted_after for store in sealed.stores} == {0}
+        assert sum(store.counted_before for store in sealed.stores) >= 2
+
+    return Case(saga.pk, check, run(saga.pk))
+
+
+def proofs_of(tenant: Tenant) -> Path:
+    return Path(settings.SMOALL_DATA) / "files" / "shared" / PROOFS / str(tenant.client_id)
+
+
+def gone_by_notice() -> tuple[Tenant, Departure]:
+    """A client that gave notice long ago, by letter, and whose data was erased on its day."""
+    tenant = workspace("left")
+    noticed = timezone.now() - timedelta(days=150)
+    with scope.acting(TESTER):
+        proof = ContentFile(b"%PDF-1.7 we leave", name="letter.pdf")
+        leaving = departure.give_notice(tenant.id, now=noticed, proof=proof)
+    retention.enforce(timezone.now())
+    with scope.shared():
+        found = Erasure.objects.get(tenant_uuid=tenant.id)
+    while sagas.run(found.saga).status != Saga.Status.DONE:  # type: ignore[arg-type]
+        let_mail_leave(found)
+    with scope.shared():
+        Message.objects.filter(about=tenant.client_id).update(state=Message.State.SENT)
+    return tenant, leaving
 
 
 # --- verbs ------------------------------------------------------------------------------------------------
@@ -309,6 +402,89 @@ def reopen() -> Case:
     return Case(None, check, go)
 
 
+def notice() -> Case:
+    tenant = workspace("leaving")
+
+    def go() -> None:
+        proof = ContentFile(b"%PDF-1.7 we leave", name="letter.pdf")
+        with suppress(CannotAct), scope.acting(TESTER):
+            departure.give_notice(tenant.id, now=timezone.now(), proof=proof)
+
+    def check() -> None:
+        said_once(tenant, State.LEAVING, ["notice"])
+        with scope.shared():
+            assert Message.objects.filter(purpose=departure.PURPOSE, about=tenant.client_id).count() == 1
+
+    return Case(None, check, go)
+
+
+def withdraw() -> Case:
+    tenant = leaving_since_today()
+
+    def go() -> None:
+        with suppress(CannotAct), scope.acting(TESTER):
+            departure.withdraw(tenant.id, now=timezone.now())
+
+    def check() -> None:
+        said_once(tenant, State.ACTIVE, ["notice", "withdrawn"])
+        with scope.shared():
+            assert Departure.objects.get(tenant_uuid=tenant.id).withdrawn_at
+
+    return Case(None, check, go)
+
+
+def instruct() -> Case:
+    """Asked for again after a death, it is said once more, of the same day."""
+    tenant = leaving_since_today()
+    found = departure.of_workspace(tenant.id)
+    assert found
+    on = found.data_on + timedelta(days=10)
+
+    def go() -> None:
+        with scope.acting(TESTER):
+            departure.instruct(found.id, Category.DATA, on, now=timezone.now())
+
+    def check() -> None:
+        with scope.shared():
+            found.refresh_from_db()
+            changed = Message.objects.filter(key__startswith=f"leaving:{found.id}:changed")
+            assert changed.count() == 1, "saying the same day again changes nothing"
+        assert (found.data_on, found.data_promised_on) == (on, on - timedelta(days=10))
+
+    return Case(None, check, go)
+
+
+def forget_now() -> Case:
+    tenant, leaving = gone_by_notice()
+
+    def go() -> None:
+        with scope.acting(scope.Actor("contact", str(tenant.client_id), "contact")):
+            forgetting.request(leaving.id, now=timezone.now())
+
+    def check() -> None:
+        with scope.shared():
+            assert Saga.objects.filter(kind="forget", subject=tenant.id).count() == 1
+            assert Instruction.objects.filter(departure=leaving, kind="now").count() == 1
+        is_over(forgetting_of(tenant))
+        is_erased(tenant, with_contacts=True)
+
+    return Case(None, check, go)
+
+
+def leaving_since_today() -> Tenant:
+    tenant = workspace("staying")
+    with scope.acting(TESTER):
+        departure.give_notice(tenant.id, now=timezone.now())
+    return tenant
+
+
+def said_once(tenant: Tenant, state: State, kinds: list[str]) -> None:
+    with scope.shared():
+        assert Tenant.objects.get(pk=tenant.pk).state == state
+        said = Instruction.objects.filter(departure__tenant_uuid=tenant.id).order_by("given_at")
+        assert list(said.values_list("kind", flat=True)) == kinds
+
+
 # --- all --------------------------------------------------------------------------------------------------
 
 SCENARIOS: dict[str, tuple[str, Callable[[], Case]]] = {
@@ -319,6 +495,11 @@ SCENARIOS: dict[str, tuple[str, Callable[[], Case]]] = {
     "erase with the contact details": ("erase", partial(erase, with_contacts=True)),
     "replay the data's erasure": ("replay", partial(replayed, with_contacts=False)),
     "replay the contact details' erasure": ("replay_contacts", partial(replayed, with_contacts=True)),
+    "erase the contact details": ("forget", forget),
     "ask for an erasure": ("close", close),
     "cancel an erasure": ("reopen", reopen),
+    "give notice": ("notice", notice),
+    "withdraw the notice": ("withdraw", withdraw),
+    "choose another day": ("instruct", instruct),
+    "have the contact details erased at once": ("forget_now", forget_now),
 }
