@@ -285,7 +285,7 @@ def _forget_searches(id: UUID) -> None:
             search.delete()
     for message in Message.objects.filter(purpose="sign_up.find"):
         if fold_email(message.to_address) in people:
-            (backend.root() / "shared" / f"{message.pk}.eml").unlink(missing_ok=True)
+            backend.remove("shared", str(message.pk))
             message.delete()
 
 

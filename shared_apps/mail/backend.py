@@ -27,6 +27,11 @@ def root() -> Path:
     return Path(settings.SMOALL_DATA) / "mails"
 
 
+def remove(folder: str, stem: str) -> None:
+    """Where mails leave by SMTP there is none."""
+    (root() / folder / f"{stem}.eml").unlink(missing_ok=True)
+
+
 def write(message: EmailMessage) -> Path:
     """The same mail again replaces its file. Its folder is readable by this user alone."""
     folder, stem = getattr(message, "folder", "shared"), getattr(message, "stem", "") or str(uuid7())

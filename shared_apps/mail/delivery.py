@@ -9,8 +9,8 @@ from django.utils import timezone
 from shared_apps.jobs import TryAgain, fleet, job
 from shared_apps.jobs.names import find_marked
 from shared_apps.kit import scope
-from shared_apps.mail import Check
-from shared_apps.mail.letter import letter
+from shared_apps.mail import Check, backend
+from shared_apps.mail.letter import folder_of, letter
 from shared_apps.mail.models import Message
 
 RETRIES = 12  # with the jobs' back-off: about a day and a half
@@ -79,7 +79,10 @@ def tidy() -> None:
 
 def tidy_here(now: datetime) -> None:
     """One outbox. A mail queued for two days has lost its job: its workspace was closed and is open again."""
-    Message.objects.exclude(state=Message.State.QUEUED).filter(created_at__lt=now - KEPT).delete()
+    old = Message.objects.exclude(state=Message.State.QUEUED).filter(created_at__lt=now - KEPT)
+    for message in old:
+        backend.remove(folder_of(message), str(message.pk))
+        message.delete()
     for message in _stranded(now):
         deliver.later(str(message.pk), key=f"again:{message.pk}:{now:%Y%m%d}")
 

@@ -26,7 +26,6 @@ class Letter(EmailMultiAlternatives):
 
 def letter(message: Message) -> Letter:
     """The mail of a queued message of the scope in force. Its Message-ID is the row's: copies show."""
-    tenant = scope.tenant_id()
     headers = {
         "Message-ID": f"<{message.pk}@{settings.SMOALL_DOMAIN}>",
         "Auto-Submitted": "auto-generated",
@@ -37,8 +36,13 @@ def letter(message: Message) -> Letter:
     text = f"{message.body}\n\n-- \nSmoall · {settings.SMOALL_CONTROLLER}\n"
     made = Letter(subject=message.subject, body=text, to=[to], headers=headers)
     made.attach_alternative(as_html(message), "text/html")
-    made.folder, made.stem = str(tenant or message.about or "shared"), str(message.pk)
+    made.folder, made.stem = folder_of(message), str(message.pk)
     return made
+
+
+def folder_of(message: Message) -> str:
+    """Where its file stands in development, in the scope in force."""
+    return str(scope.tenant_id() or message.about or "shared")
 
 
 def as_html(message: Message) -> str:

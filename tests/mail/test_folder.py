@@ -1,16 +1,19 @@
 """Mail in development: files, and the page that shows them."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.test import Client as Browser
 from django.test import override_settings
+from django.utils import timezone
 
 from shared_apps import mail
 from shared_apps.jobs.run import drain
 from shared_apps.kit import scope
+from shared_apps.mail.delivery import tidy_here
 from shared_apps.mail.models import Message
 from tests.conftest import Cast
 from tests.mail.test_send import send
@@ -32,6 +35,16 @@ def written(acme: Cast, folder: Path) -> Message:
         message = send()
     drain()
     return message
+
+
+def test_a_file_goes_with_its_row(acme: Cast, folder: Path, written: Message) -> None:
+    """No erasure would find it: only the row knew whom the mail was for."""
+    file = folder / str(acme.id) / f"{written.pk}.eml"
+    with acme.inside():
+        tidy_here(timezone.now() + timedelta(days=29))
+        assert file.exists()
+        tidy_here(timezone.now() + timedelta(days=31))
+    assert not file.exists()
 
 
 def test_each_mail_is_a_file_in_its_tenants_folder(acme: Cast, folder: Path, written: Message) -> None:
