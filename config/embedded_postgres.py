@@ -13,6 +13,7 @@ import json
 import os
 import pwd
 import random
+import re
 import secrets
 import shutil
 import signal
@@ -53,6 +54,8 @@ SETTINGS = {
     "max_wal_size": "256MB",
     # A recycled segment would keep what an erasure removed.
     "wal_recycle": "off",
+    # A server process that dies takes all of them along: the next start removes what it leaves.
+    "restart_after_crash": "off",
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
@@ -79,6 +82,11 @@ SETTINGS = {
 # server that is killed recovers from it as a durable one does. With asynchronous commits or without whole pages in
 # the log it would not.
 NOT_DURABLE = {"fsync": "off"}
+NODE = re.compile(r"\d+(_(fsm|vm|init))?(\.\d+)?\Z")  # a file of a table, index or sequence
+OWNED = "SELECT pg_relation_filenode(oid) FROM pg_class WHERE pg_relation_filenode(oid) IS NOT NULL"
+OTHERS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+)
 
 
 class ServerError(Exception):
@@ -129,7 +137,13 @@ def start(data: Path, *, durable: bool = True) -> Server:
             if server := _live(data, password):
                 return server
             _clear_dead(cluster)
-            return _launch(data, account, password, durable)
+            before = {path for folder in (cluster / "base").iterdir() for path in _files(folder)}
+            server = _launch(data, account, password, durable)
+            with contextlib.suppress(
+                psycopg2.Error
+            ):  # the next start removes what this one could not ask about
+                _remove_unowned(server, cluster, before)
+            return server
     except OSError as error:
         raise ServerError(_sentence(error, data)) from error
 
@@ -391,6 +405,48 @@ def _wait_gone(cluster: Path, pids: set[int], seconds: float) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+# --- what a killed server leaves ----------------------------------------------------------------------------
+
+
+def _files(database: Path) -> set[Path]:
+    """The files of tables, indexes and sequences in a database's folder."""
+    return {path for path in database.iterdir() if NODE.match(path.name)}
+
+
+def _remove_unowned(server: Server, cluster: Path, before: set[Path]) -> None:
+    """Remove what transactions had written that the server's death ended: it forgets their tables and keeps the files.
+
+    They hold rows of clients, a restored one's say, and no erasure would find them. `before` was there when no server
+    ran. Whoever is connected by now may have begun a table that only they can see: then no newer file is touched.
+    """
+    with _asking(server.url()) as cursor:
+        cursor.execute("SELECT oid, datname FROM pg_database WHERE datallowconn")
+        databases = cursor.fetchall()
+    for number, name in databases:
+        with _asking(server.url(name)) as cursor:
+            found = _files(cluster / "base" / str(number))
+            cursor.execute(OTHERS)
+            if cursor.fetchone() != (0,):
+                found &= before
+            cursor.execute(OWNED)
+            owned = {str(node) for (node,) in cursor.fetchall()}
+        for path in found:
+            if path.name.replace("_", ".").split(".")[0] not in owned:
+                path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _asking(url: str) -> Iterator[Any]:
+    """Each question sees what was committed until then."""
+    connection = psycopg2.connect(url)
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            yield cursor
+    finally:
+        connection.close()
 
 
 # --- starting -----------------------------------------------------------------------------------------------

@@ -8,12 +8,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
 
 from config import embedded_postgres
 from config.embedded_postgres import ServerError
+from tests.toys.fixtures import kill_at_once
 
 
 @pytest.fixture
@@ -58,12 +60,55 @@ def test_a_server_is_made_taken_over_and_recovered(data: Path) -> None:
     assert embedded_postgres.admin_url(data) == server.url(), "known while it does not run"
 
 
+def test_what_a_death_kept_from_being_committed_leaves_no_file(data: Path) -> None:
+    """PostgreSQL forgets such a table, and keeps the file with its rows for ever."""
+    server = embedded_postgres.start(data, durable=False)
+    ask(server.url(), "CREATE TABLE kept AS SELECT n, repeat('x', 900) t FROM generate_series(1, 9999) n")
+    ask(server.url(), "CREATE INDEX ON kept (n)")
+    begun, file = begin_table(server)
+    assert b"canary" in file.read_bytes()
+    kill_at_once(embedded_postgres._server_processes(data / "postgres" / "cluster"))
+    begun.close()
+    again = embedded_postgres.start(data, durable=False)
+    assert not file.exists()
+    assert ask(again.url(), "SELECT count(*) FROM kept WHERE t LIKE 'x%'") == "9999"
+    assert ask(again.url(), "SELECT n FROM kept WHERE n = 77") == "77"
+    assert embedded_postgres.start(data) == again
+    assert ask(again.url(), "SELECT 1") == "1"
+
+
+def test_a_table_that_somebody_has_begun_meanwhile_is_left_alone(data: Path) -> None:
+    """A web process may be back before the start is over."""
+    server = embedded_postgres.start(data, durable=False)
+    cluster = data / "postgres" / "cluster"
+    before = {path for folder in (cluster / "base").iterdir() for path in folder.iterdir()}
+    begun, file = begin_table(server)
+    embedded_postgres._remove_unowned(server, cluster, before)
+    assert file.exists()
+    begun.commit()
+    begun.close()
+    embedded_postgres._remove_unowned(server, cluster, before)
+    assert ask(server.url(), "SELECT count(*) FROM lost WHERE word = 'canary'") == "1000"
+
+
+def begin_table(server: embedded_postgres.Server) -> tuple[Any, Path]:
+    """A table in an open transaction, written to its file, and the connection that it depends on."""
+    begun = psycopg2.connect(server.url())
+    cursor = begun.cursor()
+    cursor.execute("CREATE TABLE lost AS SELECT 'canary' AS word FROM generate_series(1, 1000)")
+    cursor.execute("SELECT pg_relation_filepath('lost')")
+    file = server.data / "postgres" / "cluster" / cursor.fetchone()[0]
+    ask(server.url(), "CHECKPOINT")
+    return begun, file
+
+
 def test_it_listens_on_loopback_alone_with_a_password_and_keeps_its_promises_on_disk(data: Path) -> None:
     server = embedded_postgres.start(data)
     settings = {
         "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_locks_per_transaction": "256",
         "fsync": "on", "full_page_writes": "on", "shared_buffers": "128MB", "server_encoding": "UTF8",
         "log_statement": "none", "log_line_prefix": "%m [%p] ", "wal_recycle": "off",
+        "restart_after_crash": "off",
     }  # fmt: skip
     assert {name: ask(server.url(), f"SHOW {name}") for name in settings} == settings
     locale = "SELECT datlocprovider::text || datlocale FROM pg_database WHERE datname = 'template1'"
