@@ -1,8 +1,7 @@
 """I13, P40: a database that was restored from an older state opens only after the erasure ledger was replayed on it."""
 
 import json
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from io import StringIO
 from itertools import count
@@ -27,7 +26,7 @@ from tenants.models import Erasure, LedgerHead, Saga, Tenant
 from tests.conftest import TESTER, make_workspace
 from tests.crash.older import Older
 from tests.tenants.test_erase import found_in_database
-from tests.toys.fixtures import committed, dies_at
+from tests.toys.fixtures import committed, dies_at, server_dies_at
 
 __all__ = ["committed"]
 _numbers = count()
@@ -193,21 +192,22 @@ def test_a_ledger_that_is_lost_for_good_is_accepted_by_a_person_alone(committed:
     assert gate.look().is_open
 
 
+@pytest.mark.parametrize("dies", [dies_at, server_dies_at])
 def test_killed_between_the_ledgers_line_and_the_head_the_erasure_still_ends_once(
-    doomed: Tenant, monkeypatch: pytest.MonkeyPatch
+    doomed: Tenant, monkeypatch: pytest.MonkeyPatch, dies: Callable[[str, Callable[[], object]], bool]
 ) -> None:
     with scope.acting(TESTER):
         found = erasure.request(doomed.id, now=timezone.now(), delay=timedelta(0))
 
     def die(*_: object) -> bool:
-        os.kill(os.getpid(), 9)
+        sagas._die()
         return False
 
     def run_and_die() -> None:
         monkeypatch.setattr(gate, "advance", die)
         sagas.run(found.saga)  # type: ignore[arg-type]
 
-    assert dies_at("nowhere", run_and_die)
+    assert dies("nowhere", run_and_die)
     monkeypatch.undo()
     assert gate.look().state == "behind"
     drain()
