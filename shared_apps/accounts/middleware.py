@@ -16,7 +16,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from shared_apps.accounts.access import Access, access_of, person_of
 from shared_apps.accounts.models import User
-from shared_apps.accounts.sessions import Nothing
+from shared_apps.accounts.sessions import Nothing, store_of
 from shared_apps.kit import scope
 
 Answer = Callable[[HttpRequest], HttpResponse]
@@ -24,13 +24,18 @@ READING = ("GET", "HEAD", "OPTIONS")
 
 
 class SessionMiddleware(django_sessions.SessionMiddleware):
-    """Django's, but for the website, which has no session: no cookie is read or set there (P01)."""
+    """Django's, but for the website, which has no session: no cookie is read or set there (P01).
+
+    And a visitor's forms get a token that needs no row: it is the one that Django's CSRF middleware finds and keeps.
+    """
 
     def process_request(self, request: HttpRequest) -> None:
         if _is_website(request):
             request.session = Nothing()
-        else:
-            super().process_request(request)
+            return
+        super().process_request(request)
+        if secret := store_of(request).visitors_secret():
+            request.META["CSRF_COOKIE"] = secret
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         return response if _is_website(request) else super().process_response(request, response)

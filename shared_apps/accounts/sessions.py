@@ -2,6 +2,9 @@
 
 The cookie's key is nowhere in the database: a row is found by the SHA-256 of realm and key, and its data is
 signed for the realm, so that a row or cookie carried to another workspace or host opens nothing there.
+
+A visitor who only looks has a key and no row: a random number signed for the realm, from which the token of the
+forms is derived. The row comes with the first thing that is to be kept (docs/decisions/0011-visitors-without-rows.md).
 """
 
 from datetime import datetime, timedelta
@@ -12,11 +15,13 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY, login, logout
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
+from django.core import signing
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.middleware.csrf import CSRF_SESSION_KEY
 from django.utils import timezone
-from django.utils.crypto import get_random_string
+from django.utils.crypto import get_random_string, salted_hmac
 
 from shared_apps.accounts.models import Cause, Session, SignIn, User, close_expired, device_label
 from shared_apps.kit import scope
@@ -35,17 +40,28 @@ def hash_of(key: str) -> str:
 
 
 class SessionStore(SessionBase):
+    _visitors_key = ""  # for the cookie, once a page with a form was shown
+
     @property
     def key_salt(self) -> str:
         return f"smoall.sessions:{scope.realm()}"
 
     @property
     def hash(self) -> str:
-        """The hash of this session's key, "" before it was saved."""
-        return hash_of(self.session_key) if self.session_key else ""
+        """The hash of this session's key, "" where there is no row."""
+        return hash_of(self.session_key) if self.session_key and not _is_visitors(self.session_key) else ""
+
+    def visitors_secret(self) -> str:
+        """What the tokens of this visitor's forms are made of; "" in a session, which keeps its own."""
+        if self._session or self.session_key:  # type: ignore[attr-defined]
+            return ""
+        self._visitors_key = self._visitors_key or _visitors().sign(get_random_string(32))
+        return _secret_of(self._visitors_key)
 
     def load(self) -> dict[str, Any]:
         """The data; {} for an unknown, expired or foreign key. An expired sign-in is closed."""
+        if self.session_key and _is_visitors(self.session_key):
+            return self._load_visitors(self.session_key)
         row = self._rows(self.session_key or "").first()
         now = timezone.now()
         if row is not None and row.expires_at > now:
@@ -59,6 +75,14 @@ class SessionStore(SessionBase):
         self._session_key = None
         return {}
 
+    def _load_visitors(self, key: str) -> dict[str, Any]:
+        try:
+            _visitors().unsign(key, max_age=VISITORS_AGE)
+        except (signing.BadSignature, ValueError):  # ValueError: half a character
+            self._session_key = None
+            return {}
+        return {CSRF_SESSION_KEY: _secret_of(key)}
+
     def exists(self, session_key: str) -> bool:
         return self._rows(session_key).exists()
 
@@ -68,9 +92,14 @@ class SessionStore(SessionBase):
         self.modified = True
 
     def save(self, must_create: bool = False) -> None:
-        """Raises UpdateError when the session was ended meanwhile: it is never brought back."""
-        if self.session_key is None:
-            return self.create()
+        """A row, but for a visitor's token. Raises UpdateError when the session was ended meanwhile: never brought back."""
+        if not must_create:
+            key = self.session_key or self._visitors_key
+            if _is_visitors(key) and self._session == {CSRF_SESSION_KEY: _secret_of(key)}:  # type: ignore[attr-defined]
+                self._session_key = key
+                return None
+            if self.session_key is None or _is_visitors(self.session_key):
+                return self.create()
         data: dict[str, Any] = self._get_session(no_load=must_create)  # type: ignore[attr-defined]
         values = {
             "data": self.encode(data),
@@ -78,7 +107,7 @@ class SessionStore(SessionBase):
             "expires_at": self.get_expiry_date(),
         }
         if not must_create:
-            if not self._rows(self.session_key).update(**values):
+            if not self._rows(self.session_key or "").update(**values):
                 raise UpdateError
             return None
         try:
@@ -89,12 +118,13 @@ class SessionStore(SessionBase):
         return None
 
     def delete(self, session_key: str | None = None) -> None:
-        if key := session_key or self.session_key:
+        key = session_key or self.session_key
+        if key and not _is_visitors(key):
             self._rows(key).delete()
 
     def flush(self) -> None:
         """Ends the session. A sign-in still open lost its password's proof: Django flushes for that alone."""
-        if self.session_key:
+        if self.hash:
             SignIn.objects.filter(session_hash=self.hash).close(Cause.PASSWORD_CHANGED, now=timezone.now())
         super().flush()
 
@@ -126,6 +156,20 @@ class SessionStore(SessionBase):
     @staticmethod
     def _rows(session_key: str) -> QuerySet[Session]:
         return Session.objects.filter(key_hash=hash_of(session_key), realm=scope.realm())
+
+
+def _visitors() -> signing.TimestampSigner:
+    return signing.TimestampSigner(salt=f"smoall.visitors:{scope.realm()}")
+
+
+def _is_visitors(key: str) -> bool:
+    """By its form: a signature is divided by colons, the key of a row has none."""
+    return ":" in key
+
+
+def _secret_of(key: str) -> str:
+    """A secret in the form that Django's tokens have, 32 letters and digits. The cookie alone doesn't tell it."""
+    return salted_hmac(f"smoall.visitors.token:{scope.realm()}", key, algorithm="sha256").hexdigest()[:32]
 
 
 class Nothing(SessionBase):
