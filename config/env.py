@@ -34,8 +34,9 @@ class Env:
     kill_at: str  # SMOALL_KILL_AT: where a crash test wants this process to die, "kind:step:when"; never in production
     erasures_per_day: int  # SMOALL_ERASURES_PER_DAY: how many clients operators may have erased in 24 hours
     retention_per_day: (
-        int  # SMOALL_RETENTION_PER_DAY: how many erasures that fall due the schedule may begin in 24 hours
+        int  # SMOALL_RETENTION_PER_DAY: how many due erasures the schedule may begin in 24 hours
     )
+    sign_up_mails: int  # SMOALL_SIGN_UP_MAILS_PER_HOUR: how many mails the public forms of app. may send to strangers in an hour
     copies_days: int  # SMOALL_COPIES_DAYS: how long copies of the database server's files are kept, volume snapshots too
     files_bucket: str  # SMOALL_FILES_BUCKET: an S3 bucket for uploaded files; empty: files in SMOALL_DATA
 
@@ -57,6 +58,7 @@ class Env:
             raise BadSetting(f"SMOALL_PORT is {port!r}: use a port number.")
         erasures = _number("SMOALL_ERASURES_PER_DAY", "5")
         retention = _number("SMOALL_RETENTION_PER_DAY", "20")
+        sign_up_mails = _number("SMOALL_SIGN_UP_MAILS_PER_HOUR", "200")
         copies_days = os.environ.get("SMOALL_COPIES_DAYS", "7")
         if not (copies_days.isdigit() and int(copies_days) <= 7):
             raise BadSetting(f"SMOALL_COPIES_DAYS is {copies_days!r}: use 0 to 7, the policy's limit.")
@@ -74,6 +76,7 @@ class Env:
             kill_at=os.environ.get("SMOALL_KILL_AT", "") if environment != "production" else "",
             erasures_per_day=erasures,
             retention_per_day=retention,
+            sign_up_mails=sign_up_mails,
             copies_days=int(copies_days),
             files_bucket=os.environ.get("SMOALL_FILES_BUCKET", ""),
         )

@@ -22,6 +22,7 @@ SMOALL_COPIES_DAYS = ENV.copies_days
 SMOALL_CONTROLLER = "The Wago Company sprl, Rue des Anges 65, 1320 Beauvechain, Belgium"
 SMOALL_ERASURES_PER_DAY = ENV.erasures_per_day
 SMOALL_RETENTION_PER_DAY = ENV.retention_per_day
+SMOALL_SIGN_UP_MAILS_PER_HOUR = ENV.sign_up_mails
 SMOALL_SUPPORT = "support@smoall.com"
 
 SECRET_KEY = secret_key(ENV.data)

@@ -6,12 +6,15 @@ workspace may be called is names.py's matter, how a schema is made provision.py'
 """
 
 import hmac
+import logging
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+from django.core.cache import cache
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
@@ -20,7 +23,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from shared_apps import mail
-from shared_apps.accounts.models import Purpose, Throttle, User, fold_email
+from shared_apps.accounts.models import HourCounter, Purpose, Throttle, User, fold_email
 from shared_apps.clients.models import Client
 from shared_apps.jobs import job
 from shared_apps.kit import scope, tokens
@@ -33,6 +36,7 @@ from tenants import names, provision, sagas
 from tenants.keys import KeyStore
 from tenants.models import CannotAct, Saga, SignUp, State, Tenant, WorkspaceSearch, host_url
 
+log = logging.getLogger("smoall.sign_up")
 CONFIRM_WITHIN = timedelta(hours=24)  # also how long a name is held
 LINK_AGE = timedelta(days=14)  # of the mailed link, which afterwards still leads to the first entry
 ABANDONED_AFTER = timedelta(days=30)  # confirmed, and never made for want of a free name or by an error
@@ -46,6 +50,10 @@ PROVISION = sagas.Kind("provision")
 
 class CannotSignUp(CannotAct):
     """The sentence says why."""
+
+
+class TooManyMails(CannotSignUp):
+    """Whoever asks: as many mails went to strangers within an hour as this deployment allows."""
 
 
 class Stage(Enum):
@@ -139,17 +147,38 @@ def _save(sign_up: SignUp) -> None:
 
 
 def mail_confirmation(sign_up: SignUp, *, now: datetime) -> None:
-    """The link that confirms, once more if need be. Raises CannotSignUp after five in a day."""
+    """The link that confirms, once more if need be. Raises CannotSignUp after five in a day, TooManyMails."""
+    everybody = _mails_of_the_hour(now)
     if not Throttle.may_mail(sign_up.email, purpose="sign-up", now=now):
         raise CannotSignUp(
             _now("Five mails went there within a day. Use the link in the last one, or try again tomorrow.")
         )
+    everybody.count()
     _send(
         sign_up,
         purpose="sign_up.confirm",
         about=sign_up.id,
         wanted=is_awaited,
         context={"address": host_url(sign_up.subdomain)},
+    )
+
+
+def _mails_of_the_hour(now: datetime) -> HourCounter:
+    """Of everybody together: a mail to an address that somebody typed is five a day, but addresses are many.
+
+    Raises TooManyMails, and tells whoever reads the log, every ten minutes and process at most.
+    """
+    sent = HourCounter("mails to strangers", now=now)
+    if sent.total < settings.SMOALL_SIGN_UP_MAILS_PER_HOUR:
+        return sent
+    if cache.add("sign_up.too_many_mails", True, HourCounter.SLICE.total_seconds()):
+        log.error(
+            "ALARM: %s mails to strangers within an hour, no more are sent (sign-up, search)", sent.total
+        )
+    raise TooManyMails(
+        _now(
+            "Too many people asked for a mail within this hour, so we send no more for now. Try again in an hour."
+        )
     )
 
 
@@ -407,8 +436,10 @@ def forget_expired(*, now: datetime) -> int:
 
 
 def search(email: str, *, language: str, now: datetime) -> None:
-    """Mail an address the list of its workspaces, five times a day at most. In the shared schema."""
+    """Mail an address the list of its workspaces, five times a day at most. In the shared schema. Raises TooManyMails."""
+    everybody = _mails_of_the_hour(now)
     if Throttle.may_mail(email, purpose="find", now=now):
+        everybody.count()
         row = WorkspaceSearch.objects.create(email=email, language=language, created_at=now)
         find.later(str(row.id))
 

@@ -23,7 +23,7 @@ from tenants import names
 from tenants import sign_up as verbs
 from tenants.forms import FindForm, NameForm, SignUpForm, TermsForm, checked, suggestion
 from tenants.models import SignUp, host_url
-from tenants.sign_up import CannotSignUp, Opening, Stage
+from tenants.sign_up import CannotSignUp, Opening, Stage, TooManyMails
 
 OWN = "sign_up"  # the session's key: what was asked for in this browser
 
@@ -68,7 +68,7 @@ def _ask(request: HttpRequest, form: SignUpForm) -> SignUp | None:
     except names.BadName as error:
         form.add_error("subdomain", str(error))
     except CannotSignUp as error:
-        form.add_error("email", str(error))
+        form.add_error(None if isinstance(error, TooManyMails) else "email", str(error))
     return None
 
 
@@ -308,6 +308,10 @@ def find(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "tenants/app/find.html", {"form": form})
     email = form.cleaned_data["email"]
-    with scope.acting(verbs.DOOR):
-        verbs.search(email, language=get_language() or settings.LANGUAGE_CODE, now=timezone.now())
+    try:
+        with scope.acting(verbs.DOOR):
+            verbs.search(email, language=get_language() or settings.LANGUAGE_CODE, now=timezone.now())
+    except TooManyMails as error:
+        form.add_error(None, str(error))
+        return render(request, "tenants/app/find.html", {"form": form}, status=429)
     return render(request, "tenants/app/find_sent.html", {"email": email, "mails": _mails_url()})

@@ -18,7 +18,7 @@ from shared_apps.accounts.models.person import (
     fold_email,
     kind_here,
 )
-from shared_apps.accounts.models.throttle import Throttle, close_expired
+from shared_apps.accounts.models.throttle import HourCounter, Throttle, close_expired
 
 __all__ = [
     "LINK_AGE",
@@ -26,6 +26,7 @@ __all__ = [
     "ROLE_CHOICES",
     "CannotChange",
     "Cause",
+    "HourCounter",
     "Kind",
     "Purpose",
     "Session",

@@ -23,7 +23,7 @@ class Throttle(Row):
     account = models.CharField(max_length=64, unique=True)
     started_at = models.DateTimeField()
     last_at = models.DateTimeField(db_index=True)
-    failures = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0)  # or whatever is counted
     until = models.DateTimeField(null=True, blank=True)  # refused before this moment
 
     class Meta:
@@ -36,17 +36,20 @@ class Throttle(Row):
     @classmethod
     def of(cls, email: str, *, purpose: str, now: datetime) -> "Throttle":
         """The counter of an account and purpose, locked: guesses at the same account wait for each other."""
-        account = salted_hmac(
-            f"smoall.throttle:{scope.realm()}:{purpose}", fold_email(email), algorithm="sha256"
-        )
-        blank = Throttle(account=account.hexdigest(), started_at=now, last_at=now)
+        account = cls.hash_of(email, purpose=purpose)
+        blank = Throttle(account=account, started_at=now, last_at=now)
         Throttle.objects.bulk_create(
             [blank], update_conflicts=True, update_fields=["account"], unique_fields=["account"]
         )
-        found = Throttle.objects.get(account=account.hexdigest())
+        found = Throttle.objects.get(account=account)
         if found.last_at < now - cls.FORGOTTEN_AFTER:
             found.started_at, found.failures, found.until = now, 0, None
         return found
+
+    @staticmethod
+    def hash_of(email: str, *, purpose: str) -> str:
+        salt = f"smoall.throttle:{scope.realm()}:{purpose}"
+        return salted_hmac(salt, fold_email(email), algorithm="sha256").hexdigest()
 
     @classmethod
     def may_mail(cls, email: str, *, purpose: str, now: datetime) -> bool:
@@ -73,6 +76,31 @@ class Throttle(Row):
 
     def clear(self) -> None:
         self.delete()
+
+
+class HourCounter:
+    """How often something happened within the last hour in this realm, whoever did it: no account is named.
+
+    Counted by ten minutes, seven of which cover any hour, so that no hour ever holds more than it may. The current
+    one is locked until the transaction ends: of two requests at once the second sees what the first counted.
+    """
+
+    SLICE = timedelta(minutes=10)
+
+    def __init__(self, what: str, *, now: datetime) -> None:
+        number = int(now.timestamp() // self.SLICE.total_seconds())
+        self.now = now
+        self._current = Throttle.of(f"{what} {number}", purpose="hour", now=now)
+        earlier = [Throttle.hash_of(f"{what} {number - back}", purpose="hour") for back in range(1, 7)]
+        before = Throttle.objects.filter(account__in=earlier).aggregate(models.Sum("failures", default=0))
+        self.total = self._current.failures + int(before["failures__sum"])
+
+    def count(self) -> None:
+        """Once more."""
+        self.total += 1
+        self._current.failures += 1
+        self._current.last_at = self.now
+        self._current.save()
 
 
 def close_expired(now: datetime) -> int:
