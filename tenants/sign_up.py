@@ -14,7 +14,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.core.cache import cache
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
@@ -153,7 +152,7 @@ def mail_confirmation(sign_up: SignUp, *, now: datetime) -> None:
         raise CannotSignUp(
             _now("Five mails went there within a day. Use the link in the last one, or try again tomorrow.")
         )
-    everybody.count()
+    _count(everybody)
     _send(
         sign_up,
         purpose="sign_up.confirm",
@@ -164,22 +163,25 @@ def mail_confirmation(sign_up: SignUp, *, now: datetime) -> None:
 
 
 def _mails_of_the_hour(now: datetime) -> HourCounter:
-    """Of everybody together: a mail to an address that somebody typed is five a day, but addresses are many.
+    """Of everybody together: mails to an address that somebody typed are five a day, but addresses are many.
 
-    Raises TooManyMails, and tells whoever reads the log, every ten minutes and process at most.
+    Raises TooManyMails.
     """
     sent = HourCounter("mails to strangers", now=now)
-    if sent.total < settings.SMOALL_SIGN_UP_MAILS_PER_HOUR:
-        return sent
-    if cache.add("sign_up.too_many_mails", True, HourCounter.SLICE.total_seconds()):
-        log.error(
-            "ALARM: %s mails to strangers within an hour, no more are sent (sign-up, search)", sent.total
+    if sent.total >= settings.SMOALL_SIGN_UP_MAILS_PER_HOUR:
+        raise TooManyMails(
+            _now(
+                "Too many people asked for a mail within this hour, so we send no more for now. Try again in an hour."
+            )
         )
-    raise TooManyMails(
-        _now(
-            "Too many people asked for a mail within this hour, so we send no more for now. Try again in an hour."
-        )
-    )
+    return sent
+
+
+def _count(sent: HourCounter) -> None:
+    """One more; the last that may be is told to whoever reads the log."""
+    sent.count()
+    if sent.total >= settings.SMOALL_SIGN_UP_MAILS_PER_HOUR:
+        log.error("ALARM: %s mails to strangers within an hour: sign-up and search send no more", sent.total)
 
 
 def _send(sign_up: SignUp, *, purpose: str, about: UUID, wanted: mail.Check, context: dict[str, Any]) -> None:
@@ -439,7 +441,7 @@ def search(email: str, *, language: str, now: datetime) -> None:
     """Mail an address the list of its workspaces, five times a day at most. In the shared schema. Raises TooManyMails."""
     everybody = _mails_of_the_hour(now)
     if Throttle.may_mail(email, purpose="find", now=now):
-        everybody.count()
+        _count(everybody)
         row = WorkspaceSearch.objects.create(email=email, language=language, created_at=now)
         find.later(str(row.id))
 
