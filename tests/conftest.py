@@ -16,7 +16,7 @@ from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.kit.module import ADMIN, MEMBER, OWNER
 from shared_apps.kit.rows import uuid7
-from tenants import provision
+from tenants import gate, provision
 from tenants.keys import KeyStore
 from tenants.models import Tenant
 from tests import as_found
@@ -146,6 +146,12 @@ def browser() -> Callable[..., Browser]:
 
 
 @pytest.fixture
-def statements() -> Callable[[], CaptureQueriesContext]:
-    """`with statements() as sent:` counts what reaches the database."""
-    return lambda: CaptureQueriesContext(connection)
+def statements(monkeypatch: pytest.MonkeyPatch) -> Callable[[], CaptureQueriesContext]:
+    """`with statements() as sent:` counts what reaches the database, without the ledger's look every few seconds."""
+    monkeypatch.setattr(gate, "LOOK_EVERY", float("inf"))
+
+    def counted() -> CaptureQueriesContext:
+        gate.look()
+        return CaptureQueriesContext(connection)
+
+    return counted
