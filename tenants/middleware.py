@@ -5,6 +5,7 @@ Outside sessions, so that everything a request writes, its session included, is 
 
 import re
 from collections.abc import Callable
+from datetime import date
 from uuid import UUID
 
 from django.conf import settings
@@ -22,12 +23,13 @@ from tenants.models import State, host_url
 LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 SHARED_HOSTS = {"app": "config.urls_app", "ops": "config.urls_ops"}
 RESOLVE = """
-    SELECT t.id, t.state, t.state_reason, t.release, c.company, d.is_primary, p.domain, t.is_read_only,
+    SELECT t.id, t.state, t.state_reason, t.release, c.company, d.is_primary, p.domain, t.is_read_only, e.data_on,
            pg_advisory_xact_lock_shared(hashtextextended(t.id::text, 0))
       FROM tenants_domain d
       JOIN tenants_tenant t ON t.id = d.tenant_id
       JOIN clients_client c ON c.id = t.client_id
       LEFT JOIN tenants_domain p ON p.tenant_id = t.id AND p.is_primary
+      LEFT JOIN tenants_departure e ON e.tenant_uuid = t.id AND e.withdrawn_at IS NULL
      WHERE d.domain = %s
 """
 
@@ -69,12 +71,13 @@ class HostMiddleware:
             found = _resolve(label)
             if found is None:
                 return _state_page(request, "unknown", 404)
-            id, state, reason, release, company, is_primary, primary, is_read_only = found
+            id, state, reason, release, company, is_primary, primary, is_read_only, data_on = found
             if not is_primary:
                 return HttpResponsePermanentRedirect(host_url(primary) + request.get_full_path())
             request.workspace_name, request.workspace_state = company, state  # type: ignore[attr-defined]
             request.workspace_reason = reason  # type: ignore[attr-defined]
             request.is_read_only = is_read_only  # type: ignore[attr-defined]
+            request.leaving_until = data_on if state == State.LEAVING else None  # type: ignore[attr-defined]
             if state == State.RESTORING:
                 return _state_page(request, "restoring", 503)
             if release != settings.SMOALL_RELEASE:
@@ -134,14 +137,14 @@ def _is_known(host: str) -> bool:
         return _resolve(label) is not None
 
 
-def _resolve(label: str | None) -> tuple[UUID, str, str, str, str, bool, str, bool] | None:
+def _resolve(label: str | None) -> tuple[UUID, str, str, str, str, bool, str, bool, date | None] | None:
     """One statement: the tenant of a label, and a lock that keeps it from being destroyed while we answer."""
     if label is None:
         return None
     with scope._entered(scope.SHARED, None), connection.cursor() as cursor:
         cursor.execute(RESOLVE, [label])
         row = cursor.fetchone()
-    return row[:8] if row else None
+    return row[:9] if row else None
 
 
 def _state_page(request: HttpRequest, state: str, status: int) -> HttpResponse:

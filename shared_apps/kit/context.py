@@ -19,9 +19,18 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "workspace_name": getattr(request, "workspace_name", ""),
         "is_suspended": getattr(request, "is_read_only", False),
         "suspended_because": getattr(request, "workspace_reason", ""),
+        "leaving_until": getattr(request, "leaving_until", None),
+        "leave_url": _leave_url(request, person),
         "menu": menu,
         "search_url": next((entry["url"] for entry in menu if entry["searches"]), ""),
     }
+
+
+def _leave_url(request: HttpRequest, person: Any) -> str:
+    """Where a notice stands, for those who may give and withdraw it; "" for others, and without one."""
+    if getattr(request, "leaving_until", None) is None or person is None or not person.is_authenticated:
+        return ""
+    return reverse("workspace:leave") if person.may("workspace.leave") else ""
 
 
 def _menu(request: HttpRequest, person: Any) -> list[dict[str, Any]]:
