@@ -286,6 +286,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "contact_details": "contact details",
         "jobs": "jobs",
         "mails": "mails",
+        "clients_client": "contact details",
+        "legal_acceptance": "accepted terms",
+        "integrators_link": "links with integrators",
+        "proofs": "proofs of what the client wrote",
     },
     "fr": {
         "title": "Certificat d’effacement",
@@ -331,6 +335,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "contact_details": "coordonnées",
         "jobs": "tâches",
         "mails": "courriels",
+        "clients_client": "coordonnées",
+        "legal_acceptance": "conditions acceptées",
+        "integrators_link": "liens avec des intégrateurs",
+        "proofs": "preuves de ce que le client a écrit",
     },
 }
 

@@ -153,6 +153,34 @@ def instruct(
     return departure
 
 
+def choose(
+    departure_id: UUID,
+    category: Category,
+    on: date | None,
+    *,
+    seen: str,
+    now: datetime,
+    proof: "File[bytes] | None" = None,
+) -> bool:
+    """`instruct` for somebody at a page that showed the days in `seen`. False when the same was said already.
+
+    Raises CannotAct, also when the days are others by now: whoever chooses has to know what they change.
+    """
+    with scope.shared():
+        found = locked(departure_id)
+        _refuse_when_over(found, category)
+        if seen != seen_in(found):
+            if found.day(category) == (on or found.promised(category)):
+                return False
+            raise CannotAct(
+                _("Other days were chosen meanwhile. Look at those below, then choose again if you want to.")
+            )
+        if on is None and found.promised(category) < reach(category, noticed_at=now, now=now)[0]:
+            raise CannotAct(_("The promised day is over. Choose another one, or have it erased at once."))
+        instruct(departure_id, category, on, now=now, proof=proof)
+        return True
+
+
 def _refuse_when_over(departure: Departure, category: Category) -> None:
     if departure.withdrawn_at:
         raise CannotAct(_("The notice was withdrawn."))
@@ -177,9 +205,14 @@ def _move(departure: Departure, category: Category, on: date | None, *, now: dat
     departure.save(update_fields=["data_on", "contacts_on", "contacts_said_on"])
 
 
-def _refuse_out_of_reach(departure: Departure, category: Category, on: date, *, now: datetime) -> None:
+def reach(category: Category, *, noticed_at: datetime, now: datetime) -> tuple[date, date]:
+    """The first and the last day until which a client may have something kept."""
     first = day_of(now) + timedelta(days=1 if category == Category.DATA else 0)
-    last = plus_months(day_of(departure.noticed_at), LATEST_MONTHS)
+    return first, plus_months(day_of(noticed_at), LATEST_MONTHS)
+
+
+def _refuse_out_of_reach(departure: Departure, category: Category, on: date, *, now: datetime) -> None:
+    first, last = reach(category, noticed_at=departure.noticed_at, now=now)
     if not first <= on <= last:
         raise CannotAct(
             _("Choose a day from %(first)s to %(last)s.")
@@ -286,7 +319,7 @@ def _tell(departure: Departure, template: str, *, key: str, **more: Any) -> None
         template=f"tenants/mail/{template}",
         key=f"leaving:{departure.id}:{key}",
         wanted=None if departure.withdrawn_at else still_stands,
-        headers={"X-Smoall-Dates": _dates_of(departure)},
+        headers={"X-Smoall-Dates": seen_in(departure)},
         context={"company": client.company, "departure": departure, **_links(departure, client), **more},
     )
 
@@ -305,10 +338,11 @@ def remind(departure: Departure, category: Category, days: int) -> bool:
 def still_stands(message: Message) -> bool:
     """The notice was neither withdrawn nor moved since the mail was written."""
     departure = of_client(message.about) if message.about else None
-    return departure is not None and message.headers.get("X-Smoall-Dates") == _dates_of(departure)
+    return departure is not None and message.headers.get("X-Smoall-Dates") == seen_in(departure)
 
 
-def _dates_of(departure: Departure) -> str:
+def seen_in(departure: Departure) -> str:
+    """The days in force, as a page or mail carries them to know later whether they moved."""
     return f"{departure.id} {departure.data_on} {departure.contacts_on}"
 
 
@@ -334,6 +368,15 @@ def contact_link(departure: Departure, client: Client) -> str:
     with scope.shared(realm="app"):
         token = tokens.sign([str(departure.id), _print(departure, client)], purpose="contact")
     return host_url("app") + reverse("app:contact", urlconf="config.urls_app", args=[token])
+
+
+def links_of(email: str) -> list[tuple[str, str]]:
+    """(company, link) of each departed client whose contact person has this address. In the shared scope."""
+    gone = Departure.objects.standing().exclude(data_erased_at=None).order_by("noticed_at")
+    clients = Client.objects.filter(contact_email__iexact=email, pk__in=gone.values("client_uuid"))
+    found = {client.pk: client for client in clients if fold_email(client.contact_email) == fold_email(email)}
+    leaving = gone.filter(client_uuid__in=found) if found else ()
+    return [(found[one.client_uuid].company, contact_link(one, found[one.client_uuid])) for one in leaving]
 
 
 def _print(departure: Departure, client: Client) -> str:

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from shared_apps import mail
+from shared_apps.accounts.models import fold_email
 from shared_apps.clients.models import Client
 from shared_apps.history.redaction import redact
 from shared_apps.integrators.models import Link
@@ -25,6 +26,7 @@ from shared_apps.kit import scope
 from shared_apps.kit.dates import day_of, plus_months
 from shared_apps.kit.module import all_holdings
 from shared_apps.legal.models import Acceptance
+from shared_apps.mail import backend
 from shared_apps.mail.models import Message
 from tenants import certificate, departure, gate, physical, sagas
 from tenants.keys import KeyStore
@@ -79,6 +81,11 @@ def begin(leaving: Departure, *, requested_by: dict[str, str], requested_at: dat
 def is_under_way(leaving: Departure) -> bool:
     """Whether the erasure was begun, failed ones included. In the shared scope."""
     return bool(Saga.objects.filter(key=_key(leaving)).exists())
+
+
+def saga_of(leaving: Departure) -> Saga | None:
+    """The erasure that was begun. In the shared scope."""
+    return Saga.objects.filter(key=_key(leaving)).first()
 
 
 def _key(leaving: Departure) -> str:
@@ -159,6 +166,7 @@ def forget_client(client: UUID) -> None:
 
     Dates and numbers of its departure and its erasures stay; from then on the ledger alone has the certificates.
     """
+    _forget_searches(client)
     said = Instruction.objects.filter(departure__client_uuid=client)
     rows: list[tuple[type[Model], list[str]]] = []
     about: tuple[tuple[type[Model], str], ...] = (
@@ -182,6 +190,19 @@ def forget_client(client: UUID) -> None:
     Message.objects.filter(about=client).delete()
     for model, keys in rows:
         redact_rows(model, keys)
+
+
+def _forget_searches(client: UUID) -> None:
+    """Its contact person looked for workspaces a moment ago: that mail names the company, and nothing says so but
+    the address it went to.
+    """
+    found = Client.objects.filter(pk=client).first()
+    if found is None:
+        return
+    for message in Message.objects.filter(purpose="sign_up.find"):
+        if fold_email(message.to_address) == fold_email(found.contact_email):
+            backend.remove("shared", str(message.pk))
+            message.delete()
 
 
 def purge_files(client: UUID) -> None:

@@ -111,6 +111,16 @@ def late(now: datetime) -> list[Due]:
     return [one for one in found if one.is_late(now)]
 
 
+def held_back(now: datetime) -> int:
+    """How many erasures are due beyond those that the schedule may begin in a day. In the shared scope."""
+    today, room = day_of(now), max(0, settings.SMOALL_RETENTION_PER_DAY - _begun(now))
+    closed = Erasure.objects.filter(cancelled_at=None).values("tenant_uuid")
+    data = Departure.objects.due(Category.DATA, today).exclude(tenant_uuid__in=closed).count()
+    gone = Departure.objects.due(Category.CONTACTS, today).count()
+    begun = Saga.objects.filter(kind=forgetting.FORGET.name).exclude(status=Saga.Status.DONE).count()
+    return max(0, data + gone - begun - room)
+
+
 def _due(one: Departure, category: Category) -> Due:
     return Due(one.id, one.tenant_uuid, one.client_uuid, category, one.day(category))
 

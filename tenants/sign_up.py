@@ -31,7 +31,7 @@ from shared_apps.legal.documents import Document
 from shared_apps.legal.documents import find as find_document
 from shared_apps.legal.models import Acceptance
 from shared_apps.mail.models import Message
-from tenants import names, provision, sagas
+from tenants import departure, names, provision, sagas
 from tenants.keys import KeyStore
 from tenants.models import CannotAct, Saga, SignUp, State, Tenant, WorkspaceSearch, host_url
 
@@ -458,6 +458,7 @@ def find(search_id: str) -> None:
         )
     found = [tenant for tenant in tenants if _knows(tenant.id, asked.email)]
     with scope.shared():
+        departed = departure.links_of(asked.email)
         if WorkspaceSearch.objects.filter(pk=search_id).delete()[0]:
             mail.send(
                 purpose="sign_up.find", to=asked.email, language=asked.language,
@@ -465,6 +466,7 @@ def find(search_id: str) -> None:
                 key=f"sign_up.find:{search_id}",
                 context={
                     "workspaces": [{"company": tenant.client.company, "url": tenant.url} for tenant in found],
+                    "departed": [{"company": company, "url": url} for company, url in departed],
                     "sign_up_url": host_url("app") + reverse("app:sign-up", urlconf="config.urls_app"),
                 },
             )  # fmt: skip

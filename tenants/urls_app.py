@@ -1,4 +1,4 @@
-"""Addresses at the root of `app.<domain>`: its home, sign-up and "find my workspaces"."""
+"""Addresses at the root of `app.<domain>`: its home, sign-up, "find my workspaces", a departed client's contact details."""
 
 from django.urls import path
 
@@ -17,4 +17,10 @@ urlpatterns = [
     path("sign-up/<str:token>/terms/", views.terms, name="terms"),
     path("find/", views.find, name="find"),
     path("contact-details/<str:token>/", views_contact.contact, name="contact"),
+    path("contact-details/<str:token>/correct/", views_contact.correct, name="contact-correct"),
+    path("contact-details/<str:token>/day/", views_contact.day, name="contact-day"),
+    path("contact-details/<str:token>/erase/", views_contact.erase, name="contact-erase"),
+    path("contact-details/<str:token>/progress/", views_contact.progress, name="contact-progress"),
+    path("contact-details/<str:token>/again/", views_contact.again, name="contact-again"),
+    path("contact-details/<str:token>/<slug:kind>.json", views_contact.proof, name="contact-proof"),
 ]

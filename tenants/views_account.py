@@ -13,9 +13,9 @@ from django.views.decorators.http import require_POST
 
 from shared_apps.accounts.access import person_of, requires
 from shared_apps.kit import scope
-from tenants import erasure, export
+from tenants import departure, erasure, export
 from tenants.forms_account import EraseForm, ExportForm
-from tenants.models import CannotAct, Export, Saga, Tenant
+from tenants.models import CannotAct, Export, Saga, State, Tenant
 
 
 def _here() -> UUID:
@@ -42,7 +42,9 @@ def home(request: HttpRequest) -> HttpResponse:
         "client": tenant.client,
         "may_link": by.may("integrators.manage"),
         "may_export": by.may("workspace.export"),
+        "may_leave": by.may("workspace.leave"),
         "may_erase": by.may("workspace.erase"),
+        "leaving": departure.of_workspace(tenant.pk) if tenant.state == State.LEAVING else None,
     }
     return render(request, "tenants/account/home.html", context)
 
@@ -143,4 +145,5 @@ def erase(request: HttpRequest) -> HttpResponse:
             messages.error(request, str(error))
         return redirect("/")
     status = 429 if form.closed_until else 200
-    return render(request, "tenants/account/erase.html", {"form": form, "tenant": tenant}, status=status)
+    context = {"form": form, "tenant": tenant, "may_leave": person_of(request).may("workspace.leave")}
+    return render(request, "tenants/account/erase.html", context, status=status)
