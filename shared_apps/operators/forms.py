@@ -4,12 +4,15 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.core.files.base import File
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from shared_apps.accounts.models import ONE_LINE
+from shared_apps.kit import uploads
 from shared_apps.operators.words import one_line
 from tenants.forms import CompanyForm, LineField
+from tenants.forms_leaving import DayForm, DaysForm
 
 
 class ProvisionForm(CompanyForm):
@@ -53,6 +56,39 @@ class EraseForm(forms.Form):
 
     def clean_reason(self) -> str:
         return one_line(self.cleaned_data["reason"])
+
+
+class ProofOfClient(forms.Form):
+    """What the client wrote: an operator acts for it with nothing less."""
+
+    proof = forms.FileField(
+        label=_("What the client wrote"),
+        help_text=_(
+            "A letter, a mail or a picture of it. Operators alone can open it; it goes with the contact details."
+        ),
+        error_messages={
+            "required": _("Attach what the client wrote: without it nothing is done for a client.")
+        },
+    )
+
+    def clean_proof(self) -> "File[bytes]":
+        """Looked at here, so that the field says what is wrong; the verb cleans it. Raises ValidationError."""
+        proof: File[bytes] = self.cleaned_data["proof"]
+        uploads.accept(proof)
+        proof.seek(0)
+        return proof
+
+
+class NoticeForm(DaysForm, ProofOfClient):
+    """A notice that the client gave in writing."""
+
+    field_order = ("proof", "data_on", "contacts_on")
+
+
+class MoveForm(DayForm, ProofOfClient):
+    """Another day that the client asked for in writing."""
+
+    field_order = ("on", "proof", "seen")
 
 
 class InviteForm(forms.Form):

@@ -24,6 +24,12 @@ STATE_BADGES: dict[str, str] = {
     State.ERASING: "danger",
     State.RESTORING: "accent",
 }
+DEPARTURE_STATES: dict[str, Any] = {
+    "leaving": pgettext_lazy("a client", "leaving"),
+    "erased": pgettext_lazy("a client", "data erased"),
+    "late": pgettext_lazy("an erasure", "late"),
+}
+DEPARTURE_BADGES = {"leaving": "attention", "erased": "", "late": "danger"}
 STATUS_BADGES: dict[str, str] = {
     Saga.Status.WAITING: "accent",
     Saga.Status.RUNNING: "attention",
@@ -34,6 +40,7 @@ ASKERS: dict[str, Any] = {
     "owner": _("an owner"),
     "operator": _("an operator"),
     "contact": _("the contact person"),
+    "notice": _("the notice’s day"),
 }
 
 

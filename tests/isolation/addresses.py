@@ -106,8 +106,13 @@ class Objects:
             "accounts:language": lambda: [{"code": "fr"}],
             "accounts": lambda: self._tokens(address),
             "app": lambda: self._tokens(address),
+            "app:contact-proof": lambda: [{**self._tokens(address)[0], "kind": "contacts"}],
             "erasing": lambda: self._tokens(address),
             "workspace": lambda: [{"id": row("tenants.Export").pk}],
+            **{
+                f"workspace:leave-{verb}": lambda: [{"id": row("tenants.Departure").pk, "category": "data"}]
+                for verb in ("day", "withdraw")
+            },
             "history": self._histories,
             "contacts": lambda: [
                 {"id": row("contacts.Contact").pk, "attachment": row("contacts.Attachment").pk}
@@ -126,6 +131,13 @@ class Objects:
             ],
             "website": lambda: [{"version": documents.current("terms", today=_today()).version}],
             "operators": lambda: [{"id": id} for id in (self.victim.tenant.client_id, self.victim.id)],
+            "operators:move-day": lambda: [
+                {"id": self.victim.tenant.client_id, "category": category}
+                for category in ("data", "contacts")
+            ],
+            "operators:proof": lambda: [
+                {"id": self.victim.tenant.client_id, "instruction": row("tenants.Departure").pk}
+            ],
             "operators:retry-job": lambda: [{"id": row("jobs.Job").pk}],
             **{
                 f"operators:{page}": lambda: [{"id": row("tenants.Saga").pk}]

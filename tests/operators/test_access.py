@@ -34,6 +34,11 @@ ADDRESSES = {
     "clients/{client}/ask-for-copy/": ("post", 302),
     "clients/{client}/erase/": ("get", 200),
     "clients/{client}/cancel-erasure/": ("post", 302),
+    "clients/{client}/give-notice/": ("get", 200),
+    "clients/{client}/move-day/data/": ("get", 302),  # nobody leaves here
+    "clients/{client}/withdraw-notice/": ("get", 302),
+    "clients/{client}/proofs/{instruction}/": ("get", 404),
+    "departures/": ("get", 200),
     "work/": ("get", 200),
     "work/jobs/": ("get", 200),
     "work/jobs/{job}/retry/": ("post", 302),
@@ -67,6 +72,7 @@ def ids(acme: Cast, partner: Partner, opal: User) -> dict[str, Any]:
         Inspection.objects.create(asked_at=timezone.now(), finished_at=timezone.now(), problems=["a folder"])
     return {
         "client": acme.tenant.client_id, "saga": saga.id, "job": job.id, "opal": opal.id,
+        "instruction": UNKNOWN,
         "organisation": partner.organisation.id, "ines": partner.ines.id,
     }  # fmt: skip
 
@@ -79,7 +85,9 @@ def shapes() -> Iterator[str]:
                            ("integrators", "organisation")):  # fmt: skip
             if route.startswith(f"{kind}/"):
                 route = route.replace("<uuid:id>", f"{{{word}}}")
-        yield route.replace("<uuid:person>", "{ines}")
+        for part, word in (("person", "{ines}"), ("instruction", "{instruction}")):
+            route = route.replace(f"<uuid:{part}>", word)
+        yield route.replace("<slug:category>", "data")
 
 
 def test_the_table_names_every_address() -> None:
@@ -130,7 +138,14 @@ def test_changes_are_posted_never_opened_and_want_the_forms_token(
 
 
 @pytest.mark.parametrize(
-    "address", ["clients/new/", "clients/{client}/erase/", "integrators/new/", "operators/invite/"]
+    "address",
+    [
+        "clients/new/",
+        "clients/{client}/erase/",
+        "clients/{client}/give-notice/",
+        "integrators/new/",
+        "operators/invite/",
+    ],
 )
 def test_forms_want_their_token_too(ids: dict[str, Any], opal: User, browser: Open, address: str) -> None:
     strict = Browser(enforce_csrf_checks=True, HTTP_HOST=OPS)

@@ -1,6 +1,7 @@
 """Clients: the list, and the page of one. Sizes come from the catalog, and only for the rows that are shown."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,13 +17,16 @@ from shared_apps.clients.models import Client
 from shared_apps.history import reading
 from shared_apps.history.display import Line, field_name, field_of
 from shared_apps.integrators.models import ContactDetails, Link
+from shared_apps.kit.dates import day_of
 from shared_apps.kit.numbers import compact
 from shared_apps.kit.paging import page_of
 from shared_apps.kit.text import fold
 from shared_apps.operators import erasures
+from shared_apps.operators.forms import MoveForm, NoticeForm, ProofOfClient
 from shared_apps.operators.words import ASKERS, ERASED, STATE_BADGES, STATES, STATUS_BADGES, saga_name
-from tenants import fleet
-from tenants.models import Domain, Erasure, Export, Saga, Tenant
+from tenants import departure, fleet, showing
+from tenants.forms_leaving import LABELS
+from tenants.models import Category, Domain, Erasure, Export, Instruction, Saga, State, Tenant
 
 ROWS = 50
 SHOWN = 10  # sagas, copies and changes on a client's page
@@ -142,9 +146,35 @@ def client(request: HttpRequest, id: UUID) -> HttpResponse:
         ],
         "history": _history(found, tenant),
         "now": now,
+        **_departure(found, tenant, now),
         **state_of(tenant),
     }
     return render(request, "operators/client.html", context)
+
+
+def _departure(client: Client, tenant: Tenant | None, now: datetime) -> dict[str, Any]:
+    """The departure that stands, what was said about this one and earlier ones, and what an operator may do for the client."""
+    leaving, today = departure.of_client(client.pk), day_of(now)
+    if leaving is None:
+        may_notice = tenant is not None and tenant.state in departure.LEAVABLE
+        said = showing.said(Instruction.objects.filter(departure__client_uuid=client.pk))
+        form = NoticeForm(today=now, auto_id="notice_%s") if may_notice else None
+        return {"leaving": None, "said": said, "notice_form": form, "dates": departure.foresee(now)}
+    is_open = tenant is not None and tenant.state == State.LEAVING
+    movable = [
+        each
+        for each in Category
+        if (is_open if each == Category.DATA else leaving.contacts_erased_at is None)
+    ]
+    held = [Category.CONTACTS] if leaving.data_erased_at else list(Category)
+    return {
+        "leaving": leaving,
+        "picture": showing.in_force(leaving, today),
+        "late": [LABELS[each] for each in held if leaving.day(each) < today],
+        "move_forms": [MoveForm(leaving=leaving, category=each, today=now) for each in movable],
+        "withdraw_form": ProofOfClient(auto_id="withdraw_%s") if is_open else None,
+        "said": showing.said(Instruction.objects.filter(departure__client_uuid=client.pk)),
+    }
 
 
 def _exports(tenant: Tenant) -> list[tuple[Export, Any]]:

@@ -31,6 +31,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     context = {
         "active": states.get(State.ACTIVE, 0),
         "suspended": states.get(State.SUSPENDED, 0),
+        "leaving": states.get(State.LEAVING, 0),
         "erasing": states.get(State.ERASING, 0),
         "failed_jobs": Job.objects.filter(state=Job.State.FAILED).count(),
         "failed": [(saga, saga_name(saga.kind)) for saga in failed],
