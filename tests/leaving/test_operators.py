@@ -228,3 +228,10 @@ def test_operators_alone_save_the_letter_and_it_is_never_shown(
     assert here.get(page(acme, f"proofs/{uuid7()}/")).status_code == 404
     assert browser(OPS).get(address).status_code == 302
     assert browser(acme, acme.owner).get(address).status_code == 404
+
+
+def test_the_history_names_the_operator_and_the_client(here: Browser, acme: Cast) -> None:
+    given = notice(acme)
+    here.post(page(acme, "move-day/data/"), moved(given, given.data_on + timedelta(days=9)))
+    history = page_of(here, page(acme)).partition("<aside")[2]
+    assert "Opal" in history and "for the client, in writing" in history and "Data kept until" in history

@@ -179,7 +179,7 @@ def test_a_client_whose_data_is_erased_keeps_a_page_without_verbs(here: Browser)
         gone = Client.objects.create(company="Gone NV", contact_name="Gaby", contact_email="g@gone.test")
         Erasure.objects.create(
             tenant_uuid=uuid7(), client_uuid=gone.pk, requested_by={"role": "owner", "id": "x"},
-            requested_at=now, destroy_at=now, destroyed_at=now,
+            requested_at=now, closed_at=now, destroy_at=now, destroyed_at=now,
         )  # fmt: skip
     page = page_of(here, f"/clients/{gone.pk}/")
     assert "data erased" in page and "Gaby" in page and "destroyed" in page

@@ -1,6 +1,7 @@
 """The pages of both consoles and of a client's links in a real browser: accessible, and never wider than it."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,12 +12,14 @@ from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import sync_playwright
 
 from shared_apps.accounts.models import User
+from shared_apps.clients.models import Client
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
+from shared_apps.kit.rows import uuid7
 from shared_apps.kit.styles import BUILT, build_styles
 from shared_apps.operators.models import Inspection
-from tenants import erasure
-from tenants.models import Saga, Tenant
+from tenants import departure, erasure
+from tenants.models import Departure, Saga, Tenant
 from tests.conftest import TESTER, Cast
 from tests.integrators.conftest import APP, Partner, link
 from tests.kit.conftest import SITE, Stage
@@ -43,11 +46,26 @@ def pages(
         sizes = {acme.tenant.client_id: 900_000, zenith.tenant.client_id: 400_000}
         look = Inspection.objects.create(asked_at=timezone.now())
         look.finish(problems=["a folder belongs to no client"], sizes=sizes, now=timezone.now())
+        gone = Client.objects.create(company="Gone NV", contact_name="Gaby", contact_email="g@gone.test")
+        earlier = timezone.now() - timedelta(days=400)
+        dates = departure.foresee(earlier)
+        Departure.objects.create(
+            tenant_uuid=uuid7(),
+            client_uuid=gone.pk,
+            noticed_at=earlier,
+            noticed_by={"role": "owner", "id": "x"},
+            data_promised_on=dates.data_on,
+            contacts_promised_on=dates.contacts_on,
+            data_on=dates.data_on,
+            contacts_on=dates.contacts_on,
+            data_erased_at=timezone.now(),
+        )
         partner.organisation.invite(name="Ivo", email="ivo@links.test", language="en", now=timezone.now())
     clients = f"/clients/{acme.tenant.client_id}/", f"/clients/{zenith.tenant.client_id}/"
     addresses: dict[str, tuple[Browser, tuple[str, ...]]] = {
         OPS: (browser(OPS, opal), (
-            "/", "/clients/", "/clients/new/", *clients, f"{clients[0]}erase/", "/work/", "/work/jobs/",
+            "/", "/clients/", "/clients/new/", *clients, f"/clients/{gone.pk}/", f"{clients[0]}erase/",
+            f"{clients[0]}give-notice/", f"/clients/{gone.pk}/move-day/contacts/", "/departures/", "/work/", "/work/jobs/",
             f"/work/{saga.pk}/", "/integrators/", "/integrators/new/", f"/integrators/{partner.organisation.pk}/",
             "/operators/", "/operators/invite/", "/health/",
         )),

@@ -26,7 +26,7 @@ from shared_apps.operators.forms import MoveForm, NoticeForm, ProofOfClient
 from shared_apps.operators.words import ASKERS, ERASED, STATE_BADGES, STATES, STATUS_BADGES, saga_name
 from tenants import departure, fleet, showing
 from tenants.forms_leaving import LABELS
-from tenants.models import Category, Domain, Erasure, Export, Instruction, Saga, State, Tenant
+from tenants.models import Category, Departure, Domain, Erasure, Export, Instruction, Saga, State, Tenant
 
 ROWS = 50
 SHOWN = 10  # sagas, copies and changes on a client's page
@@ -184,13 +184,21 @@ def _exports(tenant: Tenant) -> list[tuple[Export, Any]]:
 
 
 def _history(client: Client, tenant: Tenant | None) -> reading.Page:
-    """The newest changes of the shared rows."""
+    """The newest changes of the shared rows: client, workspace and departure; what was done at once stands together."""
     actions = list(reading.of_record(client, size=SHOWN).actions)
     for action in reading.of_record(tenant, size=SHOWN).actions if tenant else []:
         lines = [_about_workspace(line, tenant) for line in action.lines]
         actions.append(replace(action, lines=lines))
-    actions.sort(key=lambda action: action.at, reverse=True)
-    return reading.Page(actions[:SHOWN], "")
+    newest = Departure.objects.filter(client_uuid=client.pk).order_by("-noticed_at").first()
+    actions += reading.of_record(newest, size=SHOWN).actions if newest else []
+    together: dict[tuple[str, str], reading.Action] = {}
+    for action in actions:
+        if found := together.get((action.cid, action.author)):
+            lines = [*found.lines, *action.lines]
+            action = replace(found, lines=lines, total=found.total + action.total)
+        together[action.cid, action.author] = action
+    newest_first = sorted(together.values(), key=lambda action: action.at, reverse=True)
+    return reading.Page(newest_first[:SHOWN], "")
 
 
 def _about_workspace(line: Line, tenant: Tenant | None) -> Line:
