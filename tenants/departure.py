@@ -26,7 +26,7 @@ from shared_apps.kit import scope, tokens, uploads
 from shared_apps.kit.dates import day_of, end_of, plus_months
 from shared_apps.mail.models import Message
 from tenants import sagas
-from tenants.models import CannotAct, Category, Departure, Instruction, State, Tenant, host_url
+from tenants.models import CannotAct, Category, Departure, Erasure, Instruction, Saga, State, Tenant, host_url
 from tenants.requests import role_of
 
 DATA_MONTHS = 3  # P35
@@ -139,7 +139,8 @@ def instruct(
     """Keep data or contact details until the end of another day; None: of the promised one again. Raises CannotAct.
 
     Data: from tomorrow on, since at once is an erasure, which an owner can stop. Contact details: from today on, and
-    never shorter than the data, which needs them. Nobody instructs about what is erased.
+    never shorter than the data, which needs them. The promised day, too, must be one of these: where it is over, it
+    would be at once. Nobody instructs about what is erased or is being erased.
     """
     with scope.shared():
         departure = locked(departure_id)
@@ -184,8 +185,12 @@ def choose(
 def _refuse_when_over(departure: Departure, category: Category) -> None:
     if departure.withdrawn_at:
         raise CannotAct(_("The notice was withdrawn."))
+    if departure.returned_at:
+        raise CannotAct(_("The client has a new workspace: it gives notice there."))
     if departure.contacts_erased_at or (category == Category.DATA and departure.data_erased_at):
         raise CannotAct(_("It is erased already."))
+    if category == Category.CONTACTS and is_being_forgotten(departure):
+        raise CannotAct(_("The contact details are being erased already."))
     tenant = Tenant.objects.filter(pk=departure.tenant_uuid).first()
     if category == Category.DATA and (tenant is None or tenant.state != State.LEAVING):
         raise CannotAct(_("This workspace is closed already."))
@@ -193,16 +198,22 @@ def _refuse_when_over(departure: Departure, category: Category) -> None:
 
 def _move(departure: Departure, category: Category, on: date | None, *, now: datetime) -> None:
     """Set the day in force, and let the contact details outlive the data. Raises CannotAct for a day out of reach."""
-    if on is not None:
-        _refuse_out_of_reach(departure, category, on, now=now)
+    day = on or departure.promised(category)
+    if on is None and category == Category.CONTACTS:
+        day = max(day, departure.data_on)
+    if on is not None or day != departure.day(category):
+        _refuse_out_of_reach(departure, category, day, now=now)
     if category == Category.DATA:
         departure.data_on = on or departure.data_promised_on
     else:
         departure.contacts_said_on = on
-    departure.contacts_on = max(
-        departure.contacts_said_on or departure.contacts_promised_on, departure.data_on
-    )
+    departure.contacts_on = _contacts_day(departure)
     departure.save(update_fields=["data_on", "contacts_on", "contacts_said_on"])
+
+
+def _contacts_day(departure: Departure) -> date:
+    """What was said or promised, but never before the data's day."""
+    return max(departure.contacts_said_on or departure.contacts_promised_on, departure.data_on)
 
 
 def reach(category: Category, *, noticed_at: datetime, now: datetime) -> tuple[date, date]:
@@ -234,6 +245,36 @@ def note_erasure(tenant: Tenant, *, with_contacts: bool, now: datetime) -> Depar
     return departure
 
 
+def note_destroyed(tenant: UUID, *, now: datetime) -> None:
+    """The data is gone, in the caller's transaction: sooner than its day when it was erased at once.
+
+    Then that day ends now, and no longer holds up the contact details: they have the day that was promised or said.
+    """
+    departure = Departure.objects.select_for_update().filter(tenant_uuid=tenant, withdrawn_at=None).first()
+    if departure is None:
+        return  # erased before there were departures, in a database that a replay goes through
+    departure.data_erased_at = now
+    if day_of(now) < departure.data_on:
+        departure.data_on = day_of(now)
+        departure.contacts_on = _contacts_day(departure)
+    departure.save(update_fields=["data_erased_at", "data_on", "contacts_on"])
+
+
+def note_return(client: UUID, *, now: datetime) -> bool:
+    """A client whose data is gone loads its copy into a new workspace: its contact details have no last day any more.
+
+    False when they are being erased already: then they can't be counted on. In the caller's transaction.
+    """
+    departure = Departure.objects.standing().select_for_update().filter(client_uuid=client).first()
+    if departure is None:
+        return True
+    if departure.data_erased_at is None or is_being_forgotten(departure):
+        return False
+    departure.returned_at = now
+    departure.save(update_fields=["returned_at"])
+    return True
+
+
 def note_cancelled(tenant: Tenant, *, now: datetime) -> None:
     """The erasure was cancelled: a notice given before stands, one that it implied is gone. The tenant is locked."""
     departure = _standing(tenant.id)
@@ -255,6 +296,17 @@ def of_workspace(id: UUID) -> Departure | None:
 def of_client(client: UUID) -> Departure | None:
     """The departure of a client whose contact details are there still. In the shared scope."""
     return Departure.objects.standing().filter(client_uuid=client).first()
+
+
+def forget_key(departure: Departure) -> str:
+    """The key of the saga that erases the contact details: one for a departure (forgetting.py)."""
+    return f"forget:{departure.id}"
+
+
+def is_being_forgotten(departure: Departure) -> bool:
+    """Whether the erasure of the contact details was begun, by itself or with the data's; failed ones count."""
+    closed = Erasure.objects.filter(tenant_uuid=departure.tenant_uuid, cancelled_at=None, with_contacts=True)
+    return closed.exists() or Saga.objects.filter(key=forget_key(departure)).exists()
 
 
 def locked(id: UUID) -> Departure:
@@ -404,9 +456,10 @@ def read_link(token: str) -> Visit:
 
 
 def _visit(payload: Any, *, is_old: bool) -> Visit:
-    departure = Departure.objects.filter(pk=payload[0]).exclude(data_erased_at=None).first()
+    gone = Departure.objects.filter(pk=payload[0], returned_at=None).exclude(data_erased_at=None)
+    departure = gone.first()
     if departure is None:
-        raise tokens.BadToken("withdrawn, or the workspace is open")
+        raise tokens.BadToken("withdrawn, or the client has a workspace")
     client = Client.objects.filter(pk=departure.client_uuid).first()
     is_void = client is not None and not hmac.compare_digest(_print(departure, client), str(payload[1]))
     return Visit(departure, client, is_old or is_void)

@@ -260,7 +260,7 @@ def destroy_tables(saga: Saga) -> None:
         RetiredName.objects.get_or_create(hash=keys.name_hash(label))
     _forget_searches(id)
     Tenant.objects.filter(pk=id).delete()
-    Departure.objects.filter(tenant_uuid=id, withdrawn_at=None).update(data_erased_at=timezone.now())
+    departure.note_destroyed(id, now=timezone.now())
     with scope.owner(tenant=id), connection.cursor() as cursor:
         cursor.execute(f"DROP SCHEMA IF EXISTS {scope.schema_of(id)} CASCADE")
     saga.data["destroyed_at"] = timezone.now().isoformat()

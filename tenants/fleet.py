@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from time import time
 from uuid import UUID
@@ -10,16 +11,17 @@ from django.apps import apps
 from django.conf import settings
 from django.db import ProgrammingError, connection, router
 from django.db.models import Count, FileField
+from django.utils import timezone
 from django_q.models import OrmQ
 
 from shared_apps.clients.models import Client
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
-from tenants import gate, roles
+from tenants import gate, retention, roles
 from tenants.fingerprint import fingerprint
 from tenants.keys import KeyStore
 from tenants.ledger import Ledger, LedgerBroken
-from tenants.models import Saga, SignUp, Snapshot, State, Tenant
+from tenants.models import Departure, Instruction, Saga, SignUp, Snapshot, State, Tenant
 from tenants.snapshot import TEMPLATE
 
 SIZES = """
@@ -28,7 +30,7 @@ SIZES = """
      WHERE n.nspname = ANY(%s) GROUP BY n.nspname
 """
 FOLDERS = ("files", "exports", "mails")
-UNCOMMITTED = 3600  # seconds that a file may wait for the transaction which names it
+UNCOMMITTED = 3600  # seconds that a file or a client may wait for the transaction which names it
 
 
 def sizes(tenants: list[Tenant]) -> dict[UUID, int]:
@@ -52,6 +54,8 @@ def problems() -> Iterator[str]:
     yield from _files(tenants)
     yield from _keys(tenants, working)
     yield from _queue(tenants)
+    yield from _departures()
+    yield from _proofs()
     yield from _ledger(tenants)
     yield from _roles()
 
@@ -105,9 +109,15 @@ def _files(tenants: dict[UUID, Tenant]) -> Iterator[str]:
         for name in sorted(named - found.keys()):
             yield f"client {tenant.subdomain} ({id}): its file {name} is gone"
         for name in sorted(found.keys() - named):
-            with suppress(FileNotFoundError):
-                if found[name].stat().st_mtime < time() - UNCOMMITTED:
-                    yield f"client {tenant.subdomain} ({id}): no row names its file {name}"
+            if _is_old(found[name]):
+                yield f"client {tenant.subdomain} ({id}): no row names its file {name}"
+
+
+def _is_old(path: Path) -> bool:
+    """There for longer than the transaction may take that names it."""
+    with suppress(FileNotFoundError):
+        return path.stat().st_mtime < time() - UNCOMMITTED
+    return False
 
 
 def _named_files(id: UUID) -> set[str]:
@@ -140,6 +150,46 @@ def _queue(tenants: dict[UUID, Tenant]) -> Iterator[str]:
         lost = sum(entry.task.get("name") not in known for entry in OrmQ.objects.iterator())
     if lost:
         yield f"{lost} entries of the queue name a job that does not exist"
+
+
+def _departures() -> Iterator[str]:
+    """Clients that leave by no notice, notices that nobody leaves by, details without a last day, and what is late.
+
+    The clients are looked at anew: the looks before may have taken minutes.
+    """
+    now = timezone.now()
+    with scope.shared():
+        tenants = {tenant.id: tenant for tenant in Tenant.objects.prefetch_related("domains")}
+        standing = list(Departure.objects.standing())
+        settled = Client.objects.filter(created_at__lt=now - timedelta(seconds=UNCOMMITTED), tenant=None)
+        endless = [one.pk for one in settled.exclude(pk__in={one.client_uuid for one in standing})]
+        overdue = retention.late(now)
+    by_tenant = {one.tenant_uuid: one for one in standing if one.data_erased_at is None}
+    for id, tenant in tenants.items():
+        leaves = tenant.state in (State.LEAVING, State.ERASING)
+        if leaves and id not in by_tenant:
+            yield f"client {tenant.subdomain} ({id}) is {tenant.state} without a notice"
+        if not leaves and id in by_tenant:
+            yield f"client {tenant.subdomain} ({id}) is {tenant.state}, but has given notice"
+    for id in sorted(by_tenant.keys() - tenants.keys(), key=str):
+        yield f"departure of {id}: its data is not erased, but there is no such client"
+    for id in sorted(endless, key=str):
+        yield f"contact details of {id} are kept without a last day"
+    for one in overdue:
+        yield f"{one.category} of {one.tenant}: the erasure is late, due since {one.since:%Y-%m-%d %H:%M} UTC"
+
+
+def _proofs() -> Iterator[str]:
+    """What clients wrote about leaving: files that no instruction names, and instructions whose file is gone."""
+    root = Path(settings.SMOALL_DATA) / "files" / "shared"
+    found = {path.relative_to(root).as_posix(): path for path in (root / "departures").rglob("*")}
+    with scope.shared():
+        named = set(Instruction.objects.exclude(proof="").values_list("proof", flat=True))
+    for name in sorted(named - found.keys()):
+        yield f"file shared/{name}, which an instruction names, is gone"
+    for name in sorted(found.keys() - named):
+        if _is_old(found[name]):
+            yield f"no instruction names the file shared/{name}"
 
 
 def _ledger(tenants: dict[UUID, Tenant]) -> Iterator[str]:

@@ -54,6 +54,8 @@ def request(departure_id: UUID, *, now: datetime) -> Saga:
             raise CannotAct(
                 _now("The contact details stay as long as the data: have everything erased instead.")
             )
+        if found.returned_at:
+            raise CannotAct(_now("The client has a new workspace: have everything erased there instead."))
         if found.contacts_erased_at is None and not is_under_way(found):
             Instruction.objects.create(
                 departure=found, kind=Instruction.Kind.NOW, category=Category.CONTACTS, given_at=now,
@@ -68,7 +70,7 @@ def begin(leaving: Departure, *, requested_by: dict[str, str], requested_at: dat
         return sagas.start(
             FORGET.name,
             leaving.tenant_uuid,
-            key=_key(leaving),
+            key=departure.forget_key(leaving),
             data={
                 "departure": str(leaving.id),
                 "client": str(leaving.client_uuid),
@@ -80,16 +82,12 @@ def begin(leaving: Departure, *, requested_by: dict[str, str], requested_at: dat
 
 def is_under_way(leaving: Departure) -> bool:
     """Whether the erasure was begun, failed ones included. In the shared scope."""
-    return bool(Saga.objects.filter(key=_key(leaving)).exists())
+    return bool(Saga.objects.filter(key=departure.forget_key(leaving)).exists())
 
 
 def saga_of(leaving: Departure) -> Saga | None:
     """The erasure that was begun. In the shared scope."""
-    return Saga.objects.filter(key=_key(leaving)).first()
-
-
-def _key(leaving: Departure) -> str:
-    return f"forget:{leaving.id}"
+    return Saga.objects.filter(key=departure.forget_key(leaving)).first()
 
 
 # --- the steps --------------------------------------------------------------------------------------------
@@ -102,19 +100,35 @@ def take_stock(saga: Saga) -> None:
 
 @FORGET.step(_("Erasing the contact details"))
 def forget(saga: Saga) -> None:
-    """Once the mails about it have left. Raises NotYet until then, an hour at most."""
+    """Once the certificate of the data is written, and the mails about it have left. Raises NotYet until then.
+
+    For the mails an hour at most.
+    """
     client, now = UUID(saga.data["client"]), timezone.now()
+    if _is_data_under_way(saga.subject):
+        raise sagas.NotYet(now + timedelta(seconds=5))
     waiting = Message.objects.filter(about=client, state=Message.State.QUEUED)
     if waiting.exists() and now < saga.created_at + LONGEST_WAIT:
         raise sagas.NotYet(now + timedelta(seconds=5))
     leaving = departure.locked(UUID(saga.data["departure"]))
-    if leaving.data_erased_at is None or leaving.withdrawn_at:
+    if leaving.data_erased_at is None or leaving.withdrawn_at or leaving.returned_at:
         raise sagas.CannotGoOn("The client's data is there: nothing was erased.")
     forget_client(client)
     leaving.refresh_from_db()
     leaving.contacts_erased_at = now
     leaving.save(update_fields=["contacts_erased_at"])
     saga.data["erased_at"] = now.isoformat()
+
+
+def _is_data_under_way(tenant: UUID) -> bool:
+    """Whether the erasure of the data has its certificate still to write, or to mail."""
+    steps = [step.name for step in sagas.kind("erase").steps]
+    return Saga.objects.filter(
+        kind="erase",
+        subject=tenant,
+        cursor__lte=steps.index("hand_over"),
+        status__in=(Saga.Status.WAITING, Saga.Status.RUNNING),
+    ).exists()
 
 
 @FORGET.step(_("Removing mails and proofs"), outside=True)

@@ -264,7 +264,7 @@ class Category(models.TextChoices):
 class DepartureQuerySet(models.QuerySet["Departure"]):
     def standing(self) -> Self:
         """Neither withdrawn nor over."""
-        return self.filter(withdrawn_at=None, contacts_erased_at=None)
+        return self.filter(withdrawn_at=None, contacts_erased_at=None, returned_at=None)
 
     def with_data(self) -> Self:
         return self.standing().filter(data_erased_at=None)
@@ -302,6 +302,9 @@ class Departure(Row):
     withdrawn_at = models.DateTimeField(_("notice withdrawn"), null=True, blank=True)
     data_erased_at = models.DateTimeField(_("data erased"), null=True, blank=True)
     contacts_erased_at = models.DateTimeField(_("contact details erased"), null=True, blank=True)
+    returned_at = models.DateTimeField(
+        _("came back"), null=True, blank=True
+    )  # with a copy of its data, while its contact details were there: they have no last day any more
 
     objects = DepartureQuerySet.as_manager()
 
@@ -322,6 +325,11 @@ class Departure(Row):
             models.CheckConstraint(
                 condition=models.Q(withdrawn_at=None) | models.Q(data_erased_at=None),
                 name="tenants_departure_withdrawn_keeps_data",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(returned_at=None)
+                | models.Q(data_erased_at__isnull=False, contacts_erased_at=None),
+                name="tenants_departure_returned_between",
             ),
         ]
 

@@ -142,7 +142,8 @@ def _departed(entry: Entry, *, by: dict[str, str]) -> None:
         contacts_promised_on=last,
         data_on=day_of(entry.erased_at),
     )
-    found.data_erased_at, found.contacts_on = entry.erased_at, max(last, found.data_on)
+    found.data_erased_at, found.data_on = entry.erased_at, min(found.data_on, day_of(entry.erased_at))
+    found.contacts_on = max(last, found.data_on)
     found.save()
 
 

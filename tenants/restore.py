@@ -24,7 +24,7 @@ from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from shared_apps.mail.models import Message
-from tenants import export, names, provision, sagas, snapshot, stores
+from tenants import departure, export, names, provision, sagas, snapshot, stores
 from tenants.archive import ArchiveReader, BadArchive, Manifest, Report
 from tenants.keys import KeyStore
 from tenants.models import CannotAct, Saga, Snapshot, State, Tenant
@@ -247,9 +247,12 @@ def _contact_details(reader: ArchiveReader) -> Client:
 
 
 def _client(known: Client) -> Client:
-    """The client whose export it is when it still has contact details here and no workspace; else a new one."""
+    """The client whose export it is when it still has contact details here and no workspace; else a new one.
+
+    It is no longer leaving then.
+    """
     found = Client.objects.filter(pk=known.pk, tenant=None).first()
-    if found:
+    if found and departure.note_return(found.pk, now=timezone.now()):
         return found
     client = Client(**{name: getattr(known, name) for name in CONTACT_FIELDS})
     client.save()

@@ -6,9 +6,12 @@
 import getpass
 import json
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Callable
+from datetime import date, datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from shared_apps.kit import scope
@@ -45,9 +48,10 @@ class ClientCommand(BaseCommand):
                     gate.require_open()
                 result = self.run(**options)
             except REFUSALS as refusal:
+                said = " ".join(refusal.messages) if isinstance(refusal, ValidationError) else str(refusal)
                 if as_json:
-                    self.stdout.write(json.dumps({"error": str(refusal)}))
-                raise CommandError(str(refusal), returncode=1) from refusal
+                    self.stdout.write(json.dumps({"error": said}))
+                raise CommandError(said, returncode=1) from refusal
         self.stdout.write(json.dumps(result, indent=2, default=str) if as_json else self.say(result))
         if result.get("problems"):
             sys.exit(1)
@@ -63,7 +67,25 @@ class Refused(Exception):
     """What was asked can't be done; the sentence says why."""
 
 
-REFUSALS: tuple[type[Exception], ...] = (Refused, CannotAct, gate.Closed, scope.ScopeError, ValueError)
+REFUSALS: tuple[type[Exception], ...] = (
+    Refused, CannotAct, gate.Closed, scope.ScopeError, ValidationError, ValueError,
+)  # fmt: skip
+
+
+def day(text: str) -> date:
+    """For an argument that is a day. Anything else is wrong usage."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is no day: write it as in 2027-02-28.") from error
+
+
+def moment(text: str) -> datetime:
+    """For an argument that is a moment, with or without a time zone. Anything else is wrong usage."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is no moment: write it as in 2027-03-01T00:00+01:00.") from error
 
 
 def operator() -> scope.Actor:

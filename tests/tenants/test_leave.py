@@ -30,6 +30,7 @@ def leaver(committed: Any) -> Tenant:
     with scope.shared(actor=TESTER):
         Instruction.objects.all().delete()
         Departure.objects.all().delete()
+        Tenant.objects.filter(state=State.LEAVING).update(state=State.ACTIVE)  # of the tests before
         found = Tenant.objects.select_related("client").prefetch_related("domains").get(pk=made.pk)
     return found
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from shared_apps.kit import scope
 from tenants import retention
-from tenants.management.client_command import ClientCommand, Refused
+from tenants.management.client_command import ClientCommand, Refused, moment
 from tenants.retention import Due
 
 
@@ -20,7 +20,7 @@ class Command(ClientCommand):
     help = __doc__
 
     def add_own_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--now", type=datetime.fromisoformat, metavar="ISO", help="as if it were then")
+        parser.add_argument("--now", type=moment, metavar="ISO", help="as if it were then")
         parser.add_argument("--dry-run", action="store_true", help="say what is due, and do nothing")
         parser.add_argument(
             "--cap", type=int, metavar="N", help="begin N erasures at most, whatever the day's number"
@@ -28,19 +28,20 @@ class Command(ClientCommand):
 
     def run(self, *, now: datetime | None, dry_run: bool, cap: int | None, **options: Any) -> dict[str, Any]:
         clock = timezone.now()
-        moment = now or clock
-        if moment.tzinfo is None:
+        then = now or clock
+        if then.tzinfo is None:
             raise Refused("--now needs a time zone, as in 2027-03-01T00:00+01:00.")
-        if moment > clock and settings.SMOALL_IS_PRODUCTION and not dry_run:
+        if then > clock and settings.SMOALL_IS_PRODUCTION and not dry_run:
             raise Refused("Nothing is erased before its day: a later --now is for --dry-run alone.")
         if cap is not None and cap < 0:
             raise Refused("--cap takes a number from 0.")
         with scope.acting(retention.KEEPER):
-            outcome = retention.enforce(moment, cap=cap, dry_run=dry_run)
+            outcome = retention.enforce(then, cap=cap, dry_run=dry_run)
         return {
-            "now": moment.isoformat(),
+            "now": then.isoformat(),
             "dry_run": dry_run,
             "begun": [_shown(one) for one in outcome.begun],
+            "failed": [_shown(one) for one in outcome.failed],
             "held_back": [_shown(one) for one in outcome.held_back],
             "late": [_shown(one) for one in outcome.late],
             "reminded": outcome.reminded,

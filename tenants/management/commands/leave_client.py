@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from tenants import departure
-from tenants.management.client_command import ClientCommand, Refused, find
+from tenants.management.client_command import ClientCommand, Refused, day, find
 
 
 class Command(ClientCommand):
@@ -17,12 +17,8 @@ class Command(ClientCommand):
 
     def add_own_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("subdomain")
-        parser.add_argument(
-            "--data-on", type=date.fromisoformat, metavar="YYYY-MM-DD", help="keep data until this day"
-        )
-        parser.add_argument(
-            "--contacts-on", type=date.fromisoformat, metavar="YYYY-MM-DD", help="and contact details"
-        )
+        parser.add_argument("--data-on", type=day, metavar="YYYY-MM-DD", help="keep data until this day")
+        parser.add_argument("--contacts-on", type=day, metavar="YYYY-MM-DD", help="and contact details")
         parser.add_argument(
             "--proof", type=Path, metavar="FILE", help="what the client wrote: a PDF, a mail, a picture"
         )

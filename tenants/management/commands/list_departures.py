@@ -37,6 +37,7 @@ class Command(ClientCommand):
                     "withdrawn_at": one.withdrawn_at,
                     "data_erased_at": one.data_erased_at,
                     "contacts_erased_at": one.contacts_erased_at,
+                    "returned_at": one.returned_at,
                 }
                 for one in found
             ]
@@ -47,7 +48,7 @@ class Command(ClientCommand):
             f"{one['company'] or one['client']!s:<36} notice {one['noticed_at']:%Y-%m-%d}  "
             f"data {_state(one['data_on'], one['data_erased_at'])}  "
             f"contact details {_state(one['contacts_on'], one['contacts_erased_at'])}"
-            f"{'  withdrawn' if one['withdrawn_at'] else ''}"
+            f"{'  withdrawn' if one['withdrawn_at'] else ''}{'  came back' if one['returned_at'] else ''}"
             for one in result["departures"]
         ]
         return "\n".join(rows) or "Nobody leaves."
