@@ -53,7 +53,7 @@ class Command(ClientCommand):
         )
 
 
-def _file(path: Path | None) -> ContentFile[bytes] | None:
+def _file(path: Path | None) -> "ContentFile[bytes] | None":
     if path is None:
         return None
     try:
