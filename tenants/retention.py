@@ -158,12 +158,7 @@ def _of(category: Category, moment: datetime, **which: Any) -> Iterator[Due]:
 
 def held_back(now: datetime) -> int:
     """How many erasures are due beyond those that the schedule may begin in a day. In the shared scope."""
-    today, room = day_of(now), max(0, settings.SMOALL_RETENTION_PER_DAY - _begun(now))
-    closed = Erasure.objects.filter(cancelled_at=None).values("tenant_uuid")
-    data = Departure.objects.due(Category.DATA, today).exclude(tenant_uuid__in=closed).count()
-    gone = Departure.objects.due(Category.CONTACTS, today).count()
-    begun = Saga.objects.filter(kind=forgetting.FORGET.name).exclude(status=Saga.Status.DONE).count()
-    return max(0, data + gone - begun - room)
+    return max(0, sum(1 for _ in due(now)) - _left(now))
 
 
 def _due(one: Departure, category: Category) -> Due:
