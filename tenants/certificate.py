@@ -319,7 +319,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "owner": "un propriétaire",
         "contact": "la personne de contact",
         "operator": "un opérateur",
-        "notice": "le préavis donné",
+        "notice": "la notification de départ",
         "folder": "un dossier de l’opérateur",
         "schema": "Tables",
         "files": "Fichiers",

@@ -23,9 +23,7 @@ from tenants.keys import KeyStore
 from tenants.models import Departure, Domain, Erasure, Export, Instruction, Saga, State, Tenant
 from tests.conftest import TESTER
 from tests.isolation import stage
-from tests.isolation.conftest import committing
 
-__all__ = ["committing"]
 OPAL = scope.Actor("operator", "opal", "Opal")
 OTTO = scope.Actor("operator", "otto", "Otto")
 OLGA = scope.Actor("user", "olga", "Olga")

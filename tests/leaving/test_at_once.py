@@ -39,9 +39,9 @@ from tenants.models import (
     State,
     Tenant,
 )
-from tests.leaving.stage import CONTACT, OLGA, OPAL, OTTO, Place, closing_connection, committing, quiet
+from tests.leaving.stage import CONTACT, OLGA, OPAL, OTTO, Place, closing_connection, quiet
 
-__all__ = ["committing", "quiet"]
+__all__ = ["quiet"]
 DELICATE = {"the schedule", "a worker", "owner withdraws", "owner cancels by the link", "owner erases"}
 REPEATS = 3  # of pairs of these
 DONE = "done"

@@ -31,9 +31,9 @@ from tenants.models import Category, Departure, Instruction, Saga, Tenant
 from tests.conftest import TESTER
 from tests.isolation import canaries, catalog, stage
 from tests.isolation.canaries import Planted
-from tests.leaving.stage import committing, quiet
+from tests.leaving.stage import quiet
 
-__all__ = ["committing", "quiet"]
+__all__ = ["quiet"]
 WORD = "qzxleft"
 NAME = f"{WORD}-firm"
 ROOT = Path(settings.SMOALL_DATA)

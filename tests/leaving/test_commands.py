@@ -15,9 +15,9 @@ from shared_apps.kit.dates import day_of, plus_months
 from tenants import departure
 from tenants.models import Departure, Instruction, State, Tenant
 from tests.conftest import TESTER
-from tests.leaving.stage import OLGA, again, committing, quiet, workspace
+from tests.leaving.stage import OLGA, again, quiet, workspace
 
-__all__ = ["committing", "quiet"]
+__all__ = ["quiet"]
 TODAY = day_of(timezone.now())
 
 

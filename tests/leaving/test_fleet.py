@@ -15,9 +15,9 @@ from shared_apps.kit import scope
 from tenants import departure, fleet
 from tenants.models import Departure, Instruction, State, Tenant
 from tests.conftest import TESTER
-from tests.leaving.stage import OLGA, committing, quiet, workspace
+from tests.leaving.stage import OLGA, quiet, workspace
 
-__all__ = ["committing", "quiet"]
+__all__ = ["quiet"]
 LONG_AGO = timezone.now() - timedelta(hours=2)
 
 

@@ -34,9 +34,9 @@ from tenants.models import CannotAct, Category, Departure, Erasure, Instruction,
 from tests.conftest import TESTER
 from tests.leaving import oracle
 from tests.leaving.oracle import Expected
-from tests.leaving.stage import OLGA, committing, quiet, workspace
+from tests.leaving.stage import OLGA, quiet, workspace
 
-__all__ = ["committing", "quiet"]
+__all__ = ["quiet"]
 CLIENTS = 10_000
 REAL_EVERY = 50  # one of so many goes through the verbs themselves
 WITH_SCHEMA = 3

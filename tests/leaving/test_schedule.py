@@ -22,9 +22,9 @@ from tenants import departure, retention, sagas
 from tenants.models import Category, Departure, Erasure, Saga, State, Tenant
 from tests.conftest import TESTER
 from tests.isolation import catalog
-from tests.leaving.stage import OLGA, Place, closing_connection, committing, quiet, workspace
+from tests.leaving.stage import OLGA, Place, closing_connection, quiet, workspace
 
-__all__ = ["committing", "quiet"]
+__all__ = ["quiet"]
 LEAVERS = 5
 
 

@@ -14,9 +14,9 @@ from shared_apps.kit import scope, tokens
 from shared_apps.kit.dates import BRUSSELS, day_of
 from tenants import departure, erasure, export, forgetting, physical, restore, retention, sagas
 from tenants.models import CannotAct, Category, Departure, Saga, State, Tenant
-from tests.leaving.stage import CONTACT, OLGA, OPAL, Place, again, committing, quiet
+from tests.leaving.stage import CONTACT, OLGA, OPAL, Place, again, quiet
 
-__all__ = ["committing", "quiet"]
+__all__ = ["quiet"]
 NOW = datetime(2026, 1, 15, 12, tzinfo=BRUSSELS)
 PASSPHRASE = "a long sentence to remember"
 
