@@ -38,7 +38,7 @@ from tests.isolation.conftest import APP, OPS
 from tests.isolation.test_addresses import path_of
 
 SOURCES = ("config", "tenants", "billing", "shared_apps", "tenant_apps")
-PURPOSES = {*(f"accounts.{purpose}" for purpose in Purpose), "erasure.cancel", "sign_up"}
+PURPOSES = {*(f"accounts.{purpose}" for purpose in Purpose), "erasure.cancel", "sign_up", "contact"}
 PASSPHRASE = "a long sentence to remember"
 
 
@@ -57,7 +57,7 @@ def purposes_in_the_program() -> dict[str, str]:
 
 
 def test_every_purpose_that_the_program_signs_for_is_carried_about_here() -> None:
-    known = {"'erasure.cancel'", "'sign_up'", "f'accounts.{purpose}'"}
+    known = {"'erasure.cancel'", "'sign_up'", "'contact'", "f'accounts.{purpose}'"}
     assert set(purposes_in_the_program()) == known, "carry the new link about below (PURPOSES, `links`)"
 
 
@@ -100,6 +100,7 @@ def links(cast: Cast) -> dict[str, str]:
         )
     with scope.shared(realm="app"):
         found["app"] = tokens.sign([str(cast.id), "x"], purpose="sign_up")
+        found["app:contact"] = tokens.sign([str(cast.id), "x"], purpose="contact")
     return found
 
 
@@ -118,13 +119,17 @@ def test_every_page_that_takes_a_token_refuses_those_of_every_other_place(acme: 
     carried = set(links(acme).values())
     for address in token_pages():
         for token in carried:
-            is_own = address.site == "app" and token == links(acme)["app"]
+            own = "app:contact" if address.name.startswith("app:contact") else "app"
+            is_own = address.site == "app" and token == links(acme)[own]
             if address.site not in hosts or is_own:
                 continue
             for method in ("get", "post"):
                 browser = Browser(HTTP_HOST=hosts[address.site])
                 answer = getattr(browser, method)(
-                    path_of(address, {"token": token}), {"name": "Eve", "password": "seven quiet herons"}
+                    path_of(
+                        address, {"token": token, **dict.fromkeys(set(address.arguments) - {"token"}, "data")}
+                    ),
+                    {"name": "Eve", "password": "seven quiet herons"},
                 )
                 if answer.status_code not in (302, 403, 404, 405, 410) and not answer.headers.get(
                     "HX-Redirect"
