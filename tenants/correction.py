@@ -16,7 +16,7 @@ from shared_apps import mail
 from shared_apps.accounts.models import fold_email
 from shared_apps.clients.models import Client
 from shared_apps.kit import scope
-from tenants import departure, forgetting
+from tenants import departure
 from tenants.models import CannotAct
 
 
@@ -29,7 +29,7 @@ def correct(departure_id: UUID, answers: Mapping[str, Any], *, now: datetime) ->
     with scope.shared(), transaction.atomic():
         leaving = departure.locked(departure_id)
         client = Client.objects.select_for_update().filter(pk=leaving.client_uuid).first()
-        if client is None or leaving.contacts_erased_at or forgetting.is_under_way(leaving):
+        if client is None or leaving.contacts_erased_at or departure.is_being_forgotten(leaving):
             raise CannotAct(_("The contact details are being erased: nothing can be changed any more."))
         old = client.contact_email
         for name, value in answers.items():

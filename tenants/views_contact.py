@@ -51,7 +51,7 @@ def _acts(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
         visit = _read(token)
         if visit is None or visit.is_expired:
             return _no_way(request, token, visit)
-        if visit.client is None or forgetting.is_under_way(visit.departure):
+        if visit.client is None or departure.is_being_forgotten(visit.departure):
             return redirect("app:contact", token)
         with scope.acting(_person(visit.client)):
             return view(request, token, visit.departure, visit.client)
@@ -79,7 +79,7 @@ def contact(request: HttpRequest, token: str) -> HttpResponse:
     visit = _read(token)
     if visit is None or visit.is_expired:
         return _no_way(request, token, visit)
-    if visit.client is not None and not forgetting.is_under_way(visit.departure):
+    if visit.client is not None and not departure.is_being_forgotten(visit.departure):
         return _details_page(request, token, visit.departure, visit.client)
     shown = _progress(visit.departure, token)
     if shown:

@@ -153,7 +153,7 @@ def prefixes() -> dict[str, str]:
     for model in every_model():
         for field in model._meta.concrete_fields:
             if isinstance(field, models.FileField):
-                name = field.generate_filename(model(), "x")
+                name = field.generate_filename(_with_parents(model), "x")
                 found[name.split("/")[0]] = f"{label(model)}.{field.name}"
     for path, node in calls("default_storage", "save"):
         first = node.args[0] if node.args else None
@@ -164,6 +164,14 @@ def prefixes() -> dict[str, str]:
         else:
             found[f"an unknown folder ({path})"] = path
     return found
+
+
+def _with_parents(model: Any) -> Any:
+    """An unsaved row whose foreign keys lead somewhere: a folder may be named by a parent's."""
+    parents = {
+        field.name: field.related_model() for field in model._meta.concrete_fields if field.is_relation
+    }
+    return model(**parents)
 
 
 def calls(name: str, method: str) -> Iterator[tuple[str, ast.Call]]:
