@@ -17,7 +17,7 @@ from shared_apps.legal import documents
 from shared_apps.legal.models import Acceptance
 from tenants import departure, forgetting
 from tenants.forms_leaving import print_of
-from tenants.models import Departure, Saga
+from tenants.models import Departure, Erasure, Saga
 from tests.conftest import TESTER, Cast
 from tests.integrators.conftest import link as linked
 from tests.integrators.conftest import make_partner
@@ -300,6 +300,22 @@ def test_it_begins_once_and_the_page_shows_how_far_it_is(contact: Browser, depar
     with scope.shared():
         Saga.objects.filter(kind="forget").update(status=Saga.Status.FAILED)
     assert "Something went wrong on our side" in page_of(contact, address)
+
+
+def test_details_that_go_with_the_data_are_shown_as_being_erased(
+    contact: Browser, departed: Departure
+) -> None:
+    """Between the data's certificate and the beginning of their own erasure they are there still, for a moment."""
+    now = timezone.now()
+    with scope.shared(actor=TESTER):
+        Erasure.objects.create(
+            tenant_uuid=departed.tenant_uuid, client_uuid=departed.client_uuid, with_contacts=True,
+            requested_by={"role": "owner", "id": "x"}, requested_at=now, closed_at=now, destroy_at=now, destroyed_at=now,
+        )  # fmt: skip
+    page = page_of(contact, link(departed))
+    assert "Your contact details are being erased" in page and "Rue Haute 1" not in page
+    assert contact.post(f"{link(departed)}correct/", details(departed)).status_code == 302
+    assert client_of(departed).city == "Bruxelles"
 
 
 @pytest.mark.parametrize("verb", ["correct", "day"])
