@@ -19,11 +19,13 @@ from django.test import override_settings
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from shared_apps.accounts.models import User
 from shared_apps.clients.models import Client
 from shared_apps.jobs.models import Job
 from shared_apps.jobs.run import drain
 from shared_apps.kit import scope
 from shared_apps.kit.dates import day_of
+from shared_apps.kit.rows import uuid7
 from tenants import certificate, departure, fleet, retention
 from tenants.keys import KeyStore
 from tenants.ledger import Ledger
@@ -58,15 +60,23 @@ def leaver(quiet: None, logged: io.StringIO) -> Iterator[tuple[Tenant, Departure
         canaries.plant_workspace(tenant, planted)
         plant_shared(tenant, planted)
         now = timezone.now()
-        owner = scope.Actor("user", f"{WORD}-key", f"{WORD} owner")
-        with scope.acting(owner):
+        with scope.tenant(tenant.id):
+            owner = User.objects.get(email_folded=f"owner@{NAME}.test")
+        assert WORD in owner.name
+        with scope.acting(owner.as_actor()):
             given = departure.give_notice(tenant.id, now=now - timedelta(days=400))
             departure.instruct(given.pk, Category.DATA, day_of(now) + timedelta(days=3), now=now)
-        with scope.acting(scope.Actor("operator", f"{WORD}-hand", "Opal")):
+        with scope.acting(scope.Actor("operator", str(uuid7()), "Opal")):
             letter = ContentFile(PROOF.encode(), name=f"{WORD}.pdf")
             departure.instruct(
                 given.pk, Category.CONTACTS, day_of(now) + timedelta(days=9), now=now, proof=letter
             )
+        with scope.shared(actor=TESTER):  # beside who said it, as a key
+            for row, name in (
+                (given, "noticed_by"),
+                *((said, "given_by") for said in given.instructions.all()),
+            ):
+                type(row).objects.filter(pk=row.pk).update(**{name: getattr(row, name) | {"word": WORD}})
         drain()
         yield tenant, given
 
