@@ -238,11 +238,12 @@ def test_after_an_erasure_without_contact_details_only_those_are_left(doomed: tu
         "integrators_link",
         "mail_message",
         "tenants_erasure",
+        "tenants_departure",
     )
     assert {found.split(":")[0] for found in catalog.holding(WORD)} <= {f"public.{table}" for table in kept}
     left = " ".join(catalog.holding(WORD)).lower()
     still = {place.rpartition(".")[0] for word, place in planted.places.items() if word in left}
-    assert still == {"clients.Client", "legal.Acceptance", "tenants.Erasure"}
+    assert still == {"clients.Client", "legal.Acceptance", "tenants.Erasure", "tenants.Departure"}
     with scope.shared():
         assert {message.purpose for message in Message.objects.filter(about=tenant.client_id)} == {
             "tenants.certificate"
