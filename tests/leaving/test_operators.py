@@ -235,3 +235,4 @@ def test_the_history_names_the_operator_and_the_client(here: Browser, acme: Cast
     here.post(page(acme, "move-day/data/"), moved(given, given.data_on + timedelta(days=9)))
     history = page_of(here, page(acme)).partition("<aside")[2]
     assert "Opal" in history and "for the client, in writing" in history and "Data kept until" in history
+    assert "another day" in history and str(acme.id) not in history

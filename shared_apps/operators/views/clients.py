@@ -190,7 +190,8 @@ def _history(client: Client, tenant: Tenant | None) -> reading.Page:
         lines = [_about_workspace(line, tenant) for line in action.lines]
         actions.append(replace(action, lines=lines))
     newest = Departure.objects.filter(client_uuid=client.pk).order_by("-noticed_at").first()
-    actions += reading.of_record(newest, size=SHOWN).actions if newest else []
+    for action in reading.of_record(newest, size=SHOWN).actions if newest else []:
+        actions.append(replace(action, lines=[_about_departure(line) for line in action.lines]))
     together: dict[tuple[str, str], reading.Action] = {}
     for action in actions:
         if found := together.get((action.cid, action.author)):
@@ -207,3 +208,15 @@ def _about_workspace(line: Line, tenant: Tenant | None) -> Line:
     said = {field_name(field_of(Tenant, name), name): word for name, word in words.items()}
     changes = [replace(one, field=said[one.field]) for one in line.changes if one.field in said]
     return replace(line, what=_("Workspace"), label=tenant.subdomain if tenant else "", changes=changes)
+
+
+def _about_departure(line: Line) -> Line:
+    """Without the keys that only machines compare, and with an instruction's kind in words."""
+    fields = [(Departure, "tenant_uuid"), (Departure, "client_uuid"), (Departure, "origin")]
+    hidden = {
+        field_name(field_of(model, name), name)
+        for model, name in [*fields, (Instruction, "departure"), (Instruction, "kind")]
+    }
+    words = {**dict(Departure.Origin.choices), **dict(Instruction.Kind.choices)}
+    changes = [one for one in line.changes if one.field not in hidden]
+    return replace(line, label=str(words.get(line.label, line.label)), changes=changes)
