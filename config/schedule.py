@@ -17,4 +17,6 @@ TIMED_JOBS = (
     Timed("tenants.export.tidy", at=time(2, 30)),
     Timed("shared_apps.jobs.upkeep.tidy", at=time(2, 40)),
     Timed("shared_apps.mail.delivery.tidy", at=time(2, 50)),
+    Timed("shared_apps.sharing.jobs.tend", every=900),
+    Timed("tenants.orders.tidy", at=time(3, 0)),
 )

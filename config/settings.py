@@ -7,6 +7,7 @@ from config.database import LOGINS, UPKEEP, admin_url, databases
 from config.env import Env
 from config.mail import email_settings
 from config.secrets import login_password, secret_key
+from config.servers import servers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENV = Env.read()
@@ -45,6 +46,7 @@ SHARED_APPS = [
     "tenants.apps.TenantsConfig",
     "shared_apps.clients.apps.ClientsConfig",
     "shared_apps.legal.apps.LegalConfig",
+    "shared_apps.sharing.apps.SharingConfig",
     "shared_apps.integrators.apps.IntegratorsConfig",
     "shared_apps.operators.apps.OperatorsConfig",
     "shared_apps.jobs.apps.JobsConfig",
@@ -216,6 +218,9 @@ Q_CLUSTER = {
 }
 SMOALL_TIMED_JOBS = "config.schedule.TIMED_JOBS"
 globals().update(email_settings(ENV))
+SMOALL_SERVERS = servers(
+    ENV, DATABASES["default"], email_settings(ENV)
+)  # beside partners, all that is connected to
 
 # --- logs: never an address, never a body ------------------------------------------------------------------
 LOGGING = {

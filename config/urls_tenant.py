@@ -9,6 +9,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("history/", include("tenant_apps.history.urls")),
     path("workspace/", include("tenants.urls_account")),
     path("workspace/integrator/", include("shared_apps.integrators.urls_workspace")),
+    path("workspace/disclosures/", include("shared_apps.sharing.urls")),
     path("team/", include("tenant_apps.team.urls")),
 ]
 

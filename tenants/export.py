@@ -25,11 +25,12 @@ from django.utils.translation import gettext_lazy as _
 from shared_apps import mail
 from shared_apps.accounts.models import User
 from shared_apps.history.models import Event
-from shared_apps.integrators.models import Link
+from shared_apps.integrators.models import Link, Look
 from shared_apps.jobs import job
 from shared_apps.kit import scope
 from shared_apps.kit.module import all_holdings
 from shared_apps.legal.models import Acceptance
+from shared_apps.sharing.models import Disclosure
 from tenants import age, sagas, snapshot, stores
 from tenants.archive import ArchiveWriter, ManifestFields, Written, parse_recipient
 from tenants.keys import KeyStore
@@ -183,6 +184,12 @@ def shared_rows(tenant: Tenant) -> dict[str, Any]:
             }
             for link in Link.objects.filter(client=client).select_related("organisation")
         ],
+        "looks": list(Look.objects.filter(client=client).values("organisation__name", "person", "on", "at")),
+        "disclosures": list(
+            Disclosure.objects.filter(client_uuid=client.pk).values(
+                "verification__partner__name", "verification__sha256", "categories", "why", "at"
+            )
+        ),
         "exports": list(
             Export.objects.filter(tenant_uuid=tenant.id).values(
                 "created_at", "taken_at", "recipient", "size", "sha256"

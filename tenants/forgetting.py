@@ -21,13 +21,14 @@ from shared_apps import mail
 from shared_apps.accounts.models import fold_email
 from shared_apps.clients.models import Client
 from shared_apps.history.redaction import redact
-from shared_apps.integrators.models import Link
+from shared_apps.integrators.models import Link, Look
 from shared_apps.kit import scope
 from shared_apps.kit.dates import day_of, plus_months
 from shared_apps.kit.module import all_holdings
 from shared_apps.legal.models import Acceptance
 from shared_apps.mail import backend
 from shared_apps.mail.models import Message
+from shared_apps.sharing.models import Disclosure, OrderQuerySet
 from tenants import certificate, departure, gate, physical, sagas
 from tenants.keys import KeyStore
 from tenants.ledger import Entry, Ledger
@@ -186,6 +187,8 @@ def forget_client(client: UUID) -> None:
     about: tuple[tuple[type[Model], str], ...] = (
         (Link, "client_id"),
         (Acceptance, "client_uuid"),
+        (Disclosure, "client_uuid"),
+        (Look, "client_id"),
         (Client, "pk"),
     )
     for model, field in about:
@@ -247,7 +250,10 @@ def kept_by_law(client: UUID, *, now: datetime) -> list[certificate.Kept]:
             if not holding.law:
                 continue
             model = apps.get_model(holding.what)
-            if model._default_manager.filter(client_uuid=client).exists():
+            rows = model._default_manager.filter(client_uuid=client)
+            if isinstance(rows, OrderQuerySet):  # a certificate must not tell what a court forbids to tell
+                rows = rows.shown_to_client(day_of(now))
+            if rows.exists():
                 until = plus_months(day_of(now), 12 * holding.law_years)
                 found.append(certificate.Kept(holding.what, holding.law, until))
     return found
@@ -260,6 +266,8 @@ def _count(client: UUID) -> list[dict[str, Any]]:
         ("shared", "clients_client", Client.objects.filter(pk=client)),
         ("shared", "legal_acceptance", Acceptance.objects.filter(client_uuid=client)),
         ("shared", "integrators_link", Link.objects.filter(client_id=client)),
+        ("shared", "integrators_look", Look.objects.filter(client_id=client)),
+        ("shared", "sharing_disclosure", Disclosure.objects.filter(client_uuid=client)),
         ("outbox", "mails", Message.objects.filter(about=client)),
         ("files", "proofs", said),
     )

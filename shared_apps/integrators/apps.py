@@ -1,5 +1,6 @@
 from django.utils.translation import gettext_lazy as _
 
+from shared_apps import sharing
 from shared_apps.kit.module import ADMIN, MEMBER, Holding, Menu, Module
 
 
@@ -45,4 +46,19 @@ class IntegratorsConfig(Module):
             exported="shared",
             erased="rows",
         ),
+        Holding(
+            "integrators.Look",
+            whose="client",
+            category="contact",
+            why=_("To show you who of your integrator saw your contact details, and on which day"),
+            kept=_("As long as your contact details"),
+            exported="shared",
+            erased="rows",
+            personal=("person",),
+        ),
     )
+
+    def ready(self) -> None:
+        from shared_apps.integrators.models import Look
+
+        sharing.sources.append(Look.entries)

@@ -1,5 +1,6 @@
 """Integrators, their people, and the links by which a client shows one its contact details (P30)."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Self
@@ -15,11 +16,13 @@ from django.utils.translation import pgettext_lazy
 from shared_apps import history
 from shared_apps.accounts.models import ONE_LINE, Kind, User
 from shared_apps.clients.models import Client
+from shared_apps.kit.dates import day_of
 from shared_apps.kit.module import OWNER
 from shared_apps.kit.numbers import compact, format_vat
 from shared_apps.kit.places import country_name
 from shared_apps.kit.rows import Row
 from shared_apps.kit.text import fold
+from shared_apps.sharing import MOST, Entry
 
 CODE_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that eyes confuse
 Side = Literal["client", "integrator"]
@@ -220,6 +223,57 @@ class Link(Row):
     def end_all(cls, client_id: UUID, *, now: datetime) -> None:
         """When a workspace goes."""
         cls.objects.open().filter(client_id=client_id).update(ended_at=now, ended_by="client")
+
+
+class Look(Row):
+    """Somebody of an integrator had a client's contact details before their eyes: once a person, client and day."""
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="+")
+    # Held by the database's key alone: Django would ask for this table when a tenant's person is deleted.
+    user = models.ForeignKey(User, on_delete=models.DO_NOTHING, related_name="+")
+    person = models.CharField(_("person"), max_length=200)  # the name as it was then
+    on = models.DateField(_("day"))
+    at = models.DateTimeField(_("first time that day"))
+
+    class Meta:
+        verbose_name = pgettext_lazy("at contact details", "look")
+        verbose_name_plural = pgettext_lazy("at contact details", "looks")
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["client", "user", "on"], name="integrators_one_look_a_day")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    @classmethod
+    def note(cls, links: Iterable[Link], *, by: User, now: datetime) -> None:
+        """These links' clients were shown to that person: one statement, whatever was seen before on that day."""
+        looks = [
+            Look(
+                organisation_id=link.organisation_id,
+                client_id=link.client_id,
+                user_id=by.pk,
+                person=by.name,
+                on=day_of(now),
+                at=now,
+            )
+            for link in links
+        ]
+        Look.objects.bulk_create(looks, ignore_conflicts=True)
+
+    @classmethod
+    def entries(cls, client: UUID) -> Iterator[Entry]:
+        """For "Who saw our information"."""
+        for look in cls.objects.filter(client=client).select_related("organisation")[:MOST]:
+            yield Entry(
+                at=look.at,
+                who=f"{look.person}, {look.organisation.name}",
+                what=_now("contact details"),
+                why=_now("Your integrator, which you have linked"),
+                kind="integrator",
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""What an integrator's people see of clients: contact details and the state of the link, of live links alone (P30)."""
+"""What an integrator's people see of clients: contact details and the state of the link, of live links alone (P30).
+
+Whoever is shown is told: each look is noted for the client's page "Who saw our information".
+"""
 
 from uuid import UUID
 
@@ -17,6 +20,7 @@ from shared_apps.integrators.models import (
     ContactDetails,
     Link,
     LinkQuerySet,
+    Look,
     Membership,
     Organisation,
 )
@@ -64,9 +68,11 @@ def clients(request: HttpRequest) -> HttpResponse:
     sort = request.GET.get("sort", "company")
     order = SORTS.get(sort.removeprefix("-"), SORTS["company"])
     found = links.live().matching(words).order_by(f"-{order}" if sort.startswith("-") else order, "id")
+    page = page_of(found, request.GET.get("page"), per_page=ROWS)
+    Look.note(page.object_list, by=person_of(request), now=timezone.now())
     context = {
         "proposals": links.proposed().order_by("proposed_at"),
-        "page": page_of(found, request.GET.get("page"), per_page=ROWS),
+        "page": page,
         "q": words,
         "sort": sort,
         "organisation": organisation_of(request),
@@ -79,6 +85,7 @@ def clients(request: HttpRequest) -> HttpResponse:
 def client(request: HttpRequest, id: UUID) -> HttpResponse:
     """The card of a linked client."""
     link = _link(_links(request).live(), id)
+    Look.note([link], by=person_of(request), now=timezone.now())
     return render(
         request, "integrators/client.html", {"link": link, "details": ContactDetails.of(link.client)}
     )

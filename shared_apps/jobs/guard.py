@@ -38,7 +38,7 @@ def held(kind: str, id: UUID) -> Iterator[bool]:
             other.rollback()
 
 
-def execute_aside(sql: str, params: list[Any]) -> None:
+def execute_aside(sql: str, params: list[Any] | dict[str, Any]) -> None:
     """One statement in the shared schema, committed at once, whatever becomes of the current transaction.
 
     A row that the current transaction has changed can't be had: after a second it raises OperationalError.

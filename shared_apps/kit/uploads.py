@@ -104,6 +104,11 @@ def clean_name(name: str) -> str:
     return f"{stem[: LONGEST_NAME - len(extension) - 1].rstrip('. ') or 'file'}.{extension}"
 
 
+def ending_of(content_type: str) -> str:
+    """The ending of a kept file's name: the first that stands for its type, else "bin"."""
+    return next((ending for ending, kind in TYPES.items() if kind == content_type), "bin")
+
+
 def accept(file: "File[bytes]", *, most: int = MOST_BYTES) -> Accepted:
     """The file as it may be kept. Raises ValidationError, in words for people, and keeps nothing."""
     name = clean_name(file.name or "")

@@ -21,6 +21,7 @@ class OperatorsConfig(Module):
         ),
         Menu(_("Work"), "operators:work", icon="queue-list", order=3, right="operators.view"),
         Menu(_("Integrators"), "operators:integrators", icon="link", order=4, right="operators.view"),
+        Menu(_("Who got what"), "operators:partners", icon="eye", order=4, right="operators.view"),
         Menu(_("Operators"), "operators:team", icon="users", order=5, right="operators.view"),
         Menu(_("Health"), "operators:health", icon="heart", order=6, right="operators.view"),
     )
@@ -35,6 +36,8 @@ class OperatorsConfig(Module):
         "operators.inspect": MEMBER,
         "operators.integrators": MEMBER,
         "operators.team": MEMBER,
+        "operators.partners": MEMBER,
+        "operators.orders": MEMBER,
     }
     purposes = {
         "operators.copy": _("To ask the owners of a workspace to take a copy of their data"),

@@ -1,5 +1,6 @@
 """Rows of any model, made from its fields alone, so that tomorrow's models are tested tomorrow."""
 
+import hashlib
 import itertools
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -18,6 +19,14 @@ _numbers = itertools.count(1)
 # What a model's own rules ask for beyond its fields: its label, and the values to build it with.
 RULES: dict[str, Callable[[], dict[str, Any]]] = {
     "accounts.User": lambda: {"kind": "person" if scope.tenant_id() else "operator"},
+    "sharing.Partner": lambda: {"categories": ["contact"]},
+    "sharing.Verification": lambda: {
+        "sha256": hashlib.sha256(b"policy").hexdigest(),
+        "text": "policy",
+        "verified_on": timezone.localdate(),
+        "valid_until": timezone.localdate(),
+    },
+    "sharing.Disclosure": lambda: {"categories": ["contact"]},
 }
 
 

@@ -130,6 +130,10 @@ class Objects:
                 {"folder": str(self.victim.tenant.client_id), "stem": row("mail.Message").pk},
             ],
             "website": lambda: [{"version": documents.current("terms", today=_today()).version}],
+            **{
+                f"operators:{page}": lambda: [{"id": row("sharing.Disclosure").verification.partner_id}]
+                for page in ("partner", "verify-partner", "end-partner")
+            },
             "operators": lambda: [{"id": id} for id in (self.victim.tenant.client_id, self.victim.id)],
             "operators:move-day": lambda: [
                 {"id": self.victim.tenant.client_id, "category": category}

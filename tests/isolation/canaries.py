@@ -31,6 +31,7 @@ NAMES_CLIENT = {"client_uuid", "about"}
 # Rows about a client that name it otherwise, or not at all: planted by hand where they matter.
 OTHERWISE = {
     "tenants.SignUp": "by the workspace's name, which is unique",
+    "sharing.Order": "the law keeps it, and the database deletes none; tests/sharing/test_P32_orders.py",
     "tenants.WorkspaceSearch": "by an address that somebody typed; gone when its mail is written",
 }
 # Texts that the system reads: another word there would break what is being tested.
@@ -45,6 +46,7 @@ READ_BY_THE_SYSTEM = {
 # What a table's own rules ask for, so that a row with every text filled is a valid one.
 RULES: dict[str, dict[str, Any]] = {
     "tenants.Saga": {"kind": "export"},
+    "sharing.Disclosure": {"categories": ["contact"]},
     "contacts.Contact": {"kind": "person"},
     "contacts.Import": {"encoding": "utf-8", "delimiter": ";"},
 }

@@ -19,7 +19,8 @@ from tenants import sagas
 from tenants.models import Saga
 from tests.conftest import Cast
 from tests.integrators.conftest import APP, Partner, link
-from tests.operators.conftest import OPS, UNKNOWN
+from tests.operators.conftest import OPS, UNKNOWN, make_operator
+from tests.sharing.conftest import made, make_shared_with
 
 Open = Callable[..., Browser]
 
@@ -55,6 +56,21 @@ ADDRESSES = {
     "operators/{opal}/withdraw/": ("post", 302),
     "operators/{opal}/deactivate/": ("post", 302),
     "operators/{opal}/reactivate/": ("post", 302),
+    "sharing/": ("get", 200),
+    "sharing/new/": ("get", 200),
+    "sharing/refused/": ("get", 200),
+    "sharing/{shared_with}/": ("get", 200),
+    "sharing/{shared_with}/verify/": ("get", 200),
+    "sharing/{shared_with}/end/": ("post", 302),
+    "sharing/orders/": ("get", 200),
+    "sharing/orders/new/": ("get", 200),
+    "sharing/orders/{order}/": ("get", 200),
+    "sharing/orders/{order}/confirm/": ("post", 200),
+    "sharing/orders/{order}/retry/": ("post", 302),
+    "sharing/orders/{order}/prolong/": ("post", 302),
+    "sharing/orders/{order}/take/": ("post", 302),
+    "sharing/orders/{order}/document/": ("get", 200),
+    "sharing/orders/{order}/record/": ("get", 200),
     "health/": ("get", 200),
     "health/inspect/": ("post", 302),
     "health/progress/": ("get", 200),
@@ -66,6 +82,8 @@ WRITING = [address for address, (method, _status) in ADDRESSES.items() if method
 @pytest.fixture
 def ids(acme: Cast, partner: Partner, opal: User) -> dict[str, Any]:
     link(acme, partner)
+    shared_with = make_shared_with()
+    order = made(acme, make_operator("Otto"), opal)
     with scope.shared():
         saga = Saga.objects.create(kind="erase", subject=acme.id, key="t", status=Saga.Status.FAILED)
         job = Job.objects.create(name="shared_apps.mail.delivery.tidy", purpose="mail.tidy", state="failed")
@@ -74,6 +92,7 @@ def ids(acme: Cast, partner: Partner, opal: User) -> dict[str, Any]:
         "client": acme.tenant.client_id, "saga": saga.id, "job": job.id, "opal": opal.id,
         "instruction": UNKNOWN,
         "organisation": partner.organisation.id, "ines": partner.ines.id,
+        "shared_with": shared_with.id, "order": order.id,
     }  # fmt: skip
 
 
@@ -82,6 +101,7 @@ def shapes() -> Iterator[str]:
     for pattern in urls.urlpatterns:
         route = str(pattern.pattern)
         for kind, word in (("clients", "client"), ("work/jobs", "job"), ("work", "saga"), ("operators", "opal"),
+                           ("sharing/orders", "order"), ("sharing", "shared_with"),
                            ("integrators", "organisation")):  # fmt: skip
             if route.startswith(f"{kind}/"):
                 route = route.replace("<uuid:id>", f"{{{word}}}")

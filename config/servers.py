@@ -1,0 +1,23 @@
+"""The servers that belong to the deployment itself: every process may connect to them, wherever they stand."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from config.env import Env
+from shared_apps.kit.outgoing import Destination
+
+
+def servers(env: Env, database: dict[str, Any], mail: dict[str, Any]) -> Iterable[Destination]:
+    """Database, mail server, and the store of files when it is an address. Loopback is always allowed."""
+    return tuple(_servers(env, database, mail))
+
+
+def _servers(env: Env, database: dict[str, Any], mail: dict[str, Any]) -> Iterator[Destination]:
+    yield Destination(str(database["HOST"]).lower(), database["PORT"], is_ours=True)
+    if host := mail.get("EMAIL_HOST"):
+        yield Destination(str(host).lower(), mail["EMAIL_PORT"], is_ours=True)
+    store = urlsplit(env.files_bucket)
+    if store.scheme in ("http", "https") and store.hostname:
+        port = store.port or (443 if store.scheme == "https" else 80)
+        yield Destination(store.hostname, port, is_ours=True)

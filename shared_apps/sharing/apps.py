@@ -1,0 +1,88 @@
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from shared_apps import sharing
+from shared_apps.kit import outgoing
+from shared_apps.kit.dates import day_of
+from shared_apps.kit.module import ADMIN, Holding, Module
+
+
+class SharingConfig(Module):
+    """The operators' pages of partners and orders are in shared_apps/operators."""
+
+    name = "shared_apps.sharing"
+    label = "sharing"
+    verbose_name = _("Who got what")
+    rights = {"sharing.view": ADMIN}
+    purposes = {
+        "sharing.order": _(
+            "To tell you that a court had something about you disclosed, unless it forbids that"
+        ),
+        "sharing.tend": _("To tell clients of orders that are secret no longer, and to forget old counts"),
+    }
+    holdings = (
+        Holding(
+            "sharing.Partner",
+            whose="smoall",
+            category="legal",
+            why=_("To let something go only to partners whose privacy policy was read"),
+            kept=_("For ever: who was a partner stays known"),
+            exported="no",
+            erased="public",
+        ),
+        Holding(
+            "sharing.Verification",
+            whose="smoall",
+            category="legal",
+            why=_("To prove which text of a partner's privacy policy was read, by whom and when"),
+            kept=_("For ever: who was a partner stays known"),
+            exported="no",
+            erased="public",
+        ),
+        Holding(
+            "sharing.Disclosure",
+            whose="client",
+            category="legal",
+            why=_("To show you what went to which partner"),
+            kept=_("As long as your contact details"),
+            exported="shared",
+            erased="rows",
+        ),
+        Holding(
+            "sharing.Order",
+            whose="client",
+            category="legal",
+            why=_("To prove what a court ordered, who carried it out, and when you were told"),
+            kept=_("Ten years"),
+            exported="no",
+            erased="kept",
+            law="GDPR, art. 5(2) and 17(3)(b), (e)",
+            law_years=10,
+        ),
+        Holding(
+            "files:orders",
+            whose="client",
+            category="legal",
+            why=_("The orders themselves, and, encrypted until they are fetched, what they made Smoall give"),
+            kept=_("The order for ten years, what was given for seven days at most"),
+            exported="no",
+            erased="kept",
+        ),
+        Holding(
+            "sharing.Refusal",
+            whose="smoall",
+            category="technical",
+            why=_("To notice a program that wants to connect to a place that nobody allowed"),
+            kept=_("Ninety days; it names a host and nothing else"),
+            exported="no",
+            erased="public",
+        ),
+    )
+
+    def ready(self) -> None:
+        from shared_apps.sharing import partners, timeline
+        from shared_apps.sharing.models import Refusal
+
+        outgoing.sources.append(partners.destinations)
+        outgoing.witnesses.append(lambda host: Refusal.note(host, on=day_of(timezone.now())))
+        sharing.sources += [timeline.disclosures, timeline.orders]

@@ -1,0 +1,32 @@
+"""Partners with their verified policies, what was disclosed to them, judicial orders, and refused connections.
+
+What the database itself refuses stands in walls.py.
+"""
+
+from shared_apps import history
+from shared_apps.sharing.models.order import Order, OrderQuerySet
+from shared_apps.sharing.models.partner import (
+    CATEGORIES,
+    CannotShare,
+    Disclosure,
+    Partner,
+    PartnerQuerySet,
+    Verification,
+    text_hash,
+)
+from shared_apps.sharing.models.refusal import Refusal
+
+__all__ = [
+    "CATEGORIES",
+    "CannotShare",
+    "Disclosure",
+    "Order",
+    "OrderQuerySet",
+    "Partner",
+    "PartnerQuerySet",
+    "Refusal",
+    "Verification",
+    "text_hash",
+]
+
+history.register(Partner, label="name", exclude=("name_folded",))
