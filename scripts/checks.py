@@ -61,6 +61,15 @@ SWITCHING = re.compile(
 SQL = re.compile(
     r"^\.|\b(SELECT|INSERT|UPDATE|DELETE|FROM|JOIN|COPY|CREATE|DROP|ALTER|TRUNCATE|GRANT|REVOKE|LOCK)\b"
 )
+ELSEWHERE = r"""(?:https?:|wss?:)?//(?!www\.w3\.org/)[a-z0-9]"""
+# What a browser fetches by itself or a script calls; a link that somebody clicks is none.
+FETCHES = re.compile(
+    rf"""<(?:img|script|link|iframe|source|video|audio|embed|form|input|use)\b[^>]*\s(?:src|srcset|href|action|formaction|poster)\s*=\s*["']?{ELSEWHERE}"""
+    rf"""|\bhx-(?:get|post|put|delete)\s*=\s*["']{ELSEWHERE}"""
+    rf"""|url\(\s*["']?{ELSEWHERE}|@import\s+["']{ELSEWHERE}"""
+    rf"""|\b(?:import|from|fetch|sendBeacon|WebSocket|EventSource|Worker|open)\s*\(?[^)]{{0,20}}["'`]{ELSEWHERE}""",
+    re.IGNORECASE,
+)
 
 
 def main() -> int:
@@ -96,6 +105,8 @@ def findings(path: Path, text: str | None = None) -> Iterator[Finding]:
         yield from _python(path, text)
     if path.suffix == ".html" and path.parts[0] in PRODUCT:
         yield from _template(text)
+    if path.suffix in (".html", ".css", ".js") and path.parts[0] in PRODUCT:
+        yield from _fetches(text)
 
 
 def _template(text: str) -> Iterator[Finding]:
@@ -104,6 +115,12 @@ def _template(text: str) -> Iterator[Finding]:
             yield number, "inline style or script: the content security policy forbids it."
         if ("<script" in line and FOREIGN.search(line)) or ("<link" in line and FOREIGN.search(line)):
             yield number, "an asset of another origin: every asset is our own."
+
+
+def _fetches(text: str) -> Iterator[Finding]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if FETCHES.search(line):
+            yield number, "loads or calls another origin: a page fetches nothing from elsewhere (P33)."
 
 
 def _python(path: Path, text: str) -> Iterator[Finding]:

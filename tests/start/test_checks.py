@@ -49,6 +49,14 @@ BROKEN = [
     ("shared_apps/kit/templates/kit/page.html", "<style>p {}</style>"),
     ("shared_apps/kit/templates/kit/page.html", "<script>go()</script>"),
     ("shared_apps/kit/templates/kit/page.html", '<script src="https://cdn.example/x.js"></script>'),
+    ("shared_apps/kit/templates/kit/page.html", '<img width="1" src="//pixel.example/1.gif" alt="">'),
+    ("shared_apps/kit/templates/kit/page.html", '<form method="post" action="https://form.example/">'),
+    ("shared_apps/kit/templates/kit/page.html", '<div hx-get="https://api.example/x"></div>'),
+    ("shared_apps/kit/styles/app.css", "@font-face { src: url(https://fonts.example/a.woff2); }"),
+    ("shared_apps/kit/styles/app.css", '@import "//fonts.example/a.css";'),
+    ("shared_apps/kit/static/kit/x.js", 'await fetch("https://stats.example/hit");'),
+    ("shared_apps/kit/static/kit/x.js", "navigator.sendBeacon(`//stats.example/${id}`);"),
+    ("shared_apps/kit/static/kit/x.js", 'import { a } from "https://cdn.example/a.js";'),
 ]
 SOUND = [
     ("tenants/keys.py", "with scope.tenant(id):\n    pass"),
@@ -68,6 +76,9 @@ SOUND = [
         '<script src="{% static "kit/app.js" %}" type="module"></script>',
     ),
     ("shared_apps/kit/templates/kit/page.html", '<a href="https://example.org/" class="style">Elsewhere</a>'),
+    ("shared_apps/kit/static/kit/x.js", 'await fetch("/contacts/");  // see https://example.org/'),
+    ("shared_apps/kit/static/kit/x.js", "const svg = 'http://www.w3.org/2000/svg';"),
+    ("shared_apps/kit/styles/app.css", "a { background: url(/static/a.svg); } /* https://example.org/ */"),
 ]
 
 

@@ -62,7 +62,7 @@ def _state_of(partner: Partner) -> dict[str, Any]:
 @requires("operators.view")
 def partners(request: HttpRequest) -> HttpResponse:
     """Everybody who may get something, and those who no longer may."""
-    found = Partner.objects.prefetch_related("verifications").order_by("ended_at", "name_folded", "id")
+    found = Partner.objects.with_policy().order_by("ended_at", "name_folded", "id")
     page = page_of(found, request.GET.get("page"))
     context = {
         "page": page,

@@ -89,10 +89,10 @@ class Partner(Row):
         """ "ended", "unverified", "expired" or "open"."""
         if self.ended_at:
             return "ended"
-        policy = self.policy
-        if policy is None:
+        dates: Any = self if hasattr(self, "valid_until") else self.policy  # of `with_policy`
+        if dates is None or dates.valid_until is None:
             return "unverified"
-        return "open" if policy.verified_on <= today <= policy.valid_until else "expired"
+        return "open" if dates.verified_on <= today <= dates.valid_until else "expired"
 
     def verify(
         self, *, policy_url: str, text: str, valid_until: date, by: User, now: datetime
