@@ -236,6 +236,8 @@ def test_after_an_erasure_without_contact_details_only_those_are_left(doomed: tu
         "history_logentry",
         "legal_acceptance",
         "integrators_link",
+        "integrators_look",
+        "sharing_disclosure",
         "mail_message",
         "tenants_erasure",
         "tenants_departure",
@@ -243,7 +245,14 @@ def test_after_an_erasure_without_contact_details_only_those_are_left(doomed: tu
     assert {found.split(":")[0] for found in catalog.holding(WORD)} <= {f"public.{table}" for table in kept}
     left = " ".join(catalog.holding(WORD)).lower()
     still = {place.rpartition(".")[0] for word, place in planted.places.items() if word in left}
-    assert still == {"clients.Client", "legal.Acceptance", "tenants.Erasure", "tenants.Departure"}
+    assert still == {
+        "clients.Client",
+        "integrators.Look",
+        "legal.Acceptance",
+        "sharing.Disclosure",
+        "tenants.Departure",
+        "tenants.Erasure",
+    }
     with scope.shared():
         assert {message.purpose for message in Message.objects.filter(about=tenant.client_id)} == {
             "tenants.certificate"

@@ -68,7 +68,7 @@ ADDRESSES = {
     "sharing/orders/{order}/confirm/": ("post", 200),
     "sharing/orders/{order}/retry/": ("post", 302),
     "sharing/orders/{order}/prolong/": ("post", 302),
-    "sharing/orders/{order}/take/": ("post", 302),
+    "sharing/orders/{order}/take/": ("post", 200),
     "sharing/orders/{order}/document/": ("get", 200),
     "sharing/orders/{order}/record/": ("get", 200),
     "health/": ("get", 200),
