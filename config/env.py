@@ -30,6 +30,8 @@ class Env:
     email_url: (
         str  # SMOALL_SMTP: smtp://user:password@host:587/?tls=1; empty: mails are kept as files and shown
     )
+    mail_provider: str  # SMOALL_MAIL_PROVIDER: mailgun, mailjet or postmark, by its interface instead of SMTP; empty: SMTP
+    mail_key: str  # SMOALL_MAIL_KEY: the provider's key; mailjet: key:secret; mailgun: key@the sending domain
     mail_from: str  # SMOALL_MAIL_FROM
     kill_at: str  # SMOALL_KILL_AT: where a crash test wants this process to die, "kind:step:when"; never in production
     erasures_per_day: int  # SMOALL_ERASURES_PER_DAY: how many clients operators may have erased in 24 hours
@@ -72,6 +74,8 @@ class Env:
             port=int(port) if port else None,
             database_url=os.environ.get("DATABASE_URL", ""),
             email_url=os.environ.get("SMOALL_SMTP", ""),
+            mail_provider=os.environ.get("SMOALL_MAIL_PROVIDER", ""),
+            mail_key=os.environ.get("SMOALL_MAIL_KEY", ""),
             mail_from=os.environ.get("SMOALL_MAIL_FROM", f"Smoall <support@{domain}>"),
             kill_at=os.environ.get("SMOALL_KILL_AT", "") if environment != "production" else "",
             erasures_per_day=erasures,
