@@ -2,7 +2,15 @@
 
 from django.urls import include, path
 
-urlpatterns = [path("", include("tenants.urls_erasing"))]
+from shared_apps.accounts.access import public
+from shared_apps.mail import urls as mail_urls
+
+urlpatterns = [
+    path(
+        "mails/", include(mail_urls.refusals(public))
+    ),  # the erasure may be cancelled: what is refused stays refused
+    path("", include("tenants.urls_erasing")),
+]
 
 handler400 = "shared_apps.kit.views.bad_request"
 handler403 = "shared_apps.kit.views.forbidden"

@@ -2,6 +2,9 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from shared_apps.accounts.access import public
+from shared_apps.mail import urls as mail_urls
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("tenant_apps.home.urls")),
     path("", include("shared_apps.accounts.urls")),
@@ -10,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("workspace/", include("tenants.urls_account")),
     path("workspace/integrator/", include("shared_apps.integrators.urls_workspace")),
     path("workspace/disclosures/", include("shared_apps.sharing.urls")),
+    path("mails/", include(mail_urls.refusals(public))),
     path("team/", include("tenant_apps.team.urls")),
 ]
 

@@ -1,7 +1,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from shared_apps import jobs
-from shared_apps.kit.module import MEMBER, OWNER, Holding, Menu, Module
+from shared_apps.kit.module import MEMBER, OWNER, Holding, Menu, Module, Purpose
 
 
 class TenantsConfig(Module):
@@ -10,20 +10,32 @@ class TenantsConfig(Module):
 
     purposes = {
         "tenants.saga": _("To carry out, step by step, what you or an operator asked for"),
-        "tenants.export": _("To tell you that a copy of your data is ready"),
-        "tenants.restored": _("To let the owners enter a workspace that was restored"),
-        "tenants.erasure": _("To tell every owner that the workspace is closed and will be erased"),
-        "tenants.erasure_stopped": _(
-            "To tell every owner that the erasure was stopped and the workspace is open"
+        "tenants.export": Purpose(_("To tell you that a copy of your data is ready"), mail="service"),
+        "tenants.restored": Purpose(
+            _("To let the owners enter a workspace that was restored"), mail="service"
         ),
-        "tenants.leaving": _(
-            "To tell you which days your notice fixes, what changes them, and that they come"
+        "tenants.erasure": Purpose(
+            _("To tell every owner that the workspace is closed and will be erased"), mail="service"
         ),
-        "tenants.certificate": _("To give you the proof that your data was erased"),
-        "sign_up.confirm": _("To confirm by e-mail that you want to open a workspace"),
-        "sign_up.ready": _("To tell you that your workspace is ready, and its address"),
+        "tenants.erasure_stopped": Purpose(
+            _("To tell every owner that the erasure was stopped and the workspace is open"), mail="service"
+        ),
+        "tenants.leaving": Purpose(
+            _("To tell you which days your notice fixes, what changes them, and that they come"),
+            mail="service",
+        ),
+        "tenants.contact": Purpose(
+            _("To mail you another link to your contact details"), mail="transactional"
+        ),
+        "tenants.certificate": Purpose(_("To give you the proof that your data was erased"), mail="service"),
+        "sign_up.confirm": Purpose(
+            _("To confirm by e-mail that you want to open a workspace"), mail="transactional"
+        ),
+        "sign_up.ready": Purpose(
+            _("To tell you that your workspace is ready, and its address"), mail="transactional"
+        ),
         "sign_up.expire": _("To forget sign-ups that nobody confirmed"),
-        "sign_up.find": _("To mail you the addresses of your workspaces"),
+        "sign_up.find": Purpose(_("To mail you the addresses of your workspaces"), mail="transactional"),
     }
     rights = {
         "workspace.view": MEMBER,

@@ -359,11 +359,11 @@ def _said(
 # --- telling ----------------------------------------------------------------------------------------------
 
 
-def _tell(departure: Departure, template: str, *, key: str, **more: Any) -> None:
+def _tell(departure: Departure, template: str, *, key: str, purpose: str = PURPOSE, **more: Any) -> None:
     """One mail to the client's address, in the shared outbox: it outlives the workspace's own."""
     client = Client.objects.get(pk=departure.client_uuid)
     mail.send(
-        purpose=PURPOSE,
+        purpose=purpose,
         to=client.contact_email,
         name=client.contact_name,
         language=client.language,
@@ -470,5 +470,5 @@ def mail_link(departure: Departure, *, now: datetime) -> bool:
     client = Client.objects.get(pk=departure.client_uuid)
     if not Throttle.may_mail(client.contact_email, purpose="contact", now=now):
         return False
-    _tell(departure, "contact_link", key=f"link:{now.isoformat()}")
+    _tell(departure, "contact_link", key=f"link:{now.isoformat()}", purpose="tenants.contact")
     return True

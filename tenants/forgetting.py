@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from shared_apps import mail
-from shared_apps.accounts.models import fold_email
+from shared_apps.accounts.models import User, fold_email
 from shared_apps.clients.models import Client
 from shared_apps.history.redaction import redact
 from shared_apps.integrators.models import Link, Look
@@ -27,7 +27,7 @@ from shared_apps.kit.dates import day_of, plus_months
 from shared_apps.kit.module import all_holdings
 from shared_apps.legal.models import Acceptance
 from shared_apps.mail import backend
-from shared_apps.mail.models import Message
+from shared_apps.mail.models import Message, Refusal, Suppression
 from shared_apps.sharing.models import Disclosure, OrderQuerySet
 from tenants import certificate, departure, gate, physical, sagas
 from tenants.keys import KeyStore
@@ -182,6 +182,7 @@ def forget_client(client: UUID) -> None:
     Dates and numbers of its departure and its erasures stay; from then on the ledger alone has the certificates.
     """
     _forget_searches(client)
+    _forget_addresses(client)
     said = Instruction.objects.filter(departure__client_uuid=client)
     rows: list[tuple[type[Model], list[str]]] = []
     about: tuple[tuple[type[Model], str], ...] = (
@@ -220,6 +221,15 @@ def _forget_searches(client: UUID) -> None:
         if fold_email(message.to_address) == fold_email(found.contact_email):
             backend.remove("shared", str(message.pk))
             message.delete()
+
+
+def _forget_addresses(client: UUID) -> None:
+    """What the contact person refused, and that mails came back: kept where the address is somebody else's here too."""
+    found = Client.objects.filter(pk=client).first()
+    address = found.contact_email if found else ""
+    others = Client.objects.exclude(pk=client).filter(contact_email__iexact=address)
+    is_used = bool(address) and (others.exists() or User.objects.by_email(address) is not None)
+    mail.forget(address, about=client, is_used=is_used)
 
 
 def purge_files(client: UUID) -> None:
@@ -269,6 +279,8 @@ def _count(client: UUID) -> list[dict[str, Any]]:
         ("shared", "integrators_look", Look.objects.filter(client_id=client)),
         ("shared", "sharing_disclosure", Disclosure.objects.filter(client_uuid=client)),
         ("outbox", "mails", Message.objects.filter(about=client)),
+        ("shared", "mail_refusal", Refusal.objects.filter(about=client)),
+        ("shared", "mail_suppression", Suppression.objects.filter(about=client)),
         ("files", "proofs", said),
     )
     return [{"store": store, "what": what, "count": rows.count()} for store, what, rows in counted]

@@ -7,7 +7,6 @@ from datetime import date, datetime
 from typing import Any, NoReturn, Self
 from uuid import UUID
 
-from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _now
@@ -17,6 +16,7 @@ from django_tenants.models import DomainMixin, TenantMixin
 from shared_apps import history
 from shared_apps.accounts.models import Cause, SignIn
 from shared_apps.kit import scope
+from shared_apps.kit.hosts import host_url as host_url
 from shared_apps.kit.rows import Row, uuid7
 
 
@@ -135,13 +135,6 @@ class Domain(DomainMixin):
                 fields=["tenant"], condition=models.Q(is_primary=True), name="tenants_one_primary_domain"
             )
         ]
-
-
-def host_url(label: str) -> str:
-    """The address of a host below the domain, without a path: http://acme.smoall.localhost:8000."""
-    scheme = "https" if settings.SMOALL_IS_PRODUCTION else "http"
-    port = f":{settings.SMOALL_PORT}" if settings.SMOALL_PORT not in (None, 80, 443) else ""
-    return f"{scheme}://{label}{'.' if label else ''}{settings.SMOALL_DOMAIN}{port}"
 
 
 class RetiredName(models.Model):

@@ -1,15 +1,17 @@
 from django.utils.translation import gettext_lazy as _
 
-from shared_apps.kit.module import Holding, Module
+from shared_apps.kit.module import Holding, Module, Purpose
 
 
 class AccountsConfig(Module):
     name = "shared_apps.accounts"
     label = "accounts"
     purposes = {
-        "accounts.reset": _("To let you set a new password"),
-        "accounts.email": _("To let you sign in with another e-mail address, and to tell the old one"),
-        "accounts.invitation": _("To invite somebody whom your workspace names"),
+        "accounts.reset": Purpose(_("To let you set a new password"), mail="transactional"),
+        "accounts.email": Purpose(
+            _("To let you sign in with another e-mail address, and to tell the old one"), mail="transactional"
+        ),
+        "accounts.invitation": Purpose(_("To invite somebody whom your workspace names"), mail="service"),
         "accounts.expire": _("To close the ledger of sessions that ran out"),
     }
     holdings = (

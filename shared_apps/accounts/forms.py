@@ -147,6 +147,11 @@ class EmailForm(ProofForm):
 
 class MeForm(forms.ModelForm):  # type: ignore[type-arg]
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
+    information = forms.BooleanField(
+        label=_("Send me general information about Smoall by mail"),
+        required=False,
+        help_text=_("Mails that you ask for, and those about the contract, come in any case."),
+    )
 
     class Meta:
         model = User

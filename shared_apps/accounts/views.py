@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
+from shared_apps import mail
 from shared_apps.accounts import mails
 from shared_apps.accounts import sessions as store
 from shared_apps.accounts.access import person_of, public, signed_in
@@ -196,10 +197,16 @@ def language(request: HttpRequest, code: str) -> HttpResponse:
 
 @signed_in
 def me(request: HttpRequest) -> HttpResponse:
-    """Name and language."""
-    form = MeForm(request.POST or None, instance=User.objects.get(id=person_of(request).id))
+    """Name, language, and whether general information is wanted."""
+    person = User.objects.get(id=person_of(request).id)
+    wants = not mail.is_refused("information", to=person.email)
+    form = MeForm(request.POST or None, instance=person, initial={"information": wants})
     if form.is_valid():
         form.save()
+        if form.cleaned_data["information"]:
+            mail.accept("information", to=person.email)
+        else:
+            mail.refuse("information", to=person.email, now=timezone.now())
         messages.success(request, _("Your details are saved."))
         return redirect("accounts:me")
     return render(request, "accounts/me.html", {"form": form})

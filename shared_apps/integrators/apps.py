@@ -1,7 +1,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from shared_apps import sharing
-from shared_apps.kit.module import ADMIN, MEMBER, Holding, Menu, Module
+from shared_apps.kit.module import ADMIN, MEMBER, Holding, Menu, Module, Purpose
 
 
 class IntegratorsConfig(Module):
@@ -16,7 +16,9 @@ class IntegratorsConfig(Module):
     )
     rights = {"partner.view": MEMBER, "partner.manage": MEMBER, "integrators.manage": ADMIN}
     purposes = {
-        "integrators.link": _("To tell you and your integrator that a link was proposed, accepted or ended")
+        "integrators.link": Purpose(
+            _("To tell you and your integrator that a link was proposed, accepted or ended"), mail="service"
+        )
     }
     holdings = (
         Holding(

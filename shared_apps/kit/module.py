@@ -48,13 +48,28 @@ class Holding:
     law_years: int = 0  # for how long, from the erasure on
 
 
+MailClass = Literal["transactional", "service", "information", "policy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What jobs and mails are for, in a sentence for people. One that sends mails says of which class they are:
+
+    transactional  the person asked for this very mail: a reset, a confirmation
+    service        about the running contract: a notice, an erasure, a copy that is ready
+    information    general information and direct mail: whoever refuses it gets none
+    policy         a change in how contact details are used, with the way to opt out of it
+    """
+
+    why: Any  # lazily translated
+    mail: MailClass | Literal[""] = ""
+
+
 class Module(AppConfig):
     menu: Menu | None = None
     console: Sequence[Menu] = ()  # entries on app. and ops., where one module has several pages
     rights: Mapping[str, Role] = {}
-    purposes: Mapping[
-        str, Any
-    ] = {}  # what jobs and mails are for: "module.verb", a sentence for people (P17)
+    purposes: Mapping[str, Any] = {}  # "module.verb": a Purpose, or its sentence where no mail is sent (P17)
     holdings: Sequence[Holding] = ()
 
 
@@ -74,14 +89,37 @@ class UnknownPurpose(ValueError):
     """Something was to be processed or sent for a purpose that no module declares (P17)."""
 
 
+class NoMailClass(UnknownPurpose):
+    """A mail for a purpose that declares no class: nobody could say whether it may be refused."""
+
+
 def all_purposes() -> dict[str, Any]:
-    return {purpose: why for module in modules() for purpose, why in module.purposes.items()}
+    """{purpose: its sentence}."""
+    return {name: _as_purpose(said).why for module in modules() for name, said in module.purposes.items()}
 
 
 def known_purpose(purpose: str) -> str:
     """The purpose itself. Raises UnknownPurpose when no module's `purposes` names it."""
-    if not any(purpose in module.purposes for module in modules()):
-        raise UnknownPurpose(
-            f"no module declares the purpose {purpose!r}: add it to `purposes` in its apps.py"
-        )
+    _declared(purpose)
     return purpose
+
+
+def mail_class(purpose: str) -> MailClass:
+    """The class of a purpose's mails. Raises UnknownPurpose, NoMailClass."""
+    found = _declared(purpose).mail
+    if not found:
+        raise NoMailClass(
+            f'{purpose!r} sends mails: declare it as Purpose(_("…"), mail="service"), or of which class they are'
+        )
+    return found
+
+
+def _declared(purpose: str) -> Purpose:
+    for module in modules():
+        if purpose in module.purposes:
+            return _as_purpose(module.purposes[purpose])
+    raise UnknownPurpose(f"no module declares the purpose {purpose!r}: add it to `purposes` in its apps.py")
+
+
+def _as_purpose(said: Any) -> Purpose:
+    return said if isinstance(said, Purpose) else Purpose(said)

@@ -20,6 +20,15 @@ def fold(text: str) -> str:
     return " ".join("".join(c for c in decomposed if not unicodedata.combining(c)).split())
 
 
+def fold_email(email: str) -> str:
+    """The one spelling under which an address is looked up: NFKC and case folded, accents kept.
+
+    Addresses that servers or eyes may take for one ("KIM@x.be" with a Kelvin sign) are the same account.
+    """
+    folded = unicodedata.normalize("NFKC", email.replace("\0", "").strip()).casefold()
+    return unicodedata.normalize("NFKC", folded)
+
+
 def refuse_web_addresses(text: str) -> None:
     """For names that stand in mails to strangers: "booking.com" may be a company, "https://…" is bait.
 

@@ -9,6 +9,7 @@ class MailConfig(Module):
     purposes = {
         "mail.deliver": _("To send a mail that was asked for"),
         "mail.tidy": _("To forget mails that were sent"),
+        "mail.lift": _("To mail an address again that mails had come back from"),
     }
     holdings = (
         Holding(
@@ -20,6 +21,24 @@ class MailConfig(Module):
             personal=("to_address", "to_name", "subject", "body"),
             why=_("To send you the mails that you need, once"),
             kept=_("The text until it is sent, its record for thirty days"),
+        ),
+        Holding(
+            "mail.Refusal",
+            whose="user",
+            category="contact",
+            exported="rows",
+            erased="schema",
+            why=_("To send no general information to whoever refuses it, and to honour an opt-out"),
+            kept=_("Until it is taken back or the contact details are erased; the address is a keyed hash"),
+        ),
+        Holding(
+            "mail.Suppression",
+            whose="user",
+            category="technical",
+            exported="no",
+            erased="schema",
+            why=_("Not to mail an address that mails come back from, or whose holder complained"),
+            kept=_("A year after mails came back; a complaint as long as the contact details"),
         ),
         Holding(
             "files:mails",

@@ -40,9 +40,13 @@ def write(message: EmailMessage) -> Path:
     (root() / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     target = root() / folder / f"{stem}.eml"
     unfinished = target.with_suffix(f".{os.getpid()}.part")
+    written = message.message()
+    written["X-Smoall-Purpose"] = getattr(
+        message, "purpose", ""
+    )  # for the page: what is sent doesn't carry it
     with unfinished.open("wb") as file:
         unfinished.chmod(0o600)
-        file.write(message.message().as_bytes())
+        file.write(written.as_bytes())
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(target)

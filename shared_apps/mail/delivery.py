@@ -1,20 +1,26 @@
 """Sending a mail from the outbox: checked again at the last moment, once as far as SMTP can tell."""
 
+import re
 import smtplib
 from datetime import datetime, timedelta
 
+from anymail.exceptions import AnymailError, AnymailRecipientsRefused
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from shared_apps.jobs import TryAgain, fleet, job
 from shared_apps.jobs.names import find_marked
 from shared_apps.kit import scope
-from shared_apps.mail import Check, backend
+from shared_apps.kit.module import UnknownPurpose
+from shared_apps.mail import Check, backend, refusing
 from shared_apps.mail.letter import folder_of, letter
-from shared_apps.mail.models import Message
+from shared_apps.mail.models import Message, Suppression
 
 RETRIES = 12  # with the jobs' back-off: about a day and a half
 KEPT = timedelta(days=30)
+BOUNCED_KEPT = timedelta(days=365)  # a mailbox may be there again after a year; a complaint stands
+ENHANCED = re.compile(rb"\b5\.(\d{1,3}\.\d{1,3})\b")  # RFC 3463
+OF_THE_MAILBOX = (b"1.1", b"1.2", b"1.3", b"1.6", b"1.10", b"2.1")  # no such one, moved away, disabled
 
 
 @job(purpose="mail.deliver", retries=RETRIES)
@@ -29,10 +35,17 @@ def deliver(message_id: str) -> None:
         return
     if message.wanted and not find_marked(message.wanted, Check)(message):
         return _close(message, Message.State.CANCELLED)
+    try:
+        message.error = refusing.objection(message)
+    except UnknownPurpose as error:  # a release took it out of the register while the mail waited
+        message.error = type(error).__name__
+        return _close(message, Message.State.FAILED)
+    if message.error:
+        return _close(message, Message.State.CANCELLED)
     message.attempts += 1
     try:
         letter(message).send()
-    except (smtplib.SMTPException, OSError, ValueError) as error:
+    except (smtplib.SMTPException, AnymailError, OSError, ValueError) as error:
         _note(message, error)
     else:
         message.sent_at = timezone.now()
@@ -43,6 +56,10 @@ def _note(message: Message, error: Exception) -> None:
     """Fail for good, or raise TryAgain. What the server said may name the person: its code is enough."""
     code = _code(error)
     message.error = f"{type(error).__name__} {code or ''}".strip()
+    if _has_no_mailbox(error, code):
+        Suppression.record(
+            message.to_address, reason=Suppression.Reason.BOUNCED, about=message.about, now=timezone.now()
+        )
     if _is_final(error, code) or message.attempts > RETRIES:
         return _close(message, Message.State.FAILED)
     message.save(update_fields=["attempts", "error"])
@@ -59,7 +76,24 @@ def _is_final(error: Exception, code: int) -> bool:
     """Whether this mail can never arrive. A refused sender or password is ours to mend, so it is not."""
     if isinstance(error, ValueError) and not isinstance(error, OSError):  # BadHeaderError is one
         return True
+    if isinstance(error, AnymailRecipientsRefused):
+        return True
     return isinstance(error, smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError) and code >= 500
+
+
+def _has_no_mailbox(error: Exception, code: int) -> bool:
+    """Whether the server says that nobody reads this address. That it doesn't like *us* says nothing about it."""
+    if isinstance(error, AnymailRecipientsRefused):
+        return True
+    if not isinstance(error, smtplib.SMTPRecipientsRefused) or code < 500:
+        return False
+    said = b" ".join(_as_bytes(text) for _code, text in error.recipients.values())
+    enhanced = ENHANCED.search(said)
+    return enhanced is None or enhanced.group(1) in OF_THE_MAILBOX
+
+
+def _as_bytes(text: bytes | str) -> bytes:
+    return text if isinstance(text, bytes) else text.encode(errors="replace")
 
 
 def _close(message: Message, state: Message.State) -> None:
@@ -83,9 +117,17 @@ def tidy_here(now: datetime) -> None:
     for message in old:
         backend.remove(folder_of(message), str(message.pk))
         message.delete()
+    bounced = Suppression.objects.filter(reason=Suppression.Reason.BOUNCED)
+    bounced.filter(suppressed_at__lt=now - BOUNCED_KEPT).delete()
     for message in _stranded(now):
         deliver.later(str(message.pk), key=f"again:{message.pk}:{now:%Y%m%d}")
 
 
 def _stranded(now: datetime) -> QuerySet[Message]:
     return Message.objects.filter(state=Message.State.QUEUED, created_at__lt=now - timedelta(days=2))
+
+
+@job(purpose="mail.lift", saga=True)
+def lift_everywhere(prints: list[str]) -> None:
+    """Mail an address again from every workspace. It is named by its prints: nobody's address waits in the queue."""
+    fleet.in_each_tenant(lambda: Suppression.objects.filter(address__in=prints).delete(), actor=scope.actor())

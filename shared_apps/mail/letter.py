@@ -1,6 +1,7 @@
 """What leaves: the mail that a Message becomes, as plain text and as simple HTML with nothing to fetch."""
 
 import re
+from email.charset import QP, Charset
 from email.utils import formataddr
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,12 +10,19 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import translation
+from django.utils.encoding import punycode
 
 from shared_apps.kit import scope
+from shared_apps.kit.module import mail_class
+from shared_apps.mail import refusing
 from shared_apps.mail.models import Message
 
 LINK = re.compile(r"https?://\S+\Z")
 LONGEST_LINK = 40  # characters
+SEVEN_BITS = Charset(
+    "utf-8"
+)  # quoted-printable: servers that know no 8BITMIME, or cut long lines, take it too
+SEVEN_BITS.body_encoding = QP
 
 
 class Letter(EmailMultiAlternatives):
@@ -22,6 +30,7 @@ class Letter(EmailMultiAlternatives):
 
     folder: str = "shared"
     stem: str = ""
+    purpose: str = ""
 
 
 def letter(message: Message) -> Letter:
@@ -31,12 +40,16 @@ def letter(message: Message) -> Letter:
         "Auto-Submitted": "auto-generated",
         "Content-Language": message.language,
         **message.headers,
+        **refusing.headers(message),
     }
-    to = formataddr((message.to_name, message.to_address)) if message.to_name else message.to_address
+    local, _at, domain = message.to_address.rpartition("@")
+    to = formataddr((message.to_name, f"{local}@{punycode(domain)}"))
     text = f"{message.body}\n\n-- \nSmoall · {settings.SMOALL_CONTROLLER}\n"
     made = Letter(subject=message.subject, body=text, to=[to], headers=headers)
     made.attach_alternative(as_html(message), "text/html")
+    made.encoding = SEVEN_BITS
     made.folder, made.stem = folder_of(message), str(message.pk)
+    made.purpose = f"{message.purpose} ({mail_class(message.purpose)})"
     return made
 
 

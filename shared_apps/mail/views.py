@@ -1,4 +1,4 @@
-"""Development alone: the mails that would have been sent, on app.<domain>/mails/."""
+"""The page by which somebody refuses mails; and, in development alone, the mails that would have been sent."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,9 +10,12 @@ from uuid import UUID
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
 
-from shared_apps.mail import backend
+from shared_apps.kit import tokens
+from shared_apps.mail import backend, refusing
 
 SHOWN = 200
 
@@ -26,7 +29,27 @@ class Shown:
     subject: str
     to: str
     written_at: datetime
+    purpose: str = ""
+    refuse_url: str = ""
     text: str = ""
+
+
+@csrf_exempt  # mail programs post without a session; the link itself is the proof, and the page sets no cookie
+@require_http_methods(["GET", "HEAD", "POST"])
+def refuse(request: HttpRequest, token: str) -> HttpResponse:
+    """A page with a button; posting refuses (RFC 8058: by the mail program itself), `answer=accept` takes it back."""
+    try:
+        offer = refusing.read(token)
+    except tokens.BadToken:
+        return render(request, "mail/refuse_void.html", status=410)  # as all else where a workspace closes
+    if request.method == "POST" and request.POST.get("answer") == "accept":
+        offer.accept()
+    elif request.method == "POST":
+        offer.refuse(now=timezone.now())
+    if settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:  # nobody chose another one here
+        translation.activate(offer.language)
+    context = {"offer": offer, "is_new": request.method == "POST"}
+    return render(request, "mail/refuse.html", context)
 
 
 def is_available() -> bool:
@@ -65,6 +88,8 @@ def _read(file: Path, with_text: bool = False) -> Shown:
         stem=file.stem,
         subject=str(mail["Subject"] or ""),
         to=str(mail["To"] or ""),
+        purpose=str(mail["X-Smoall-Purpose"] or ""),
+        refuse_url=str(mail["List-Unsubscribe"] or "").strip("<>"),
         written_at=datetime.fromtimestamp(file.stat().st_mtime, timezone.get_current_timezone()),
         text=str(body.get_content()) if body is not None else "",
     )

@@ -1,6 +1,6 @@
 from django.utils.translation import gettext_lazy as _
 
-from shared_apps.kit.module import MEMBER, Holding, Menu, Module
+from shared_apps.kit.module import MEMBER, Holding, Menu, Module, Purpose
 
 
 class OperatorsConfig(Module):
@@ -23,6 +23,7 @@ class OperatorsConfig(Module):
         Menu(_("Integrators"), "operators:integrators", icon="link", order=4, right="operators.view"),
         Menu(_("Who got what"), "operators:partners", icon="eye", order=4, right="operators.view"),
         Menu(_("Operators"), "operators:team", icon="users", order=5, right="operators.view"),
+        Menu(_("Mails"), "operators:mails", icon="envelope", order=6, right="operators.mails"),
         Menu(_("Health"), "operators:health", icon="heart", order=6, right="operators.view"),
     )
     rights = {
@@ -34,14 +35,19 @@ class OperatorsConfig(Module):
         "operators.leave": MEMBER,
         "operators.retry": MEMBER,
         "operators.inspect": MEMBER,
+        "operators.mails": MEMBER,
         "operators.integrators": MEMBER,
         "operators.team": MEMBER,
         "operators.partners": MEMBER,
         "operators.orders": MEMBER,
     }
     purposes = {
-        "operators.copy": _("To ask the owners of a workspace to take a copy of their data"),
-        "operators.retention": _("To erase what is due on its day, and to tell operators what could not be"),
+        "operators.copy": Purpose(
+            _("To ask the owners of a workspace to take a copy of their data"), mail="service"
+        ),
+        "operators.retention": Purpose(
+            _("To erase what is due on its day, and to tell operators what could not be"), mail="service"
+        ),
         "operators.inspect": _("To find what doesn't fit together, before it does harm"),
     }
     holdings = (

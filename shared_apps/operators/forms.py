@@ -91,6 +91,15 @@ class MoveForm(DayForm, ProofOfClient):
     field_order = ("on", "proof", "seen")
 
 
+class LiftForm(forms.Form):
+    email = forms.EmailField(
+        label=_("E-mail"),
+        max_length=254,
+        help_text=_("When its holder says that the mailbox works, or that they want mails after all."),
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+    )
+
+
 class InviteForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=200, validators=[ONE_LINE])
     email = forms.EmailField(label=_("E-mail"))

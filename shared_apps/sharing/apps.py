@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy as _
 from shared_apps import sharing
 from shared_apps.kit import outgoing
 from shared_apps.kit.dates import day_of
-from shared_apps.kit.module import ADMIN, Holding, Module
+from shared_apps.kit.module import ADMIN, Holding, Module, Purpose
 
 
 class SharingConfig(Module):
@@ -15,8 +15,9 @@ class SharingConfig(Module):
     verbose_name = _("Who got what")
     rights = {"sharing.view": ADMIN}
     purposes = {
-        "sharing.order": _(
-            "To tell you that a court had something about you disclosed, unless it forbids that"
+        "sharing.order": Purpose(
+            _("To tell you that a court had something about you disclosed, unless it forbids that"),
+            mail="service",
         ),
         "sharing.tend": _("To tell clients of orders that are secret no longer, and to forget old counts"),
     }

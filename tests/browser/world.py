@@ -16,6 +16,15 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 DOMAIN = "smoall.localhost"
+REFUSE_TOKEN = """
+import sys, django
+django.setup()
+from shared_apps.kit import scope, tokens
+from shared_apps.mail.models import print_of
+with scope.shared(realm="app"):
+    said = [sys.argv[1], print_of("zoe@client.example"), "privacy 2", "", sys.argv[2]]
+    print(tokens.sign(said, purpose="mail.refuse"))
+"""
 START_SECONDS = 240  # a machine that does many other things
 
 
@@ -44,6 +53,17 @@ class World:
         )  # fmt: skip
         assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
         return json.loads(done.stdout)
+
+    def refuse_url(self, kind: str, *, language: str) -> str:
+        """The link of a mail of this class from the shared outbox; nothing that the demo does sends one."""
+        done = subprocess.run(
+            [sys.executable, "-c", REFUSE_TOKEN, kind, language],
+            cwd=ROOT, env=_environment() | {
+                "SMOALL_DATA": str(self.data), "SMOALL_PORT": str(self.port), "DJANGO_SETTINGS_MODULE": "config.settings",
+            },
+            capture_output=True, text=True, check=True, timeout=120,
+        )  # fmt: skip
+        return self.url("app", f"/mails/refuse/{done.stdout.split()[-1]}/")
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -12,6 +13,8 @@ from shared_apps.history.registry import models_with_history
 from shared_apps.integrators.models import Link
 from shared_apps.kit import scope, tokens
 from shared_apps.legal import documents
+from shared_apps.mail import refusing
+from shared_apps.mail.models import Message
 from tests.conftest import Cast
 from tests.isolation.canaries import Planted
 
@@ -129,6 +132,7 @@ class Objects:
                 {"folder": str(self.victim.id), "stem": row("mail.Message").pk},
                 {"folder": str(self.victim.tenant.client_id), "stem": row("mail.Message").pk},
             ],
+            "mail:refuse": self._refusals,
             "website": lambda: [{"version": documents.current("terms", today=_today()).version}],
             **{
                 f"operators:{page}": lambda: [{"id": row("sharing.Disclosure").verification.partner_id}]
@@ -184,6 +188,13 @@ class Objects:
             for row in self.planted.rows.get(meta.label, [])[:1]:
                 ways.append({"module": meta.app_label, "model": meta.model_name, "key": str(row.pk)})
         return ways
+
+    def _refusals(self) -> list[dict[str, Any]]:
+        """The link of a mail that another workspace sent."""
+        with self.links_of.inside():
+            message = Message(purpose="toys.news", to_address=self.links_of.owner.email, language="en")
+            with patch("shared_apps.mail.refusing.mail_class", return_value="information"):
+                return [{"token": refusing.link(message).rstrip("/").rpartition("/")[2]}]
 
     def _tokens(self, address: Address) -> list[dict[str, Any]]:
         """The link that another workspace mailed for this very page, or what it could make of one."""

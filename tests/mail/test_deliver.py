@@ -1,18 +1,15 @@
 """Sending by a real SMTP server: once, checked again at the last moment, later when the server is away."""
 
-import email
+import os
+import signal
 import socket
-from collections.abc import Iterator
 from datetime import timedelta
-from email.message import EmailMessage
-from email.policy import default
-from typing import Any
 from unittest.mock import patch
 from uuid import UUID
 
 import pytest
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from django.db import connection
 from django.test import override_settings
 from django.utils import timezone
 
@@ -24,70 +21,11 @@ from shared_apps.kit.rows import uuid7
 from shared_apps.mail.delivery import RETRIES, tidy_here
 from shared_apps.mail.models import Message
 from tenants.models import State
-from tests.conftest import Cast
 from tests.jobs.test_run import set_state, together
+from tests.mail.conftest import Committed, Inbox, queued, state
 from tests.mail.test_send import send
 
 pytestmark = pytest.mark.usefixtures("toys")
-Committed = tuple[Cast, Cast]
-
-
-class Inbox:
-    """What the server took; `refuse` is its answer to every mail when it is set."""
-
-    def __init__(self) -> None:
-        self.mails: list[EmailMessage] = []
-        self.refuse = ""
-        self.refuse_recipient = ""
-
-    async def handle_RCPT(
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        if self.refuse_recipient:
-            return self.refuse_recipient
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        if self.refuse:
-            return self.refuse
-        content: Any = envelope.content
-        self.mails.append(email.message_from_bytes(content, EmailMessage, policy=default))
-        return "250 OK"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture
-def port() -> Iterator[int]:
-    """SMTP is spoken to this port; nobody listens yet."""
-    found = free_port()
-    smtp = "django.core.mail.backends.smtp.EmailBackend"
-    with override_settings(EMAIL_BACKEND=smtp, EMAIL_HOST="127.0.0.1", EMAIL_PORT=found, EMAIL_TIMEOUT=5):
-        yield found
-
-
-@pytest.fixture
-def inbox(port: int) -> Iterator[Inbox]:
-    found = Inbox()
-    server = Controller(found, hostname="127.0.0.1", port=port)
-    server.start()
-    yield found
-    server.stop()
-
-
-def state(where: Cast, message: Message) -> Message:
-    with where.inside():
-        return Message.objects.get(pk=message.pk)
-
-
-def queued(where: Cast, **changes: Any) -> Message:
-    with where.inside():
-        return send(**changes)
 
 
 def test_a_mail_arrives_as_text_and_html(committed: Committed, inbox: Inbox) -> None:
@@ -211,6 +149,114 @@ def test_a_crash_before_it_is_noted_repeats_the_same_message_id(committed: Commi
     drain(now=timezone.now() + timedelta(minutes=5))
     assert len(inbox.mails) == 2
     assert len({got["Message-ID"] for got in inbox.mails}) == 1
+
+
+def test_P17_a_purpose_that_left_the_register_while_its_mail_waited_sends_nothing(
+    committed: Committed, inbox: Inbox
+) -> None:
+    """As when the door at the queueing had let it in."""
+    acme, _ = committed
+    with patch("shared_apps.mail.sending.mail_class", return_value="service"):
+        message = queued(acme, purpose="toys.unheard-of")
+    drain()
+    assert inbox.mails == []
+    assert (state(acme, message).state, state(acme, message).error) == (
+        Message.State.FAILED,
+        "UnknownPurpose",
+    )
+
+
+def test_killed_between_the_servers_yes_and_the_commit_it_comes_twice_under_one_message_id(
+    committed: Committed, inbox: Inbox
+) -> None:
+    """Whoever reads mail by its Message-ID shows it once; the outbox knows it as sent once."""
+    acme, _ = committed
+    message = queued(acme)
+    with scope.shared():
+        job = Job.objects.get()
+    connection.close()  # a child must not speak on its parent's connection
+    child = os.fork()
+    if child == 0:
+        try:
+            with patch(
+                "shared_apps.mail.delivery._close",
+                side_effect=lambda *_: os.kill(os.getpid(), signal.SIGKILL),
+            ):
+                run(str(job.pk))
+        finally:
+            os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    assert state(acme, message).state == Message.State.QUEUED
+    with scope.shared():
+        Job.objects.update(started_at=timezone.now() - timedelta(minutes=1))
+    run(str(job.pk))
+    run(str(job.pk))
+    assert [got["Message-ID"] for got in inbox.mails] == [f"<{message.pk}@smoall.localhost>"] * 2
+    assert state(acme, message).state == Message.State.SENT
+
+
+def test_each_failure_waits_longer_than_the_one_before(committed: Committed, port: int) -> None:
+    acme, _ = committed
+    queued(acme)
+    waits = []
+    for _attempt in range(5):
+        with scope.shared():
+            Job.objects.update(run_after=timezone.now())
+        drain()
+        with scope.shared():
+            waits.append(Job.objects.get().run_after - timezone.now())
+    assert waits == sorted(waits) and waits[-1] > 4 * waits[0]
+
+
+def test_a_server_that_hangs_up_or_dawdles_gets_the_mail_later(committed: Committed, inbox: Inbox) -> None:
+    acme, _ = committed
+    message = queued(acme)
+    inbox.breaks_off = True
+    drain()
+    inbox.breaks_off, inbox.takes = False, 1.0
+    with override_settings(EMAIL_TIMEOUT=0.2):
+        drain(now=timezone.now() + timedelta(minutes=5))
+    assert state(acme, message).state == Message.State.QUEUED and state(acme, message).attempts >= 2
+    inbox.takes = 0.0
+    drain(now=timezone.now() + timedelta(hours=1))
+    assert state(acme, message).state == Message.State.SENT
+    assert len({got["Message-ID"] for got in inbox.mails}) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["Zoé Œuvrard-Müller", "Ζωή 中文 🙂", "é" * 200, 'a "b" <c@evil.test>, d', "=?utf-8?q?x?="]
+)
+def test_names_of_every_script_arrive_as_they_are_and_make_no_other_recipient(
+    committed: Committed, inbox: Inbox, name: str
+) -> None:
+    acme, _ = committed
+    queued(acme, name=name)
+    drain()
+    [got] = inbox.mails
+    assert inbox.recipients == [["zoe@client.test"]]
+    [to] = got["To"].addresses
+    assert to.addr_spec == "zoe@client.test"
+    assert to.display_name == ("x" if name.startswith("=?") else name)
+
+
+def test_a_very_long_subject_and_eight_bits_pass_a_server_that_knows_seven(
+    committed: Committed, inbox: Inbox
+) -> None:
+    acme, _ = committed
+    long = "Où êtes-vous ? " * 40
+    queued(acme, context={"name": long, "text": "é" * 5000, "url": "https://acme.smoall.localhost/"})
+    drain()
+    [raw], [got] = inbox.raw, inbox.mails
+    assert raw.isascii() and max(map(len, raw.splitlines())) < 998
+    assert got["Subject"].strip() == f"Hello {long}"[:300].strip()
+    assert "é" * 5000 in got.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+
+
+def test_a_domain_with_accents_is_written_as_servers_know_it(committed: Committed, inbox: Inbox) -> None:
+    acme, _ = committed
+    queued(acme, to="zoe@société.test")
+    drain()
+    assert inbox.recipients == [["zoe@xn--socit-esab.test"]]
 
 
 def test_sixteen_threads_send_each_mail_once_in_its_tenants_words(committed: Committed, inbox: Inbox) -> None:

@@ -88,8 +88,10 @@ def test_there_is_no_such_page_where_mails_are_sent(written: Message, acme: Cast
 
 
 def test_no_other_host_has_that_page(acme: Cast, written: Message, browser: Open) -> None:
-    for host in ("smoall.localhost", "ops.smoall.localhost", acme.host):
+    for host in ("smoall.localhost", acme.host):
         assert browser(host).get("/mails/").status_code in (403, 404)
+    for host in ("smoall.localhost", "ops.smoall.localhost", acme.host):
+        assert browser(host).get(f"/mails/{acme.id}/{written.pk}/").status_code in (403, 404)
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,22 @@
 """Writing into the outbox: once per key, in the caller's transaction, nothing that begins another header."""
 
+import ast
+import threading
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from shared_apps import mail
 from shared_apps.jobs.models import Job
 from shared_apps.jobs.names import UnknownName
 from shared_apps.kit import scope
-from shared_apps.kit.module import UnknownPurpose
+from shared_apps.kit.module import NoMailClass, UnknownPurpose, mail_class
 from shared_apps.mail.models import Message
 from tests.conftest import Cast
+from tests.jobs.test_run import together
 from tests.toys.fixtures import undone
 
 pytestmark = pytest.mark.usefixtures("toys")
@@ -116,9 +122,84 @@ def letter_recipients(made: Any) -> list[str]:
     return [address for _, address in getaddresses([str(made["To"])])]
 
 
-def test_an_undeclared_purpose_is_refused(acme: Cast) -> None:
-    with acme.inside(), pytest.raises(UnknownPurpose):
-        send(purpose="toys.spam")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "Z" * 201},
+        {"to": f"{'z' * 60}@{'client' * 35}.test"},
+        {"key": "k" * 201},
+        {"topic": "t" * 61},
+    ],
+)
+def test_what_the_outbox_has_no_room_for_is_refused_and_the_transaction_goes_on(
+    acme: Cast, changes: dict[str, Any]
+) -> None:
+    with acme.inside():
+        with pytest.raises(mail.CannotSend):
+            send(**changes)
+        assert send().state == Message.State.QUEUED
+
+
+def test_P17_a_mail_without_a_declared_purpose_is_refused(acme: Cast) -> None:
+    with acme.inside():
+        with pytest.raises(UnknownPurpose):
+            send(purpose="toys.spam")
+        assert not Message.objects.exists()
+
+
+def test_P17_a_purpose_that_says_nothing_of_mails_sends_none(acme: Cast) -> None:
+    """Nobody could say whether it may be refused."""
+    with acme.inside():
+        with pytest.raises(NoMailClass, match=r"toys\.work"):
+            send(purpose="toys.work")
+        assert not Message.objects.exists()
+
+
+def test_P17_every_mail_that_the_program_sends_names_a_purpose_that_has_a_class() -> None:
+    """The calls of mail.send in the source, and those of the functions that hand a purpose on."""
+    root, found = Path(__file__).parents[2], {}
+    for folder in ("config", "tenants", "billing", "shared_apps", "tenant_apps"):
+        for path in (root / folder).rglob("*.py"):
+            for call in ast.walk(ast.parse(path.read_text())):
+                if isinstance(call, ast.Call) and ast.unparse(call.func) == "mail.send":
+                    said = {keyword.arg: keyword.value for keyword in call.keywords}
+                    assert "purpose" in said, f"{path}:{call.lineno}"
+                    found[f"{path.relative_to(root)}:{call.lineno}"] = said["purpose"]
+    named = {str(one.value) for one in found.values() if isinstance(one, ast.Constant)}
+    assert len(found) > 8 and named
+    handed_on = {"accounts.reset", "accounts.email", "accounts.invitation", "sign_up.confirm", "sign_up.ready",
+                 "tenants.leaving", "tenants.contact"}  # fmt: skip
+    for purpose in named | handed_on:
+        assert mail_class(purpose) in ("transactional", "service", "information", "policy")
+    assert {mail_class(purpose) for purpose in ("accounts.reset", "sign_up.confirm")} == {"transactional"}
+    assert {mail_class(purpose) for purpose in ("tenants.erasure", "tenants.export")} == {"service"}
+
+
+def test_the_same_key_from_two_transactions_at_once_is_one_mail(committed: tuple[Cast, Cast]) -> None:
+    """The second waits for the first: its row when that commits, one of its own when that is undone."""
+    acme, _ = committed
+    for is_undone, expected in ((False, 1), (True, 1)):
+        key, inside, found = f"once {is_undone}", threading.Event(), []
+
+        def first(key: str = key, inside: threading.Event = inside, is_undone: bool = is_undone) -> None:
+            with acme.inside():
+                send(key=key, to="first@client.test")
+                inside.set()
+                time.sleep(0.3)
+                if is_undone:
+                    transaction.set_rollback(True)
+
+        def second(key: str = key, inside: threading.Event = inside, found: list[str] = found) -> None:
+            inside.wait(5)
+            with acme.inside():
+                found.append(send(key=key, to="second@client.test").to_address)
+
+        together([first, second])
+        assert found == ["second@client.test" if is_undone else "first@client.test"]
+        with acme.inside():
+            assert Message.objects.filter(key=key).count() == expected
+    with scope.shared():
+        assert Job.objects.count() == 2
 
 
 def test_only_a_marked_check_can_be_named(acme: Cast) -> None:

@@ -71,6 +71,7 @@ ADDRESSES = {
     "sharing/orders/{order}/take/": ("post", 200),
     "sharing/orders/{order}/document/": ("get", 200),
     "sharing/orders/{order}/record/": ("get", 200),
+    "mails/": ("get", 200),
     "health/": ("get", 200),
     "health/inspect/": ("post", 302),
     "health/progress/": ("get", 200),

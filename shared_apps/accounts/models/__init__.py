@@ -15,10 +15,10 @@ from shared_apps.accounts.models.person import (
     Purpose,
     UnknownRight,
     User,
-    fold_email,
     kind_here,
 )
 from shared_apps.accounts.models.throttle import HourCounter, Throttle, close_expired
+from shared_apps.kit.text import fold_email
 
 __all__ = [
     "LINK_AGE",

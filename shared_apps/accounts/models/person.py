@@ -1,7 +1,6 @@
 """Somebody who may sign in: address, role, state, links that are mailed, and the verbs of a team."""
 
 import hmac
-import unicodedata
 from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
@@ -15,11 +14,12 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from shared_apps import mail
 from shared_apps.accounts.models.ledger import Cause, SignIn
 from shared_apps.kit import scope, tokens
 from shared_apps.kit.module import Role, all_rights
 from shared_apps.kit.rows import Row
-from shared_apps.kit.text import fold
+from shared_apps.kit.text import fold, fold_email
 
 
 class CannotChange(Exception):
@@ -66,15 +66,6 @@ ACTOR_KINDS: dict[str, scope.ActorKind] = {
     Kind.OPERATOR: "operator",
     Kind.INTEGRATOR: "integrator",
 }
-
-
-def fold_email(email: str) -> str:
-    """The one spelling under which an address is looked up: NFKC and case folded, accents kept.
-
-    Addresses that servers or eyes may take for one ("KIM@x.be" with a Kelvin sign) are the same account.
-    """
-    folded = unicodedata.normalize("NFKC", email.replace("\0", "").strip()).casefold()
-    return unicodedata.normalize("NFKC", folded)
 
 
 def kind_here() -> Kind:
@@ -273,6 +264,7 @@ class User(AbstractBaseUser, Row):
         except IntegrityError as error:
             self.email = old
             raise CannotChange(gettext("Somebody with this e-mail address is here already.")) from error
+        mail.readdress(old, self.email)
         return old
 
     def change_role(self, role: int, *, by: "User") -> None:

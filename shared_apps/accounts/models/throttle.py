@@ -7,9 +7,9 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from shared_apps.accounts.models.ledger import Cause, Session, SignIn
-from shared_apps.accounts.models.person import fold_email
 from shared_apps.kit import scope
 from shared_apps.kit.rows import Row
+from shared_apps.kit.text import fold_email
 
 
 class Throttle(Row):
