@@ -18,5 +18,6 @@ TIMED_JOBS = (
     Timed("shared_apps.jobs.upkeep.tidy", at=time(2, 40)),
     Timed("shared_apps.mail.delivery.tidy", at=time(2, 50)),
     Timed("shared_apps.sharing.jobs.tend", every=900),
+    Timed("shared_apps.operators.jobs.watch_requests", every=3600),
     Timed("tenants.orders.tidy", at=time(3, 0)),
 )

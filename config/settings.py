@@ -48,6 +48,7 @@ SHARED_APPS = [
     "shared_apps.legal.apps.LegalConfig",
     "shared_apps.sharing.apps.SharingConfig",
     "shared_apps.integrators.apps.IntegratorsConfig",
+    "shared_apps.requests.apps.RequestsConfig",
     "shared_apps.operators.apps.OperatorsConfig",
     "shared_apps.jobs.apps.JobsConfig",
     "shared_apps.website.apps.WebsiteConfig",

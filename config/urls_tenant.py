@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("workspace/", include("tenants.urls_account")),
     path("workspace/integrator/", include("shared_apps.integrators.urls_workspace")),
     path("workspace/disclosures/", include("shared_apps.sharing.urls")),
+    path("workspace/requests/", include("shared_apps.requests.urls")),
     path("mails/", include(mail_urls.refusals(public))),
     path("team/", include("tenant_apps.team.urls")),
 ]

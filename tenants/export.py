@@ -30,6 +30,7 @@ from shared_apps.jobs import job
 from shared_apps.kit import scope
 from shared_apps.kit.module import all_holdings
 from shared_apps.legal.models import Acceptance
+from shared_apps.requests.models import Notice, Request
 from shared_apps.sharing.models import Disclosure
 from tenants import age, sagas, snapshot, stores
 from tenants.archive import ArchiveWriter, ManifestFields, Written, parse_recipient
@@ -188,6 +189,24 @@ def shared_rows(tenant: Tenant) -> dict[str, Any]:
         "disclosures": list(
             Disclosure.objects.filter(client_uuid=client.pk).values(
                 "verification__partner__name", "verification__sha256", "categories", "why", "at"
+            )
+        ),
+        "requests": list(
+            Request.objects.filter(client_uuid=client.pk).values(
+                "kind",
+                "channel",
+                "from_name",
+                "received_on",
+                "due_on",
+                "text",
+                "extended_because",
+                "answered_at",
+                "answer",
+            )
+        ),
+        "breaches": list(
+            Notice.objects.filter(client_uuid=client.pk).values(
+                "breach__summary", "breach__found_at", "told_at"
             )
         ),
         "exports": list(

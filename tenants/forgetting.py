@@ -28,6 +28,8 @@ from shared_apps.kit.module import all_holdings
 from shared_apps.legal.models import Acceptance
 from shared_apps.mail import backend
 from shared_apps.mail.models import Message, Refusal, Suppression
+from shared_apps.requests.models import Notice, Request
+from shared_apps.requests.models.request import FOLDER as LETTERS
 from shared_apps.sharing.models import Disclosure, OrderQuerySet
 from tenants import certificate, departure, gate, physical, sagas
 from tenants.keys import KeyStore
@@ -190,6 +192,7 @@ def forget_client(client: UUID) -> None:
         (Acceptance, "client_uuid"),
         (Disclosure, "client_uuid"),
         (Look, "client_id"),
+        (Notice, "client_uuid"),
         (Client, "pk"),
     )
     for model, field in about:
@@ -205,6 +208,7 @@ def forget_client(client: UUID) -> None:
     for done in Erasure.objects.filter(client_uuid=client):
         done.certificate, done.requested_by = "", {"role": done.requested_by["role"]}
         done.save(update_fields=["certificate", "requested_by"])
+    Request.forget_client(client, now=timezone.now())
     Message.objects.filter(about=client).delete()
     for model, keys in rows:
         redact_rows(model, keys)
@@ -235,11 +239,11 @@ def _forget_addresses(client: UUID) -> None:
 def purge_files(client: UUID) -> None:
     """Mails in development, and the proofs that operators attached. May be done again."""
     mail.purge(client)
-    folder = f"{PROOFS}/{client}"
-    with scope.shared(), suppress(FileNotFoundError):
-        for name in default_storage.listdir(folder)[1]:
-            default_storage.delete(f"{folder}/{name}")
-        default_storage.delete(folder)
+    for folder in (f"{PROOFS}/{client}", f"{LETTERS}/{client}"):
+        with scope.shared(), suppress(FileNotFoundError):
+            for name in default_storage.listdir(folder)[1]:
+                default_storage.delete(f"{folder}/{name}")
+            default_storage.delete(folder)
 
 
 def redact_rows(model: type[Model], keys: list[str], *, about: list[str] | None = None) -> None:
@@ -278,6 +282,8 @@ def _count(client: UUID) -> list[dict[str, Any]]:
         ("shared", "integrators_link", Link.objects.filter(client_id=client)),
         ("shared", "integrators_look", Look.objects.filter(client_id=client)),
         ("shared", "sharing_disclosure", Disclosure.objects.filter(client_uuid=client)),
+        ("shared", "requests_request", Request.objects.filter(client_uuid=client, names_removed_at=None)),
+        ("shared", "requests_notice", Notice.objects.filter(client_uuid=client)),
         ("outbox", "mails", Message.objects.filter(about=client)),
         ("shared", "mail_refusal", Refusal.objects.filter(about=client)),
         ("shared", "mail_suppression", Suppression.objects.filter(about=client)),

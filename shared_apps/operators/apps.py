@@ -22,6 +22,7 @@ class OperatorsConfig(Module):
         Menu(_("Work"), "operators:work", icon="queue-list", order=3, right="operators.view"),
         Menu(_("Integrators"), "operators:integrators", icon="link", order=4, right="operators.view"),
         Menu(_("Who got what"), "operators:partners", icon="eye", order=4, right="operators.view"),
+        Menu(_("Requests"), "operators:requests", icon="inbox", order=4, right="operators.view"),
         Menu(_("Operators"), "operators:team", icon="users", order=5, right="operators.view"),
         Menu(_("Mails"), "operators:mails", icon="envelope", order=6, right="operators.mails"),
         Menu(_("Health"), "operators:health", icon="heart", order=6, right="operators.view"),
@@ -40,6 +41,8 @@ class OperatorsConfig(Module):
         "operators.team": MEMBER,
         "operators.partners": MEMBER,
         "operators.orders": MEMBER,
+        "operators.requests": MEMBER,
+        "operators.breaches": MEMBER,
     }
     purposes = {
         "operators.copy": Purpose(
@@ -47,6 +50,10 @@ class OperatorsConfig(Module):
         ),
         "operators.retention": Purpose(
             _("To erase what is due on its day, and to tell operators what could not be"), mail="service"
+        ),
+        "operators.requests": Purpose(
+            _("To tell operators of requests and breaches whose time is over, and to forget old names"),
+            mail="service",
         ),
         "operators.inspect": _("To find what doesn't fit together, before it does harm"),
     }
@@ -59,5 +66,6 @@ class OperatorsConfig(Module):
             kept=_("Until the next look, a day at most"),
             exported="no",
             erased="public",
+            called=_("Looks at the whole of Smoall"),
         ),
     )

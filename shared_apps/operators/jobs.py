@@ -2,19 +2,25 @@
 
 import logging
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
+from django.core.files.storage import default_storage
+from django.db import transaction
 from django.utils import timezone
 
 from shared_apps.accounts.models import Kind, User
 from shared_apps.jobs import job
 from shared_apps.kit import scope
+from shared_apps.kit.dates import day_of
 from shared_apps.operators import mails
 from shared_apps.operators.models import Inspection
+from shared_apps.requests.models import Breach, Request
 from tenants import fleet, retention
 from tenants.models import Tenant
 
 log = logging.getLogger("smoall.operators")
+MOST_LATE = 50  # that a mail lists
 AT_ONCE = 200  # workspaces whose sizes are asked for in one statement
 
 
@@ -50,6 +56,37 @@ def enforce_retention() -> None:
         with scope.shared():
             for operator in User.objects.active().filter(kind=Kind.OPERATOR):
                 mails.alarm(operator, outcome.alarms, day=timezone.localdate(now))
+
+
+@job(purpose="operators.requests")
+def watch_requests() -> None:
+    """A request or a breach left too long is mailed to every operator; names that were kept for long enough go (P44)."""
+    now = timezone.now()
+    alarms = late_requests(now)
+    if alarms:
+        log.error("requests: %s are late", len(alarms))
+        for operator in User.objects.active().filter(kind=Kind.OPERATOR):
+            mails.late_requests(operator, alarms, day=timezone.localdate(now))
+    scans = Request.remove_names(Request.objects.nameless_since(day_of(now)), now=now)
+    for name in scans:
+        transaction.on_commit(partial(_delete_scan, name), robust=True)
+
+
+def late_requests(now: datetime) -> list[str]:
+    """One line for each request and breach whose time is over, without names."""
+    late = [
+        f"{one.get_kind_display()}: {one.received_on} → {one.due_on}"
+        for one in Request.objects.overdue(day_of(now))[:MOST_LATE]
+    ]
+    return late + [
+        f"{one.summary}: {timezone.localtime(one.authority_due_at):%Y-%m-%d %H:%M}"
+        for one in Breach.objects.overdue(now)[:MOST_LATE]
+    ]
+
+
+def _delete_scan(name: str) -> None:
+    with scope.shared():
+        default_storage.delete(name)
 
 
 @job(purpose="operators.inspect", retries=0)

@@ -40,3 +40,19 @@ def alarm(operator: User, alarms: Sequence[str], *, day: date) -> None:
         },
         key=f"operators.alarm:{operator.id}:{day}",
     )
+
+
+def late_requests(operator: User, alarms: Sequence[str], *, day: date) -> None:
+    """Requests and breaches whose time is over. Once a day."""
+    mail.send(
+        purpose="operators.requests",
+        to=operator.email,
+        name=operator.name,
+        language=operator.language,
+        template="operators/mail/requests",
+        context={
+            "alarms": alarms,
+            "url": host_url("ops") + reverse("operators:requests", urlconf="config.urls_ops"),
+        },
+        key=f"operators.late_requests:{operator.id}:{day}",
+    )

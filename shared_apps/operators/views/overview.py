@@ -15,8 +15,10 @@ from django.views.decorators.http import require_safe
 from shared_apps.accounts.access import requires
 from shared_apps.clients.models import Client
 from shared_apps.jobs.models import Job
+from shared_apps.kit.dates import day_of
 from shared_apps.operators.models import Inspection
 from shared_apps.operators.words import saga_name
+from shared_apps.requests.models import Breach, Request
 from tenants.models import Erasure, Saga, State, Tenant
 
 MONTHS = 12
@@ -25,6 +27,7 @@ MONTHS = 12
 @require_safe
 @requires("operators.view")
 def overview(request: HttpRequest) -> HttpResponse:
+    now = timezone.now()
     states = dict(Tenant.objects.order_by().values_list("state").annotate(number=Count("pk")))
     failed = list(Saga.objects.filter(status=Saga.Status.FAILED)[:5])
     look = Inspection.last()
@@ -34,6 +37,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         "leaving": states.get(State.LEAVING, 0),
         "erasing": states.get(State.ERASING, 0),
         "failed_jobs": Job.objects.filter(state=Job.State.FAILED).count(),
+        "late_requests": Request.objects.overdue(day_of(now)).count() + Breach.objects.overdue(now).count(),
+        "open_requests": Request.objects.open().count() + Breach.objects.open().count(),
         "failed": [(saga, saga_name(saga.kind)) for saga in failed],
         "failed_sagas": Saga.objects.filter(status=Saga.Status.FAILED).count(),
         "points": _coming_and_going(timezone.localdate()),

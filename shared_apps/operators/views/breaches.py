@@ -1,0 +1,162 @@
+"""The register of breaches of security: facts, the authority's 72 hours, and the clients concerned, who are told once each."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext_lazy
+from django.views.decorators.http import require_POST, require_safe
+
+from shared_apps.accounts.access import person_of, requires
+from shared_apps.clients.models import Client
+from shared_apps.kit.paging import page_of
+from shared_apps.operators.forms_requests import AuthorityForm, BreachForm, NotAuthorityForm, NoticeForm
+from shared_apps.operators.views.requests import tabs
+from shared_apps.requests import mails
+from shared_apps.requests.models import Breach, CannotNote
+from shared_apps.sharing.models import CATEGORIES
+
+SHOWN = 200  # clients concerned
+STATES: dict[str, tuple[Any, str]] = {
+    "late": (pgettext_lazy("a breach", "authority not told in time"), "danger"),
+    "open": (pgettext_lazy("a breach", "authority to be told"), "attention"),
+    "told": (pgettext_lazy("a breach", "authority told"), "positive"),
+    "not": (pgettext_lazy("a breach", "no risk for anybody"), ""),
+}
+View = Callable[..., HttpResponse]
+
+
+def _row(breach: Breach) -> dict[str, Any]:
+    now = timezone.now()
+    state = "late" if breach.is_overdue(now) else "open" if breach.is_open else (
+        "told" if breach.authority_notified_at else "not"
+    )  # fmt: skip
+    return {"breach": breach, "state": STATES[state][0], "badge": STATES[state][1]}
+
+
+def _breach(id: UUID) -> Breach:
+    found = Breach.objects.select_related("registered_by").filter(pk=id).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+@require_safe
+@requires("operators.view")
+def breaches(request: HttpRequest) -> HttpResponse:
+    page = page_of(Breach.objects.all(), request.GET.get("page"))
+    context = {
+        "page": page,
+        "rows": [_row(one) for one in page.object_list],
+        "tabs": tabs("operators:breaches"),
+    }
+    return render(request, "operators/requests/breaches.html", context)
+
+
+@requires("operators.breaches")
+def register(request: HttpRequest) -> HttpResponse:
+    form = BreachForm(request.POST or None)
+    if form.is_valid():
+        facts = dict(form.cleaned_data)
+        clients, everybody = facts.pop("clients"), facts.pop("everybody")
+        if everybody:
+            clients = list(Client.objects.values_list("pk", flat=True))
+        try:
+            made = Breach.register(clients=clients, by=person_of(request), now=timezone.now(), **facts)
+        except CannotNote as error:
+            form.add_error("found_at", str(error))
+        else:
+            messages.success(request, _("The breach is registered. The 72 hours run."))
+            return redirect("operators:breach", id=made.pk)
+    return render(request, "operators/requests/register_breach.html", {"form": form})
+
+
+@require_safe
+@requires("operators.view")
+def breach(request: HttpRequest, id: UUID) -> HttpResponse:
+    return _page(request, _breach(id))
+
+
+def _page(request: HttpRequest, found: Breach, **forms: Any) -> HttpResponse:
+    now = timezone.now()
+    concerned = list(found.concerned.all()[:SHOWN])
+    names = dict(
+        Client.objects.filter(pk__in=[one.client_uuid for one in concerned]).values_list("pk", "company")
+    )
+    context = {
+        **_row(found),
+        "categories": [CATEGORIES.get(code, code) for code in found.categories],
+        "concerned": [(one, names.get(one.client_uuid, "")) for one in concerned],
+        "number": found.concerned.count(),
+        "untold": found.concerned.filter(told_at=None).count(),
+        "hours_left": int((found.authority_due_at - now).total_seconds() // 3600),
+        "texts": [(dict(settings.LANGUAGES).get(code, code), text) for code, text in found.notices.items()],
+        "authority_form": AuthorityForm(now=now),
+        "not_form": NotAuthorityForm(),
+        "notice_form": NoticeForm(),
+    } | forms
+    return render(request, "operators/requests/breach.html", context)
+
+
+def says_refusals(view: View) -> Callable[..., HttpResponseBase]:
+    """A verb that was refused is said on the breach's page; nothing was changed."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, id: UUID) -> HttpResponseBase:
+        try:
+            return view(request, id)
+        except CannotNote as error:
+            messages.error(request, str(error))
+            return redirect("operators:breach", id=id)
+
+    return wrapped
+
+
+@require_POST
+@requires("operators.breaches")
+@says_refusals
+def tell_authority(request: HttpRequest, id: UUID) -> HttpResponse:
+    found, now = _breach(id), timezone.now()
+    form = AuthorityForm(request.POST, now=now)
+    if not form.is_valid():
+        return _page(request, found, authority_form=form)
+    found.tell_authority(now=now, **form.cleaned_data)
+    messages.success(request, _("It is noted that the authority was told."))
+    return redirect("operators:breach", id=id)
+
+
+@require_POST
+@requires("operators.breaches")
+@says_refusals
+def not_authority(request: HttpRequest, id: UUID) -> HttpResponse:
+    found, form = _breach(id), NotAuthorityForm(request.POST)
+    if not form.is_valid():
+        return _page(request, found, not_form=form)
+    found.do_not_tell_authority(form.cleaned_data["because"])
+    messages.success(request, _("It is noted why the authority is not told."))
+    return redirect("operators:breach", id=id)
+
+
+@require_POST
+@requires("operators.breaches")
+@says_refusals
+def notify(request: HttpRequest, id: UUID) -> HttpResponse:
+    """The text in every language, then one mail to each client concerned. Pressed twice, nobody gets a second one."""
+    found, form = _breach(id), NoticeForm(request.POST)
+    if not found.notices:
+        if not form.is_valid():
+            return _page(request, found, notice_form=form)
+        found.notices = form.notices()
+        found.save(update_fields=["notices"])
+    told = mails.breach(found, now=timezone.now())
+    messages.success(
+        request, ngettext("%(told)s client is told.", "%(told)s clients are told.", told) % {"told": told}
+    )
+    return redirect("operators:breach", id=id)

@@ -1,0 +1,69 @@
+"""The mails of both registers. In the shared scope; each goes once."""
+
+from datetime import datetime
+
+from shared_apps import mail
+from shared_apps.clients.models import Client
+from shared_apps.requests.models import Breach, CannotNote, Notice, Request
+
+
+def answered(request: Request) -> bool:
+    """The answer itself, to the address that the request came from; False when that isn't an e-mail address."""
+    return _send(request, "requests/mail/answered", "answered")
+
+
+def extended(request: Request) -> bool:
+    """Why it takes longer, and until when."""
+    return _send(request, "requests/mail/extended", "extended")
+
+
+def _send(request: Request, template: str, what: str) -> bool:
+    try:
+        mail.send(
+            purpose="requests.answer",
+            to=request.from_address,
+            name=request.from_name,
+            language=request.language,
+            about=request.client_uuid,
+            template=template,
+            key=f"requests:{request.id}:{what}",
+            context={"request": request},
+        )
+    except mail.CannotSend:  # a postal address: an operator writes a letter
+        return False
+    return True
+
+
+def breach(found: Breach, *, now: datetime) -> int:
+    """Tell each client concerned that wasn't told, in its language; how many mails. Pressed twice, none is sent twice.
+
+    Raises CannotNote when a language of one of them has no text; then nobody is told.
+    """
+    waiting = list(Notice.objects.select_for_update().filter(breach=found, told_at=None))
+    clients = Client.objects.in_bulk([one.client_uuid for one in waiting])
+    lacking = {client.language for client in clients.values()} - {
+        code for code, text in found.notices.items() if text.strip()
+    }
+    if lacking:
+        raise CannotNote(", ".join(sorted(lacking)))
+    told = 0
+    for one in waiting:
+        client = clients.get(one.client_uuid)
+        if client is None:
+            continue  # its contact details were erased: nobody is left to be told
+        mail.send(
+            purpose="requests.breach",
+            to=client.contact_email,
+            name=client.contact_name,
+            language=client.language,
+            about=client.pk,
+            template="requests/mail/breach",
+            key=f"breach:{found.id}:{client.pk}",
+            context={"text": found.notices[client.language], "company": client.company},
+        )
+        one.told_at = now
+        one.save(update_fields=["told_at"])
+        told += 1
+    found.notified_at = found.notified_at or now
+    found.save(update_fields=["notified_at"])
+    return told
