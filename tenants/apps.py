@@ -1,7 +1,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from shared_apps import jobs
-from shared_apps.kit.module import MEMBER, OWNER, Holding, Menu, Module, Purpose
+from shared_apps.kit.module import ADMIN, MEMBER, OWNER, Holding, Menu, Module, Purpose
 
 
 class TenantsConfig(Module):
@@ -42,6 +42,9 @@ class TenantsConfig(Module):
         "workspace.export": OWNER,
         "workspace.leave": OWNER,
         "workspace.erase": OWNER,
+        "workspace.erase_person": OWNER,
+        "workspace.holdings": ADMIN,
+        "workspace.correct": OWNER,
     }
     menu = Menu(_("Workspace"), "workspace:home", icon="archive-box", order=90, right="workspace.view")
     holdings = (
@@ -53,6 +56,8 @@ class TenantsConfig(Module):
             kept=_("As long as your data"),
             exported="shared",
             erased="rows",
+            called=_("Your workspace and its state"),
+            about="pk",
         ),
         Holding(
             "tenants.Domain",
@@ -62,6 +67,8 @@ class TenantsConfig(Module):
             kept=_("As long as your data; a keyed hash stays so that nobody else gets the name"),
             exported="shared",
             erased="rows",
+            called=_("The address of your workspace"),
+            about="tenant",
         ),
         Holding(
             "tenants.RetiredName",
@@ -71,6 +78,7 @@ class TenantsConfig(Module):
             kept=_("For ever, as a keyed hash that names nobody"),
             exported="no",
             erased="kept",
+            called=_("Addresses that are never given again"),
         ),
         Holding(
             "tenants.SignUp",
@@ -81,6 +89,8 @@ class TenantsConfig(Module):
             exported="shared",
             erased="rows",
             personal=("name", "email"),
+            called=_("Your sign-up"),
+            about="name:subdomain",
         ),
         Holding(
             "tenants.WorkspaceSearch",
@@ -91,6 +101,9 @@ class TenantsConfig(Module):
             exported="no",
             erased="rows",
             personal=("email",),
+            called=_("Searches for one’s workspaces"),
+            about="nobody",
+            person="email",
         ),
         Holding(
             "tenants.Saga",
@@ -100,6 +113,8 @@ class TenantsConfig(Module):
             kept=_("As long as your data"),
             exported="no",
             erased="rows",
+            called=_("Long work, step by step"),
+            about="subject",
         ),
         Holding(
             "tenants.Export",
@@ -109,6 +124,8 @@ class TenantsConfig(Module):
             kept=_("The copy for seven days, the record as long as your data"),
             exported="shared",
             erased="rows",
+            called=_("Copies of your data"),
+            about="tenant_uuid",
         ),
         Holding(
             "files:exports",
@@ -118,6 +135,7 @@ class TenantsConfig(Module):
             kept=_("The copy for seven days, the record as long as your data"),
             exported="no",
             erased="files",
+            called=_("Copies of your data, as files"),
         ),
         Holding(
             "tenants.Erasure",
@@ -131,6 +149,8 @@ class TenantsConfig(Module):
             exported="no",
             erased="rows",
             personal=("requested_by",),
+            called=_("Erasures"),
+            about="client_uuid",
         ),
         Holding(
             "tenants.LedgerHead",
@@ -142,6 +162,7 @@ class TenantsConfig(Module):
             kept=_("For ever; it counts erasures and names nobody"),
             exported="no",
             erased="kept",
+            called=_("The head of the erasure ledger"),
         ),
         Holding(
             "tenants.Departure",
@@ -154,6 +175,8 @@ class TenantsConfig(Module):
             exported="shared",
             erased="rows",
             personal=("noticed_by",),
+            called=_("Notices"),
+            about="client_uuid",
         ),
         Holding(
             "tenants.Instruction",
@@ -164,6 +187,8 @@ class TenantsConfig(Module):
             exported="shared",
             erased="rows",
             personal=("given_by",),
+            called=_("What you said about leaving"),
+            about="departure__client_uuid",
         ),
         Holding(
             "files:departures",
@@ -173,6 +198,8 @@ class TenantsConfig(Module):
             kept=_("As long as your contact details"),
             exported="no",
             erased="files",
+            called=_("What you wrote about leaving"),
+            about="folder",
         ),
         Holding(
             "tenants.Snapshot",
@@ -182,11 +209,12 @@ class TenantsConfig(Module):
             kept=_("As long as a workspace may need it"),
             exported="no",
             erased="public",
+            called=_("Shapes of workspaces"),
         ),
     )
 
     def ready(self) -> None:
-        from tenants import contenttypes, erasure, export, forgetting, replay, restore, sign_up  # noqa: F401  (their sagas are known from the start)
+        from tenants import contenttypes, erasure, export, forgetting, persons, replay, restore, sign_up  # noqa: F401  (their sagas are known from the start)
 
         contenttypes.keep_apart()
         jobs.gates.append(replay.may_work)

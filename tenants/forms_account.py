@@ -73,3 +73,27 @@ class EraseForm(ProofForm):
                 _now("Type %(name)s, exactly as it stands in the address.") % {"name": self.name}
             )
         return self.name
+
+
+class ErasePersonForm(ProofForm):
+    """The person's name as it stands on the page, and the owner's password."""
+
+    typed_name = forms.CharField(
+        label=_("Name of the person"),
+        max_length=300,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
+    )
+
+    field_order = ("typed_name", "current")
+
+    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.name = name
+
+    def clean_typed_name(self) -> str:
+        typed = str(self.cleaned_data["typed_name"])
+        if " ".join(typed.split()).casefold() != " ".join(self.name.split()).casefold():
+            raise forms.ValidationError(
+                _now("Type %(name)s, exactly as it stands here.") % {"name": self.name}
+            )
+        return self.name

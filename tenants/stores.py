@@ -29,7 +29,7 @@ def count(id: UUID) -> list[dict[str, Any]]:
     """[{store, what, count}]: rows of each table, files of each folder, jobs, key. Zero everywhere once erased."""
     found = [{"store": "schema", "what": table, "count": rows} for table, rows in _rows(id)]
     found += [
-        {"store": code, "what": kind, "count": _files(folder(kind, id))} for kind, code in FOLDERS.items()
+        {"store": code, "what": kind, "count": files_in(folder(kind, id))} for kind, code in FOLDERS.items()
     ]
     with scope.shared():
         found.append({"store": "queue", "what": "jobs", "count": Job.objects.filter(tenant_uuid=id).count()})
@@ -67,5 +67,6 @@ def _rows(id: UUID) -> list[tuple[str, int]]:
         return [(name, rows) for name, rows in cursor.fetchall()]
 
 
-def _files(place: Path) -> int:
+def files_in(place: Path) -> int:
+    """How many files there are below a folder, which need not exist."""
     return sum(1 for entry in place.rglob("*") if entry.is_file()) if place.is_dir() else 0

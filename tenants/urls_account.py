@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tenants import views_account, views_leaving
+from tenants import views_account, views_holdings, views_leaving, views_persons
 
 app_name = "workspace"
 urlpatterns = [
@@ -14,4 +14,18 @@ urlpatterns = [
     path("leave/<uuid:id>/withdraw/", views_leaving.withdraw, name="leave-withdraw"),
     path("leave/<uuid:id>/<slug:category>/", views_leaving.day, name="leave-day"),
     path("erase/", views_account.erase, name="erase"),
+    path("holdings/", views_holdings.home, name="holdings"),
+    path("holdings/holdings.json", views_holdings.download, name="holdings-download"),
+    path("holdings/contact-details/", views_holdings.correct, name="holdings-correct"),
+    path("erase-person/", views_persons.search, name="erase-person"),
+    path(
+        "erase-person/<slug:module>/<slug:model>/<uuid:id>/",
+        views_persons.preview,
+        name="erase-person-preview",
+    ),
+    path(
+        "erase-person/<slug:module>/<slug:model>/<uuid:id>/ask/", views_persons.ask, name="erase-person-ask"
+    ),
+    path("erase-person/asked/<uuid:id>/", views_persons.asked, name="erase-person-asked"),
+    path("erase-person/asked/<uuid:id>/cancel/", views_persons.cancel, name="erase-person-cancel"),
 ]

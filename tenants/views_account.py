@@ -44,6 +44,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "may_export": by.may("workspace.export"),
         "may_leave": by.may("workspace.leave"),
         "may_see_looks": by.may("sharing.view"),
+        "may_see_holdings": by.may("workspace.holdings"),
         "may_erase": by.may("workspace.erase"),
         "leaving": departure.of_workspace(tenant.pk) if tenant.state == State.LEAVING else None,
     }

@@ -205,7 +205,7 @@ def correct(request: HttpRequest, token: str, leaving: Departure, client: Client
             form.show_again(client)
         else:
             try:
-                has_moved = correction.correct(leaving.id, form.answers(), now=timezone.now())
+                has_moved = correction.correct_after(leaving.id, form.answers(), now=timezone.now())
             except CannotAct as error:
                 form.add_error(None, str(error))
             else:

@@ -25,6 +25,10 @@ class AccountsConfig(Module):
             erased="schema",
             personal=("name", "email"),
             secret=("password",),
+            called=_("Those who may sign in"),
+            about="nobody",
+            person="pk",
+            identifies=("name", "email"),
         ),
         Holding(
             "accounts.SignIn",
@@ -35,6 +39,9 @@ class AccountsConfig(Module):
             exported="rows",
             erased="schema",
             personal=("device",),
+            called=_("Sign-ins and sign-outs"),
+            about="nobody",
+            person="user",
         ),
         Holding(
             "accounts.Session",
@@ -44,6 +51,9 @@ class AccountsConfig(Module):
             kept=_("Until you sign out, fourteen days at most without a visit"),
             exported="no",
             erased="schema",
+            called=_("Open sessions"),
+            about="nobody",
+            person="user",
         ),
         Holding(
             "accounts.Throttle",
@@ -53,5 +63,8 @@ class AccountsConfig(Module):
             kept=_("One day after the last failure"),
             exported="no",
             erased="schema",
+            called=_("Failed attempts to sign in"),
+            about="nobody",
+            person="unknown",
         ),
     )

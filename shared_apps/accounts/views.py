@@ -3,12 +3,14 @@
 The same pages on app., ops. and workspaces: who may enter is the realm's matter (models.kind_here).
 """
 
+import json
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.core.paginator import Paginator
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
@@ -21,6 +23,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from shared_apps import mail
 from shared_apps.accounts import mails
+from shared_apps.accounts import mine as holdings
 from shared_apps.accounts import sessions as store
 from shared_apps.accounts.access import person_of, public, signed_in
 from shared_apps.accounts.forms import (
@@ -44,9 +47,11 @@ from shared_apps.accounts.models import (
 )
 from shared_apps.kit import scope, tokens
 from shared_apps.mail import CannotSend
+from shared_apps.mail.models import Message
 
 DOOR = scope.Actor("system", "accounts", "Smoall")  # who acts before anybody is known
 ROWS = 50
+SHOWN = 10
 
 
 def back_url(request: HttpRequest) -> str:
@@ -210,6 +215,45 @@ def me(request: HttpRequest) -> HttpResponse:
         messages.success(request, _("Your details are saved."))
         return redirect("accounts:me")
     return render(request, "accounts/me.html", {"form": form})
+
+
+@require_safe
+@signed_in
+def mine(request: HttpRequest) -> HttpResponse:
+    """What is held about whoever is signed in: each field, where it is changed or why not, and everything else by number."""
+    person = User.objects.get(id=person_of(request).id)
+    context = {
+        "fields": holdings.fields(person),
+        "held": holdings.everything(person),
+        "named": list(holdings.named_in(person)),
+        "sign_ins": person.sign_ins.all()[:SHOWN],
+        "mails": Message.objects.filter(to_address__iexact=person.email)[:SHOWN],
+    }
+    return render(request, "accounts/mine.html", context)
+
+
+@require_safe
+@signed_in
+def mine_download(request: HttpRequest) -> HttpResponse:
+    """The same as JSON, with every sign-in and every mail."""
+    person = User.objects.get(id=person_of(request).id)
+    said = {
+        "me": {field.name: field.value for field in holdings.fields(person)},
+        "holdings": [
+            {"what": one.holding.what, "called": one.called, "why": str(one.holding.why),
+             "kept": str(one.holding.kept), "rows": one.rows}
+            for one in holdings.everything(person)
+        ],
+        "named_in": dict(holdings.named_in(person)),
+        "sign_ins": list(person.sign_ins.values("device", "signed_in_at", "signed_out_at", "cause")),
+        "mails": list(
+            Message.objects.filter(to_address__iexact=person.email).values("purpose", "subject", "state", "created_at")
+        ),
+        "refuses_general_information": mail.is_refused("information", to=person.email),
+    }  # fmt: skip
+    body = json.dumps(said, cls=DjangoJSONEncoder, ensure_ascii=False, indent=1)
+    headers = {"Content-Disposition": 'attachment; filename="smoall-about-me.json"'}
+    return HttpResponse(body, content_type="application/json", headers=headers)
 
 
 @sensitive_post_parameters("current")

@@ -16,5 +16,7 @@ class ClientsConfig(Module):
             exported="shared",
             erased="rows",
             personal=("contact_name", "contact_email", "phone"),
+            called=_("Contact details of the company"),
+            about="pk",
         ),
     )

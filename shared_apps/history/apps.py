@@ -16,6 +16,9 @@ class HistoryConfig(Module):
             exported="rows",
             erased="schema",
             personal=("object_repr", "changes", "actor_name", "actor_behalf"),
+            called=_("The history of every change"),
+            about="rows:object_pk",
+            person="actor_id",
         ),
         Holding(
             "history.Event",
@@ -25,5 +28,7 @@ class HistoryConfig(Module):
             kept=_("As long as your data"),
             exported="rows",
             erased="schema",
+            called=_("Events of the workspace"),
+            about="nobody",
         ),
     )

@@ -81,6 +81,7 @@ class Event(Row):
     class What(models.TextChoices):
         COPY_MADE = "copy_made", _("a copy of all data was made")
         COPY_TAKEN = "copy_taken", _("a copy of all data was taken")
+        PERSON_ERASED = "person_erased", _("a person was erased")
 
     what = models.CharField(_("what"), max_length=20, choices=What)
     note = models.CharField(_("which"), max_length=200)

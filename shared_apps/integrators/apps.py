@@ -29,6 +29,7 @@ class IntegratorsConfig(Module):
             kept=_("As long as it is an integrator of Smoall"),
             exported="no",
             erased="public",
+            called=_("Integrators"),
         ),
         Holding(
             "integrators.Membership",
@@ -38,6 +39,8 @@ class IntegratorsConfig(Module):
             kept=_("As long as the person works there"),
             exported="no",
             erased="public",
+            called=_("People of integrators"),
+            person="user",
         ),
         Holding(
             "integrators.Link",
@@ -47,6 +50,8 @@ class IntegratorsConfig(Module):
             kept=_("As long as your contact details"),
             exported="shared",
             erased="rows",
+            called=_("Links with an integrator"),
+            about="client",
         ),
         Holding(
             "integrators.Look",
@@ -57,6 +62,8 @@ class IntegratorsConfig(Module):
             exported="shared",
             erased="rows",
             personal=("person",),
+            called=_("Looks of an integrator at your contact details"),
+            about="client",
         ),
     )
 

@@ -21,6 +21,8 @@ class JobsConfig(Module):
             personal=("actor",),
             why=_("To do work in the background, once"),
             kept=_("Seven days after it is done, ninety days when it failed"),
+            called=_("Work in the background"),
+            about="tenant_uuid",
         ),
         Holding(
             "django_q.OrmQ",
@@ -30,6 +32,7 @@ class JobsConfig(Module):
             erased="queue",
             why=_("To wake a worker; it names a job and nothing else"),
             kept=_("Until a worker has taken it"),
+            called=_("The queue"),
         ),
         Holding(
             "django_q.Task",
@@ -39,6 +42,7 @@ class JobsConfig(Module):
             erased="queue",
             why=_("To see what a worker could not finish"),
             kept=_("Ninety days; it names a job and nothing else"),
+            called=_("Work that a worker could not finish"),
         ),
         Holding(
             "django_q.Schedule",
@@ -48,6 +52,7 @@ class JobsConfig(Module):
             erased="public",
             why=_("Unused: timed work is a list in the program"),
             kept=_("Always empty"),
+            called=_("Timed work"),
         ),
     )
 

@@ -6,6 +6,8 @@ from enum import IntEnum
 from typing import Any, Literal
 
 from django.apps import AppConfig, apps
+from django.conf import settings
+from django.db.models import Model
 
 
 class Role(IntEnum):
@@ -46,6 +48,17 @@ class Holding:
     secret: tuple[str, ...] = ()  # columns that leave neither with an export nor otherwise
     law: str = ""  # the law's article that makes Smoall keep it after an erasure: certificates say so
     law_years: int = 0  # for how long, from the erasure on
+    called: Any = ""  # lazily translated: what people call it, where the table's own name isn't for them
+    # How the shared schema's rows about one client are found there (tenants/holdings.py reads it):
+    # "field" holds the UUID of the client or of its workspace; "name:field" the workspace's name; "rows:field" the key
+    # of any row about it; "nobody": no row there is about a client. Of "files:…": "" for the workspace's own folder,
+    # "folder" for one that is named by the client, "app.Model" for a file of each row of that table.
+    about: str = ""
+    # How one person's rows are found (accounts/mine.py): "field" holds the person's key or address, "print:field" the
+    # keyed hash of the address, "unknown": nothing in the row tells whose it is.
+    person: str = ""
+    # Of a table of people: fields whose values name them elsewhere too. The model has a verb `forget` then.
+    identifies: tuple[str, ...] = ()
 
 
 MailClass = Literal["transactional", "service", "information", "policy"]
@@ -83,6 +96,13 @@ def all_rights() -> dict[str, Role]:
 
 def all_holdings() -> tuple[Holding, ...]:
     return tuple(holding for module in modules() for holding in module.holdings)
+
+
+def stands_in(model: type[Model], *, tenant: bool) -> bool:
+    """Whether the model's table stands in a workspace's schema, or else in the shared one; it may stand in both."""
+    listed = settings.TENANT_APPS if tenant else settings.SHARED_APPS
+    config = apps.get_app_config(model._meta.app_label)
+    return config.name in {entry.rsplit(".apps.", 1)[0] for entry in listed}
 
 
 class UnknownPurpose(ValueError):

@@ -15,6 +15,8 @@ class LegalConfig(Module):
             kept=_("While you use Smoall, then twelve months"),
             exported="shared",
             erased="rows",
+            called=_("Terms that were accepted"),
+            about="client_uuid",
         ),
     )
 

@@ -21,6 +21,9 @@ class MailConfig(Module):
             personal=("to_address", "to_name", "subject", "body"),
             why=_("To send you the mails that you need, once"),
             kept=_("The text until it is sent, its record for thirty days"),
+            called=_("Mails that Smoall sends"),
+            about="about",
+            person="to_address",
         ),
         Holding(
             "mail.Refusal",
@@ -30,6 +33,9 @@ class MailConfig(Module):
             erased="schema",
             why=_("To send no general information to whoever refuses it, and to honour an opt-out"),
             kept=_("Until it is taken back or the contact details are erased; the address is a keyed hash"),
+            called=_("Mails that were refused"),
+            about="about",
+            person="print:address",
         ),
         Holding(
             "mail.Suppression",
@@ -39,6 +45,9 @@ class MailConfig(Module):
             erased="schema",
             why=_("Not to mail an address that mails come back from, or whose holder complained"),
             kept=_("A year after mails came back; a complaint as long as the contact details"),
+            called=_("Addresses that mails came back from"),
+            about="about",
+            person="print:address",
         ),
         Holding(
             "files:mails",
@@ -48,5 +57,7 @@ class MailConfig(Module):
             erased="files",
             why=_("In development alone: to show mails instead of sending them"),
             kept=_("As long as your data"),
+            called=_("Mails as files"),
+            person="unknown",
         ),
     )

@@ -30,6 +30,7 @@ class SharingConfig(Module):
             kept=_("For ever: who was a partner stays known"),
             exported="no",
             erased="public",
+            called=_("Partners"),
         ),
         Holding(
             "sharing.Verification",
@@ -39,6 +40,7 @@ class SharingConfig(Module):
             kept=_("For ever: who was a partner stays known"),
             exported="no",
             erased="public",
+            called=_("Readings of partners’ privacy policies"),
         ),
         Holding(
             "sharing.Disclosure",
@@ -48,6 +50,8 @@ class SharingConfig(Module):
             kept=_("As long as your contact details"),
             exported="shared",
             erased="rows",
+            called=_("What went to a partner"),
+            about="client_uuid",
         ),
         Holding(
             "sharing.Order",
@@ -59,6 +63,8 @@ class SharingConfig(Module):
             erased="kept",
             law="GDPR, art. 5(2) and 17(3)(b), (e)",
             law_years=10,
+            called=_("Orders of a court"),
+            about="client_uuid",
         ),
         Holding(
             "files:orders",
@@ -68,6 +74,8 @@ class SharingConfig(Module):
             kept=_("The order for ten years, what was given for seven days at most"),
             exported="no",
             erased="kept",
+            called=_("Documents of orders"),
+            about="sharing.Order",
         ),
         Holding(
             "sharing.Refusal",
@@ -77,6 +85,7 @@ class SharingConfig(Module):
             kept=_("Ninety days; it names a host and nothing else"),
             exported="no",
             erased="public",
+            called=_("Refused connections"),
         ),
     )
 

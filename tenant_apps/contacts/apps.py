@@ -39,12 +39,18 @@ class ContactsConfig(Module):
                 "email",
                 "phone",
                 "mobile",
+                "website",
                 "street",
+                "postal_code",
+                "city",
+                "city_folded",
+                "job_title",
                 "iban",
                 "vat_number",
                 "notes",
                 "search",
             ),
+            identifies=("name", "email", "phone", "mobile", "iban", "vat_number"),
         ),
         Holding(
             "contacts.Tag",
@@ -54,6 +60,7 @@ class ContactsConfig(Module):
             kept=AS_LONG,
             exported="rows",
             erased="schema",
+            personal=("name", "name_folded"),
         ),
         Holding(
             "contacts.Contact_tags",
@@ -63,6 +70,7 @@ class ContactsConfig(Module):
             kept=AS_LONG,
             exported="rows",
             erased="schema",
+            called=_("Tags of contacts"),
         ),
         Holding(
             "contacts.Attachment",
@@ -83,6 +91,7 @@ class ContactsConfig(Module):
             exported="rows",
             erased="schema",
             personal=("file_name", "header", "refused", "duplicates"),
+            called=_("Imports of contacts"),
         ),
         Holding(
             "files:contacts",
@@ -92,5 +101,6 @@ class ContactsConfig(Module):
             kept=AS_LONG,
             exported="files",
             erased="files",
+            called=_("Files of contacts"),
         ),
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pyrage
+from django.apps import apps
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -31,6 +32,7 @@ from tenants import (
     export,
     forgetting,
     gate,
+    persons,
     replay,
     restore,
     retention,
@@ -360,6 +362,47 @@ def gone_by_notice() -> tuple[Tenant, Departure]:
     return tenant, leaving
 
 
+# --- one person -------------------------------------------------------------------------------------------
+
+
+def erase_person() -> Case:
+    """A contact of a workspace, with a file, a mail, and a note of somebody else's that names them."""
+    tenant = workspace("person")
+    with scope.tenant(tenant.id, actor=TESTER):
+        contacts = apps.get_model("contacts.Contact")
+        gone = contacts.objects.create(
+            kind="person", first_name="Ida", last_name="Zwart", email="ida@zwart.test"
+        )
+        other = contacts.objects.create(kind="company", name="Bakery", notes="Ask Ida Zwart.")
+        apps.get_model("contacts.Attachment").objects.create(
+            contact=gone,
+            name="Ida.pdf",
+            content_type="application/pdf",
+            size=9,
+            file=ContentFile(b"%PDF Ida", name="x"),
+        )
+        owner = User.objects.owners().first()
+        assert owner is not None
+        found = persons.find("contacts.Contact", gone.pk)
+        assert found is not None
+        saga = persons.request(
+            found, tenant_id=tenant.id, by=owner.pk, now=timezone.now(), delay=timedelta(0)
+        )
+
+    def check() -> None:
+        is_done(saga.pk)
+        with scope.shared():
+            assert not {"sealed", "files", "mails"} & set(Saga.objects.get(pk=saga.pk).data)
+        with scope.tenant(tenant.id):
+            other.refresh_from_db()
+            assert (other.notes, str(contacts.objects.get(pk=gone.pk))) == ("Ask [erased].", "[erased]")
+            assert Event.objects.filter(what=Event.What.PERSON_ERASED).count() == 1
+            assert default_storage.listdir("contacts/attachments")[1] == []
+        assert [row for row in catalog.holding("zwart") if tenant.schema_name in row] == []
+
+    return Case(saga.pk, check, run(saga.pk))
+
+
 # --- verbs ------------------------------------------------------------------------------------------------
 
 
@@ -496,6 +539,7 @@ SCENARIOS: dict[str, tuple[str, Callable[[], Case]]] = {
     "replay the data's erasure": ("replay", partial(replayed, with_contacts=False)),
     "replay the contact details' erasure": ("replay_contacts", partial(replayed, with_contacts=True)),
     "erase the contact details": ("forget", forget),
+    "erase one person": ("erase_person", erase_person),
     "ask for an erasure": ("close", close),
     "cancel an erasure": ("reopen", reopen),
     "give notice": ("notice", notice),

@@ -138,6 +138,18 @@ class Objects:
                 f"operators:{page}": lambda: [{"id": row("sharing.Disclosure").verification.partner_id}]
                 for page in ("partner", "verify-partner", "end-partner")
             },
+            "workspace:erase-person-preview": self._people,
+            "workspace:erase-person-ask": self._people,
+            "workspace:erase-person-asked": lambda: [{"id": row("tenants.Saga").pk}],
+            "workspace:erase-person-cancel": lambda: [{"id": row("tenants.Saga").pk}],
+            **{
+                f"operators:{page}": lambda: [{"id": row("requests.Request").pk}]
+                for page in ("request", "answer-request", "extend-request", "request-scan")
+            },
+            **{
+                f"operators:{page}": lambda: [{"id": row("requests.Notice").breach_id}]
+                for page in ("breach", "breach-authority", "breach-no-authority", "notify-breach")
+            },
             "operators": lambda: [{"id": id} for id in (self.victim.tenant.client_id, self.victim.id)],
             "operators:move-day": lambda: [
                 {"id": self.victim.tenant.client_id, "category": category}
@@ -187,6 +199,14 @@ class Objects:
             meta: Any = model._meta
             for row in self.planted.rows.get(meta.label, [])[:1]:
                 ways.append({"module": meta.app_label, "model": meta.model_name, "key": str(row.pk)})
+        return ways
+
+    def _people(self) -> list[dict[str, Any]]:
+        """Of each table of people, one row."""
+        ways = []
+        for label in ("contacts.Contact", "accounts.User"):
+            module, model = label.lower().split(".")
+            ways.append({"module": module, "model": model, "id": self._row(label).pk})
         return ways
 
     def _refusals(self) -> list[dict[str, Any]]:

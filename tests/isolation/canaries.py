@@ -7,6 +7,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -48,6 +49,8 @@ RULES: dict[str, dict[str, Any]] = {
     "tenants.Saga": {"kind": "export"},
     "sharing.Disclosure": {"categories": ["contact"]},
     "contacts.Contact": {"kind": "person"},
+    "requests.Request": {"received_on": date(2026, 1, 1), "due_on": date(2026, 2, 1)},
+    "requests.Breach": {"categories": ["contact"], "authority_not_because": ""},
     "contacts.Import": {"encoding": "utf-8", "delimiter": ";"},
 }
 NOT_PLANTED = {*READ_ONLY_TABLES, "django_content_type"}
@@ -62,9 +65,12 @@ class Planted:
         self.places: dict[str, str] = {}
         self.rows: dict[str, list[Any]] = {}  # by model label
         self.files: list[str] = []
+        self.shared_files: list[str] = []
 
     def files_of(self, tenant: UUID) -> list[Path]:
-        return [Path(settings.MEDIA_ROOT) / str(tenant) / name for name in self.files]
+        """Its own, and those of shared rows about it."""
+        own = [Path(settings.MEDIA_ROOT) / str(tenant) / name for name in self.files]
+        return own + [Path(settings.MEDIA_ROOT) / "shared" / name for name in self.shared_files]
 
     def word(self, place: str) -> str:
         made = f"{self.prefix}{next(_numbers):05d}"
@@ -157,7 +163,7 @@ def _fill_field(row: Any, field: Any, planted: Planted) -> None:
         name = field.generate_filename(row, planted.word(f"{place} (name)").lower())
         stored = default_storage.save(name, ContentFile(planted.word(f"{place} (content)").encode()))
         setattr(row, field.name, stored)
-        planted.files.append(stored)
+        (planted.files if scope.tenant_id() else planted.shared_files).append(stored)
     elif isinstance(field, models.JSONField):
         setattr(row, field.name, _like(getattr(row, field.attname), planted.word(place)))
     elif field.max_length and field.max_length < len(planted.prefix) + 5:

@@ -121,6 +121,7 @@ def test_what_leaves_with_the_shared_rows_is_in_every_export(acme: Cast) -> None
         "clients.Client": "client", "tenants.Tenant": "workspace", "tenants.Domain": "workspace", "tenants.Export": "exports",
         "legal.Acceptance": "terms", "integrators.Link": "integrators",
         "tenants.Departure": "departures", "tenants.Instruction": "departures",
+        "requests.Request": "requests", "requests.Notice": "breaches",
         "integrators.Look": "looks", "sharing.Disclosure": "disclosures",
         "tenants.SignUp": "client",  # what was typed has become the client's details by then, and is forgotten
     }  # fmt: skip

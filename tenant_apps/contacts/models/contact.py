@@ -41,6 +41,10 @@ LIKE_A_NAME, LIKE_ANYTHING = (
 )  # word similarities that count as a slip of the finger; tried on Belgian names
 SEPARATORS = re.compile(r"[ .\-/()+]+")  # what people put into numbers
 CODE = re.compile(r"\d+|[a-z]{2,3}\d{6,}(b\d\d)?")  # a phone, VAT or postal number without them
+FORGOTTEN = (
+    "first_name", "email", "phone", "mobile", "website", "street", "postal_code", "city", "vat_number", "iban", "notes",
+    "job_title",
+)  # fmt: skip
 
 
 class CannotArchive(Exception):
@@ -371,6 +375,21 @@ class Contact(Row):
             .first()
         )
         return found or Contact.objects.create(kind=Kind.COMPANY, name=name, created_at=now, updated_at=now)
+
+    def forget(self, label: str) -> list[str]:
+        """Take everything personal out of this contact: `label` stands for the name from now on.
+
+        The row stays, since others name it by its key. Its files go: returns their names in the store, for whoever
+        removes them once this is committed.
+        """
+        attachments: Any = self.attachments
+        files = [name for name in attachments.values_list("file", flat=True) if name]
+        attachments.all().delete()
+        for field in FORGOTTEN:
+            setattr(self, field, "")
+        self.name, self.last_name = label, label if self.kind == Kind.PERSON else ""
+        self.save()
+        return files
 
     def archive(self, *, by: User, now: datetime) -> None:
         """Out of the lists, kept and found on demand. Raises CannotArchive."""

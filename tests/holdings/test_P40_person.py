@@ -1,0 +1,399 @@
+"""P40 for one person: a former colleague or a contact is taken out of a workspace by its owner, and of nothing else."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.apps import apps
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.test import Client as Browser
+from django.utils import timezone
+
+from shared_apps import mail
+from shared_apps.accounts.models import Session, SignIn, User
+from shared_apps.history.models import Event, LogEntry
+from shared_apps.jobs.models import Job
+from shared_apps.kit import scope
+from shared_apps.kit.module import all_holdings
+from shared_apps.mail.models import Message
+from tenants import persons, sagas
+from tenants.models import CannotAct, Saga, State, Tenant
+from tests.conftest import PASSWORD, TESTER, Cast
+from tests.holdings.conftest import deactivate, text_of
+from tests.isolation import catalog
+from tests.isolation.test_erasure_canary import in_files, in_queue
+from tests.leaving.conftest import suspend
+
+PAGE = "/workspace/erase-person/"
+FIRST, LAST = "Quirijnella", "Wezembeekster"
+NAME, EMAIL, PHONE = f"{FIRST} {LAST}", "quirijnella@wezembeekster.test", "+32 475 86 42 13"
+IBAN = "BE68539007547034"
+WORDS = (FIRST, LAST, "86 42 13", "475864213", IBAN)
+
+
+def contacts() -> Any:
+    return apps.get_model("contacts.Contact")
+
+
+def plant(cast: Cast) -> Any:
+    """A contact everywhere that a person may be: own record, somebody's notes, a tag, files, mails, history, outbox."""
+    attachment, tag = apps.get_model("contacts.Attachment"), apps.get_model("contacts.Tag")
+    with cast.inside():
+        gone = contacts().objects.create(
+            kind="person", first_name=FIRST, last_name=LAST, email=EMAIL, phone=PHONE, iban=IBAN,
+            street=f"{LAST}straat 1", notes=f"Met {FIRST} in May.", job_title="Buyer",
+        )  # fmt: skip
+        gone.email = f"old.{EMAIL}"
+        gone.save()
+        gone.email = EMAIL
+        gone.save()
+        firm = contacts().objects.create(kind="company", name="Bakery", notes=f"Ask {NAME.upper()} first.")
+        firm.tags.set(tag.named([f"Friends of {NAME}"]))
+        firm.save()
+        attachment.objects.create(
+            contact=gone, name=f"{NAME}.pdf", content_type="application/pdf", size=9,
+            file=ContentFile(f"%PDF {NAME}".encode(), name="x.pdf"),
+        )  # fmt: skip
+        attachment.objects.create(
+            contact=firm, name=f"Letter to {NAME}.pdf", content_type="application/pdf", size=9,
+            file=ContentFile(b"%PDF", name="y.pdf"),
+        )  # fmt: skip
+        lost = contacts().objects.create(kind="company", name="Gone", notes=f"{NAME} was here")
+        lost.delete()
+        mail.send(
+            purpose="accounts.reset", to=EMAIL, name=NAME, language="en", template="accounts/mail/reset",
+            context={"person": User(name=NAME), "link": "http://x.test"}, key="to-them",
+        )  # fmt: skip
+        Message.objects.create(
+            purpose="accounts.reset", to_address="bob@x.test", language="en", subject=f"About {NAME}",
+            body=f"Dear {NAME},", key="about",
+        )  # fmt: skip
+        mail.refuse("information", to=EMAIL, now=timezone.now())
+    return gone
+
+
+def found(row: Any) -> persons.Person:
+    person = persons.find(row._meta.label, row.pk)
+    assert person is not None
+    return person
+
+
+def ask(cast: Cast, row: Any, *, delay: timedelta = timedelta(0)) -> Saga:
+    with cast.inside():
+        return persons.request(
+            found(row), tenant_id=cast.id, by=cast.owner.pk, now=timezone.now(), delay=delay
+        )
+
+
+def erase(cast: Cast, row: Any) -> Saga:
+    saga = sagas.run(ask(cast, row).pk)
+    assert (saga.status, saga.error) == (Saga.Status.DONE, "")
+    return saga
+
+
+def everywhere(cast: Cast, word: str) -> list[str]:
+    """Rows of the workspace's schema, shared rows about it, files and queue entries that hold the word."""
+    shared = (str(cast.id), str(cast.tenant.client_id))
+    rows = [
+        row
+        for row in catalog.holding(word)
+        if row.startswith(cast.tenant.schema_name) or any(one in row for one in shared)
+    ]
+    return rows + in_files(word) + in_queue(word)
+
+
+def is_of(neighbour: Cast, row: str) -> bool:
+    return neighbour.tenant.schema_name in row or str(neighbour.id) in row
+
+
+# --- canary -----------------------------------------------------------------------------------------------
+
+
+def test_P40_a_contact_is_nowhere_afterwards_and_the_neighbour_is_unchanged(acme: Cast, zenith: Cast) -> None:
+    gone, twin = plant(acme), plant(zenith)
+    assert all(everywhere(acme, word) for word in (FIRST, LAST, "86 42 13", IBAN)), "planted"
+    before = catalog.checksums(zenith.tenant.schema_name)
+    saga = erase(acme, gone)
+    left = [row for word in WORDS for row in everywhere(acme, word) if not is_of(zenith, row)]
+    assert left == []
+    assert catalog.checksums(zenith.tenant.schema_name) == before
+    with zenith.inside():
+        assert contacts().objects.get(pk=twin.pk).name == NAME
+    assert not {"sealed", "files", "mails"} & set(saga.data)
+
+
+def test_P40_a_former_colleague_is_nowhere_afterwards(acme: Cast, browser: Callable[..., Browser]) -> None:
+    browser(acme, acme.colleague)
+    with acme.inside(acme.colleague):
+        acme.colleague.name, acme.colleague.email = NAME, EMAIL
+        acme.colleague.save()
+    with acme.inside(acme.colleague):
+        contacts().objects.create(kind="company", name="Bakery", notes=f"Called by {NAME}")
+        job = Job.objects.model
+    with scope.shared(actor=acme.colleague.as_actor()):
+        client = Tenant.objects.select_related("client").get(pk=acme.id).client
+        client.city = "Namur"
+        client.save()
+        job.objects.create(tenant_uuid=acme.id, purpose="tenants.saga", name="tests.toys.jobs.work",
+                           actor={"kind": "user", "id": str(acme.colleague.pk), "name": NAME, "behalf": ""})  # fmt: skip
+        sagas.start("export", acme.id, key="theirs", due_at=timezone.now() + timedelta(days=1))
+        Message.objects.create(
+            purpose="accounts.reset", to_address=EMAIL, to_name=NAME, language="en", subject="x", key="shared",
+            about=acme.id,
+        )  # fmt: skip
+    deactivate(acme)
+    assert all(everywhere(acme, word) for word in (FIRST, LAST))
+    erase(acme, acme.colleague)
+    assert [row for word in (FIRST, LAST) for row in everywhere(acme, word)] == []
+    with acme.inside():
+        left = User.objects.get(pk=acme.colleague.pk)
+        assert (left.name, left.has_usable_password()) == (persons.LABEL, False)
+        assert not Session.objects.filter(user=left).exists()
+        assert set(SignIn.objects.filter(user=left).values_list("device", flat=True)) == {""}
+        assert LogEntry.objects.filter(actor_id=str(left.pk)).exists(), (
+            "what they did stays, without the name"
+        )
+
+
+def test_P40_planted_a_table_that_hides_what_is_personal_is_caught_by_the_canary(
+    acme: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were notes not declared personal, the search for words would find them afterwards."""
+    gone = plant(acme)
+    from dataclasses import replace
+
+    poor = tuple(
+        replace(one, personal=tuple(name for name in one.personal if name != "notes"))
+        for one in all_holdings()
+    )
+    monkeypatch.setattr(persons, "all_holdings", lambda: poor)
+    erase(acme, gone)
+    assert [row for row in everywhere(acme, LAST) if "contacts_contact" in row]
+
+
+def test_P40_rows_stay_and_what_they_mean_for_others_too(acme: Cast) -> None:
+    gone = plant(acme)
+    erase(acme, gone)
+    with acme.inside():
+        left = contacts().objects.get(pk=gone.pk)
+        firm = contacts().objects.get(name="Bakery")
+        assert (left.name, left.kind, left.email, left.notes) == (persons.LABEL, "person", "", "")
+        assert firm.notes == f"Ask {persons.LABEL} first." and "bakery" in firm.search
+        assert [str(tag) for tag in firm.tags.all()] == [f"Friends of {persons.LABEL}"]
+        assert [one.name for one in firm.attachments.all()] == [f"Letter to {persons.LABEL}.pdf"]
+        assert len(default_storage.listdir("contacts/attachments")[1]) == 1
+        about = Message.objects.get(key="about")
+        assert (about.subject, about.body) == (f"About {persons.LABEL}", f"Dear {persons.LABEL},")
+        assert not Message.objects.filter(key="to-them").exists()
+        assert not mail.is_refused("information", to=EMAIL)
+
+
+def test_P40_it_is_an_event_of_the_workspace_without_a_name(acme: Cast) -> None:
+    gone = plant(acme)
+    erase(acme, gone)
+    with acme.inside():
+        event = Event.objects.get(what=Event.What.PERSON_ERASED)
+        assert LAST not in event.note and event.note[0].isdigit()
+        entry = LogEntry.objects.get(table_name__endswith="history_event")
+        assert entry.actor_id == str(acme.owner.pk)
+
+
+def test_P40_somebody_of_the_same_name_keeps_their_own_record(acme: Cast) -> None:
+    gone = plant(acme)
+    with acme.inside():
+        other = contacts().objects.create(
+            kind="person", first_name=FIRST, last_name=LAST, email="other@x.test"
+        )
+        assert [one.row.pk for one in persons.namesakes(found(gone))] == [other.pk]
+    erase(acme, gone)
+    with acme.inside():
+        other.refresh_from_db()
+        assert (other.name, other.email) == (NAME, "other@x.test")
+        assert LogEntry.objects.filter(object_pk=str(other.pk), object_repr=NAME).exists()
+
+
+def test_P40_short_names_are_not_taken_out_of_other_words(acme: Cast) -> None:
+    with acme.inside():
+        gone = contacts().objects.create(kind="company", name="Ann")
+        firm = contacts().objects.create(kind="company", name="Bakery", notes="Announce it. Ann knows.")
+    erase(acme, gone)
+    with acme.inside():
+        firm.refresh_from_db()
+        assert firm.notes == "Announce it. Ann knows."
+
+
+# --- twelve hours -----------------------------------------------------------------------------------------
+
+
+def test_P40_nothing_happens_for_twelve_hours_and_it_can_be_cancelled(acme: Cast, olga: Browser) -> None:
+    gone = plant(acme)
+    posted = {"typed_name": NAME.lower(), "current": PASSWORD}
+    answer = olga.post(f"{PAGE}contacts/contact/{gone.pk}/ask/", posted)
+    assert answer.status_code == 302
+    again = olga.post(f"{PAGE}contacts/contact/{gone.pk}/ask/", posted)
+    assert again.headers["Location"] == answer.headers["Location"], "twice the same click is one instruction"
+    with scope.shared():
+        saga = Saga.objects.get(kind="erase_person")
+    assert timedelta(hours=11, minutes=59) < saga.due_at - timezone.now() <= timedelta(hours=12)
+    assert LAST.lower() not in str(saga.data).lower(), "the instruction is sealed"
+    sagas.run(saga.pk)
+    assert everywhere(acme, LAST)
+    page = text_of(olga.get(answer.headers["Location"]))
+    assert "Cancel the erasure" in page and NAME in page
+    assert olga.post(f"{answer.headers['Location']}cancel/").status_code == 302
+    with scope.shared():
+        saga.refresh_from_db()
+    assert (saga.status, "sealed" in saga.data) == (Saga.Status.CANCELLED, False)
+    with scope.shared():
+        Saga.objects.filter(pk=saga.pk).update(due_at=timezone.now())
+    sagas.run(saga.pk)
+    with acme.inside():
+        assert contacts().objects.get(pk=gone.pk).name == NAME
+    assert olga.post(f"{PAGE}contacts/contact/{gone.pk}/ask/", posted).status_code == 302
+    with scope.shared():
+        assert Saga.objects.filter(kind="erase_person").count() == 2, "it can be asked for again"
+
+
+def test_P40_once_it_is_done_it_is_too_late_to_cancel(acme: Cast) -> None:
+    gone = plant(acme)
+    saga = erase(acme, gone)
+    with acme.inside(), pytest.raises(CannotAct):
+        persons.cancel(saga)
+
+
+def test_P40_a_contact_deleted_meanwhile_is_taken_out_of_the_history_too(acme: Cast) -> None:
+    gone = plant(acme)
+    saga = ask(acme, gone)
+    with acme.inside():
+        contacts().objects.get(pk=gone.pk).delete()
+    assert sagas.run(saga.pk).status == Saga.Status.DONE
+    assert [row for row in everywhere(acme, LAST) if acme.tenant.schema_name in row] == []
+
+
+def test_P40_while_the_workspace_is_closed_it_waits(acme: Cast) -> None:
+    gone = plant(acme)
+    saga = ask(acme, gone)
+    with scope.shared(actor=TESTER):
+        Tenant.objects.filter(pk=acme.id).update(state=State.ERASING)
+    waiting = sagas.run(saga.pk)
+    assert waiting.status == Saga.Status.WAITING and waiting.due_at > timezone.now()
+    assert everywhere(acme, LAST)
+
+
+# --- who, and whom ----------------------------------------------------------------------------------------
+
+
+def test_P40_nobody_who_may_sign_in_is_erased_and_no_owner_themselves(acme: Cast, olga: Browser) -> None:
+    for person, why in ((acme.owner, "erase yourself"), (acme.colleague, "deactivate them first")):
+        page = text_of(olga.get(f"{PAGE}accounts/user/{person.pk}/"))
+        assert why in page and "Erase this person" not in page
+        posted = {"typed_name": person.name, "current": PASSWORD}
+        assert why in text_of(olga.post(f"{PAGE}accounts/user/{person.pk}/ask/", posted))
+        with acme.inside(), pytest.raises(CannotAct):
+            persons.request(found(person), tenant_id=acme.id, by=acme.owner.pk, now=timezone.now())
+    with scope.shared():
+        assert not Saga.objects.filter(kind="erase_person").exists()
+
+
+def test_P40_somebody_who_was_reactivated_meanwhile_is_not_erased(acme: Cast) -> None:
+    deactivate(acme)
+    saga = ask(acme, acme.colleague)
+    with acme.inside():
+        acme.colleague.reactivate(by=acme.owner, now=timezone.now())
+    ended = sagas.run(saga.pk)
+    assert ended.status == Saga.Status.FAILED
+    with acme.inside():
+        assert User.objects.get(pk=acme.colleague.pk).name == acme.colleague.name
+
+
+@pytest.mark.parametrize(
+    "posted", [{"typed_name": "x", "current": PASSWORD}, {"typed_name": NAME, "current": "wrong"}, {}]
+)
+def test_P40_without_name_and_password_nothing_is_asked_for(
+    acme: Cast, olga: Browser, posted: dict[str, str]
+) -> None:
+    gone = plant(acme)
+    text_of(olga.post(f"{PAGE}contacts/contact/{gone.pk}/ask/", posted))
+    with scope.shared():
+        assert not Saga.objects.filter(kind="erase_person").exists()
+
+
+def test_P40_only_owners_may(acme: Cast, ada: Browser) -> None:
+    gone = plant(acme)
+    for path in ("", f"contacts/contact/{gone.pk}/"):
+        assert ada.get(PAGE + path).status_code == 403
+    assert ada.post(f"{PAGE}contacts/contact/{gone.pk}/ask/").status_code == 403
+
+
+def test_P40_tables_that_are_not_of_people_and_unknown_rows_are_not_there(
+    olga: Browser, zenith: Cast
+) -> None:
+    row = plant(zenith)
+    for path in (
+        f"contacts/tag/{row.pk}/",
+        f"contacts/contact/{row.pk}/",
+        f"nothing/here/{UUID(int=1)}/",
+        f"asked/{UUID(int=1)}/",
+    ):
+        assert olga.get(PAGE + path).status_code == 404
+
+
+def test_P40_it_works_while_the_workspace_is_suspended(acme: Cast, browser: Callable[..., Browser]) -> None:
+    gone = plant(acme)
+    suspend(acme)
+    olga = browser(acme, acme.owner)
+    posted = {"typed_name": NAME, "current": PASSWORD}
+    assert olga.post(f"{PAGE}contacts/contact/{gone.pk}/ask/", posted).status_code == 302
+    with scope.shared():
+        saga = Saga.objects.get(kind="erase_person")
+        Saga.objects.filter(pk=saga.pk).update(due_at=timezone.now())
+    assert sagas.run(saga.pk).status == Saga.Status.DONE
+
+
+# --- the pages --------------------------------------------------------------------------------------------
+
+
+def test_P40_the_preview_shows_everything_that_is_found_and_what_stays(acme: Cast, olga: Browser) -> None:
+    gone = plant(acme)
+    before = catalog.checksums(acme.tenant.schema_name)
+    page = text_of(olga.get(PAGE, {"q": "QUIRIJNELLA wezem"}))
+    assert f"/erase-person/contacts/contact/{gone.pk}/" in page
+    page = text_of(olga.get(f"{PAGE}contacts/contact/{gone.pk}/"))
+    for said in (
+        "Bakery",
+        "Letter to",
+        f"{NAME}.pdf",
+        "Friends of",
+        "2 mails",
+        IBAN,
+        "Smoall does not read them",
+    ):
+        assert said in page, said
+    assert catalog.checksums(acme.tenant.schema_name) == before
+
+
+def test_P40_afterwards_the_page_says_so_without_a_name(acme: Cast, olga: Browser) -> None:
+    gone = plant(acme)
+    saga = erase(acme, gone)
+    page = text_of(olga.get(PAGE)) + text_of(olga.get(f"{PAGE}asked/{saga.pk}/"))
+    assert "erased" in page and LAST not in page
+    assert olga.get(f"{PAGE}contacts/contact/{gone.pk}/").status_code == 404
+    assert persons.LABEL not in text_of(olga.get(PAGE, {"q": "erased"}))
+
+
+def test_P40_forgetting_a_row_empties_every_personal_field(acme: Cast) -> None:
+    """Of each table of people: the verb `forget` leaves no value of a personal field behind."""
+    deactivate(acme)
+    rows = {"contacts.Contact": plant(acme), "accounts.User": acme.colleague}
+    assert {one.what for one in persons.subjects()} == set(rows)
+    for holding in persons.subjects():
+        row = rows[holding.what]
+        with acme.inside():
+            row.refresh_from_db()
+            before = {name: getattr(row, name) for name in holding.personal if getattr(row, name)}
+            row.forget(persons.LABEL)
+            row.refresh_from_db()
+        assert [name for name, value in before.items() if getattr(row, name) == value] == []
