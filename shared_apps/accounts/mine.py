@@ -33,6 +33,11 @@ FIXED: dict[str, Any] = {
     "reactivated_at": _("A moment that has been"),
     "id": _("The number by which the history names you"),
 }
+LABELS: dict[str, Any] = {
+    "id": _("number"),
+    "email_folded": _("e-mail, as looked up"),
+    "name_folded": _("name, as sorted"),
+}
 EDITED_AT: dict[str, str] = {
     "name": "accounts:me",
     "language": "accounts:me",
@@ -72,7 +77,7 @@ def fields(person: User) -> list[Field]:
             value = dict(settings.LANGUAGES).get(value, value)
         if field.name == "password":
             value = _now("a hash, which nobody can read")
-        label = str(field.verbose_name)
+        label = str(LABELS.get(field.name, field.verbose_name))
         found.append(
             Field(
                 name=field.name,

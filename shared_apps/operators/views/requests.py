@@ -68,7 +68,7 @@ def _row(request: Request, companies: dict[UUID, str]) -> dict[str, Any]:
 @requires("operators.view")
 def requests(request: HttpRequest) -> HttpResponse:
     """Open ones first, by their last day."""
-    state = request.GET.get("state", "open")
+    state = request.GET.get("state", "")
     found = Request.objects.all() if state == "all" else Request.objects.open()
     page = page_of(
         found.order_by("due_on" if state != "all" else "-received_on", "id"), request.GET.get("page")
