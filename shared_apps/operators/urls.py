@@ -45,6 +45,7 @@ urlpatterns = [
     path("operators/invite/", team.invite, name="invite"),
     path("operators/<uuid:id>/resend/", team.resend, name="resend"),
     path("operators/<uuid:id>/withdraw/", team.withdraw, name="withdraw"),
+    path("operators/<uuid:id>/reset-factors/", team.reset_factors, name="reset-factors"),
     path("operators/<uuid:id>/deactivate/", team.deactivate, name="deactivate"),
     path("operators/<uuid:id>/reactivate/", team.reactivate, name="reactivate"),
     path("sharing/", sharing.partners, name="partners"),

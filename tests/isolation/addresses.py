@@ -103,6 +103,8 @@ class Objects:
         return {
             "team": lambda: [{"id": row("accounts.SignIn").user_id, "sign_in": row("accounts.SignIn").pk}],
             "accounts:revoke": lambda: [{"id": row("accounts.SignIn").pk}],
+            "accounts:rename-passkey": lambda: [{"id": row("accounts.Passkey").pk}],
+            "accounts:remove-passkey": lambda: [{"id": row("accounts.Passkey").pk}],
             "accounts:language": lambda: [{"code": "fr"}],
             "accounts": lambda: self._tokens(address),
             "app": lambda: self._tokens(address),
@@ -151,7 +153,7 @@ class Objects:
             "operators:resend-integrator": lambda: [self._organisation()],
             **{
                 f"operators:{verb}": lambda: [{"id": self.victim.owner.pk}, {"id": self.linked.pk}]
-                for verb in ("resend", "withdraw", "deactivate", "reactivate")
+                for verb in ("resend", "withdraw", "reset-factors", "deactivate", "reactivate")
             },
             "integrators": lambda: [{"id": id} for id in (self._live_link(), self.victim.tenant.client_id)],
             "integrator": lambda: [{"id": self._live_link()}],

@@ -54,6 +54,7 @@ ADDRESSES = {
     "operators/invite/": ("get", 200),
     "operators/{opal}/resend/": ("post", 302),
     "operators/{opal}/withdraw/": ("post", 302),
+    "operators/{opal}/reset-factors/": ("post", 302),
     "operators/{opal}/deactivate/": ("post", 302),
     "operators/{opal}/reactivate/": ("post", 302),
     "sharing/": ("get", 200),

@@ -317,6 +317,21 @@ class User(AbstractBaseUser, Row):
             self._lock(by)
         self.sign_ins.filter(id=sign_in.id).close(Cause.REVOKED, now=now)
 
+    def reset_factors(self, *, by: "User", now: datetime) -> None:
+        """For somebody who lost their second factor: the password is enough until they set up another one.
+
+        Ends every session. `by` is another person: an owner, or an operator. Raises CannotChange.
+        """
+        from shared_apps.accounts.models import factor
+
+        self._lock(by)
+        if by.id == self.id:
+            raise CannotChange(gettext("Ask somebody else: nobody takes away their own second factor so."))
+        if by.kind == self.kind == Kind.PERSON and by.role < Role.OWNER:
+            raise CannotChange(gettext("Only an owner can do this."))
+        factor.forget(self)
+        self.sign_ins.all().close(Cause.REVOKED, now=now)
+
     def _lock(self, by: "User", *, role: int = Role.MEMBER, keeps_owner: bool = True) -> None:
         """Lock every owner, this person and `by` until the transaction ends, and read them as they are now.
 
