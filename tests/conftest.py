@@ -12,12 +12,15 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from shared_apps.accounts.models import Totp, User, factor
+from shared_apps.accounts.models import Kind, Totp, User, factor
 from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.kit.module import ADMIN, MEMBER, OWNER
 from shared_apps.kit.rows import uuid7
 from tenants import gate, provision
+from shared_apps.legal import documents
+from shared_apps.operators.models import Signature
+from tenants import provision
 from tenants.keys import KeyStore
 from tenants.models import Tenant
 from tests import as_found
@@ -48,9 +51,12 @@ class Cast:
 
 
 def protect(person: User) -> None:
-    """Give somebody an app for codes, in the scope in force."""
+    """Give somebody an app for codes, in the scope in force; an operator has signed too."""
     secret, now = factor.new_secret(), timezone.now()
     Totp.set_up(person, secret, factor.code_at(secret, int(now.timestamp()) // factor.STEP), now=now)
+    if person.kind == Kind.OPERATOR:
+        current = documents.current("confidentiality", today=timezone.localdate(now))
+        Signature.sign(current, by=person, language="en", now=now)
 
 
 def next_code(person: User) -> str:

@@ -9,6 +9,8 @@ from shared_apps.accounts.models import Kind, Totp, User, factor
 from shared_apps.integrators.models import Link, Membership, Organisation
 from shared_apps.kit import scope
 from shared_apps.kit.module import OWNER
+from shared_apps.legal import documents
+from shared_apps.operators.models import Signature
 from tenants.models import Tenant
 
 INTEGRATOR = Someone("Claire Hautmarais", "claire@hautmarais.example", "fr", OWNER)
@@ -46,10 +48,12 @@ def _person(someone: Someone, kind: Kind, diary: Diary, calendar: Calendar, chan
 
 
 def _set_up(operator: User) -> None:
-    """The second factor that operators must have."""
+    """What operators must have: a second factor, and the confidentiality text signed."""
     at = operator.created_at
     code = factor.code_at(APP_SECRET, int(at.timestamp()) // factor.STEP)
     Totp.set_up(operator, APP_SECRET, code, now=at)
+    text = documents.versions("confidentiality")[-1]
+    Signature.sign(text, by=operator, language=operator.language, now=at)
 
 
 def code(now: datetime) -> str:

@@ -33,6 +33,7 @@ class AccountsConfig(Module):
             kept=_("Until you remove it"),
             exported="no",  # an app or passkey is for one workspace at one address: another one sets up its own
             erased="schema",
+            personal=("holder",),
             secret=("sealed",),
         ),
         Holding(
@@ -54,6 +55,7 @@ class AccountsConfig(Module):
             kept=_("Until you make new ones or remove your second factor"),
             exported="no",
             erased="schema",
+            personal=("holder",),
             secret=("hashes",),
         ),
         Holding(

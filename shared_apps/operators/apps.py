@@ -27,6 +27,7 @@ class OperatorsConfig(Module):
     )
     rights = {
         "operators.view": MEMBER,
+        "operators.sign": MEMBER,
         "operators.provision": MEMBER,
         "operators.suspend": MEMBER,
         "operators.copy": MEMBER,
@@ -45,6 +46,15 @@ class OperatorsConfig(Module):
         "operators.inspect": _("To find what doesn't fit together, before it does harm"),
     }
     holdings = (
+        Holding(
+            "operators.Signature",
+            whose="smoall",
+            category="legal",
+            why=_("To prove who of us is bound to confidentiality, by which text and since when"),
+            kept=_("For ever: the duty has no end"),
+            exported="no",
+            erased="public",
+        ),
         Holding(
             "operators.Inspection",
             whose="smoall",

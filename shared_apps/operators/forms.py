@@ -108,3 +108,10 @@ class OrganisationForm(forms.Form):
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
     name = forms.CharField(label=_("Name of the first person"), max_length=200, validators=[ONE_LINE])
     email = forms.EmailField(label=_("E-mail address of the first person"))
+
+
+class SignForm(forms.Form):
+    """`version` is the one that was shown: of two published meanwhile, nobody signs the unread one."""
+
+    version = forms.CharField(max_length=20, widget=forms.HiddenInput)
+    undertakes = forms.BooleanField(label=_("I have read this text and undertake to keep to it."))

@@ -4,6 +4,7 @@ from django.urls import path
 
 from shared_apps.operators.views import (
     clients,
+    confidentiality,
     departures,
     health,
     integrators,
@@ -30,6 +31,7 @@ urlpatterns = [
     path("clients/<uuid:id>/move-day/<slug:category>/", departures.move_day, name="move-day"),
     path("clients/<uuid:id>/withdraw-notice/", departures.withdraw_notice, name="withdraw-notice"),
     path("clients/<uuid:id>/proofs/<uuid:instruction>/", departures.proof, name="proof"),
+    path("confidentiality/", confidentiality.sign, name="sign"),
     path("departures/", departures.departures, name="departures"),
     path("work/", work.sagas, name="work"),
     path("work/jobs/", work.jobs, name="jobs"),

@@ -39,6 +39,7 @@ ADDRESSES = {
     "clients/{client}/move-day/data/": ("get", 302),  # nobody leaves here
     "clients/{client}/withdraw-notice/": ("get", 302),
     "clients/{client}/proofs/{instruction}/": ("get", 404),
+    "confidentiality/": ("get", 200),
     "departures/": ("get", 200),
     "work/": ("get", 200),
     "work/jobs/": ("get", 200),

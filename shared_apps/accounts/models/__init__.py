@@ -56,11 +56,11 @@ __all__ = [
 ]
 
 history.register(User, label="name", exclude=("password", "email_folded", "name_folded", "reactivated_at"))
-history.register(Totp, label="made_at", exclude=("sealed", "last_step"), parent="user")
+history.register(Totp, label="holder", exclude=("sealed", "last_step"), parent="user")
 history.register(
     Passkey,
     label="name",
     exclude=("credential_id", "public_key", "sign_count", "transports", "used_at"),
     parent="user",
 )
-history.register(RecoveryCodes, label="made_at", exclude=("hashes",), parent="user")
+history.register(RecoveryCodes, label="holder", exclude=("hashes",), parent="user")

@@ -31,6 +31,7 @@ class Totp(Row):
     """The app that shows somebody's codes. The secret is sealed; a step that was used is never taken again."""
 
     user = models.OneToOneField(User, on_delete=models.PROTECT, related_name="totp")
+    holder = models.CharField(_("holder"), max_length=200)  # as they were called: the label in the history
     sealed = models.TextField(editable=False)
     last_step = models.BigIntegerField(default=0, editable=False)
     made_at = models.DateTimeField(_("set up"))
@@ -51,7 +52,7 @@ class Totp(Row):
         if cls.objects.filter(user=person).exists():
             raise CannotChange(gettext("An app is set up already: remove it first."))
         sealed = sealing.seal(secret, purpose=f"accounts.totp:{person.pk}")
-        return cls.objects.create(user=person, sealed=sealed, last_step=step, made_at=now)
+        return cls.objects.create(user=person, holder=person.name, sealed=sealed, last_step=step, made_at=now)
 
     def secret(self) -> bytes:
         """Raises BadSeal."""
@@ -133,6 +134,7 @@ class RecoveryCodes(Row):
     """Ten codes on paper, each good once. Only their keyed hashes are here."""
 
     user = models.OneToOneField(User, on_delete=models.PROTECT, related_name="recovery_codes")
+    holder = models.CharField(_("holder"), max_length=200)  # as they were called: the label in the history
     hashes = models.JSONField(default=list, editable=False)
     left = models.PositiveSmallIntegerField(_("codes left"))
     made_at = models.DateTimeField(_("made"))
@@ -150,7 +152,12 @@ class RecoveryCodes(Row):
         codes = [
             "".join(secrets.choice("0123456789") for _each in range(CODE_DIGITS)) for _each in range(CODES)
         ]
-        values = {"hashes": [_hash(person, code) for code in codes], "left": CODES, "made_at": now}
+        values = {
+            "hashes": [_hash(person, code) for code in codes],
+            "left": CODES,
+            "made_at": now,
+            "holder": person.name,
+        }
         cls.objects.update_or_create(user=person, defaults=values)
         return ["-".join(code[at : at + 4] for at in range(0, CODE_DIGITS, 4)) for code in codes]
 
