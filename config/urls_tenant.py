@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("workspace/", include("tenants.urls_account")),
     path("workspace/integrator/", include("shared_apps.integrators.urls_workspace")),
     path("workspace/disclosures/", include("shared_apps.sharing.urls")),
+    path("workspace/support/", include("shared_apps.operators.urls_workspace")),
     path("team/", include("tenant_apps.team.urls")),
 ]
 

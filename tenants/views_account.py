@@ -41,6 +41,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "tenant": tenant,
         "client": tenant.client,
         "may_link": by.may("integrators.manage"),
+        "may_see_support": by.may("support.view"),
         "may_export": by.may("workspace.export"),
         "may_leave": by.may("workspace.leave"),
         "may_see_looks": by.may("sharing.view"),

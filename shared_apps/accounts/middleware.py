@@ -101,7 +101,7 @@ def _is_signed_in(request: HttpRequest) -> bool:
 def _without_second(request: HttpRequest) -> HttpResponse | None:
     """Where those go who must have a second factor and came without: to set one up, or to sign in with it."""
     person = person_of(request)
-    if person.kind not in REQUIRED or request.session.get(BY_SECOND):
+    if person.visiting or person.kind not in REQUIRED or request.session.get(BY_SECOND):
         return None
     if has_second_factor(
         person

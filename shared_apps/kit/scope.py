@@ -170,6 +170,11 @@ def start_process(scope: Scope) -> None:
     _scope.set(scope)
 
 
+def start_acting(actor: Actor) -> None:
+    """The author of everything that a command writes, once, before its first statement."""
+    _actor.set(actor)
+
+
 from contextlib import AbstractContextManager as _AbstractContextManager  # noqa: E402
 
 _Manager = _AbstractContextManager[Scope]

@@ -23,6 +23,7 @@ from shared_apps.accounts.models.person import (
     Purpose,
     UnknownRight,
     User,
+    Visiting,
     fold_email,
     kind_here,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "Totp",
     "UnknownRight",
     "User",
+    "Visiting",
     "close_expired",
     "device_label",
     "fold_email",
