@@ -12,6 +12,7 @@ from shared_apps.history.registry import models_with_history
 from shared_apps.integrators.models import Link
 from shared_apps.kit import scope, tokens
 from shared_apps.legal import documents
+from shared_apps.operators.models.grant import ENTER
 from tests.conftest import Cast
 from tests.isolation.canaries import Planted
 
@@ -144,6 +145,10 @@ class Objects:
             "operators:proof": lambda: [
                 {"id": self.victim.tenant.client_id, "instruction": row("tenants.Departure").pk}
             ],
+            "support": lambda: [{"id": row("operators.Grant").pk}],
+            "support:enter": lambda: [{"token": self._ticket()}],
+            "operators:open-grant": lambda: [{"id": row("operators.Grant").pk}],
+            "operators:end-grant": lambda: [{"id": row("operators.Grant").pk}],
             "operators:retry-job": lambda: [{"id": row("jobs.Job").pk}],
             **{
                 f"operators:{page}": lambda: [{"id": row("tenants.Saga").pk}]
@@ -169,6 +174,11 @@ class Objects:
         """By which zenith shows its contact details to one integrator."""
         with scope.shared():
             return Link.objects.live().get(client_id=self.victim.tenant.client_id).pk
+
+    def _ticket(self) -> str:
+        """What the console would make for another workspace."""
+        with self.links_of.inside():
+            return tokens.sign([str(self._row("operators.Grant").pk), "x"], purpose=ENTER)
 
     def _organisation(self) -> dict[str, Any]:
         with scope.shared():
