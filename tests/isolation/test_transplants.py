@@ -29,6 +29,7 @@ from shared_apps.jobs.models import Job
 from shared_apps.jobs.run import drain, run
 from shared_apps.kit import scope, tokens
 from shared_apps.mail.models import Message
+from shared_apps.operators.models.grant import ENTER
 from tenants import erasure, export, sagas, sign_up, stores
 from tenants.models import Saga, SignUp, State, Tenant
 from tests.conftest import TESTER, Cast
@@ -39,6 +40,7 @@ from tests.isolation.test_addresses import path_of
 
 SOURCES = ("config", "tenants", "billing", "shared_apps", "tenant_apps")
 PURPOSES = {*(f"accounts.{purpose}" for purpose in Purpose), "erasure.cancel", "sign_up", "contact"}
+PURPOSES = {*(f"accounts.{purpose}" for purpose in Purpose), "erasure.cancel", "sign_up", ENTER}
 PASSPHRASE = "a long sentence to remember"
 
 
@@ -58,6 +60,7 @@ def purposes_in_the_program() -> dict[str, str]:
 
 def test_every_purpose_that_the_program_signs_for_is_carried_about_here() -> None:
     known = {"'erasure.cancel'", "'sign_up'", "'contact'", "f'accounts.{purpose}'"}
+    known = {"ENTER", "'erasure.cancel'", "'sign_up'", "f'accounts.{purpose}'"}
     assert set(purposes_in_the_program()) == known, "carry the new link about below (PURPOSES, `links`)"
 
 
@@ -98,6 +101,7 @@ def links(cast: Cast) -> dict[str, str]:
         found["erasing:cancel"] = tokens.sign(
             str(asked.id) if (asked := erasure.pending(cast.id)) else "x", purpose="erasure.cancel"
         )
+        found["support:enter"] = tokens.sign([str(cast.id), "x"], purpose=ENTER)
     with scope.shared(realm="app"):
         found["app"] = tokens.sign([str(cast.id), "x"], purpose="sign_up")
         found["app:contact"] = tokens.sign([str(cast.id), "x"], purpose="contact")

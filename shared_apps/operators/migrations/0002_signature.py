@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 ('language', models.CharField(max_length=5, verbose_name='language')),
                 ('sha256', models.CharField(max_length=64, verbose_name='hash')),
                 ('signed_at', models.DateTimeField(verbose_name='signed')),
-                ('operator', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='signatures', to=settings.AUTH_USER_MODEL)),
+                ('operator', models.ForeignKey(on_delete=django.db.models.deletion.DO_NOTHING, related_name="signatures", to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'verbose_name': 'signature',

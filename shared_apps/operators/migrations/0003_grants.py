@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
                 ('ticket', models.CharField(blank=True, editable=False, max_length=64)),
                 ('ticket_until', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('client', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='grants', to='clients.client')),
-                ('operator', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='grants', to=settings.AUTH_USER_MODEL)),
+                ('operator', models.ForeignKey(on_delete=django.db.models.deletion.DO_NOTHING, related_name="grants", to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'verbose_name': 'access grant',

@@ -11,7 +11,6 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from shared_apps import history
 from shared_apps.accounts.models import User
 from shared_apps.kit.rows import Row
 from shared_apps.legal import documents
@@ -63,9 +62,10 @@ class CannotAlter(TypeError):
 
 
 class Signature(Row):
-    """An operator signed one version of the confidentiality text (P22). Never altered, never deleted."""
+    """An operator signed one version of the confidentiality text (P22). Never altered, never deleted: its own record."""
 
-    operator = models.ForeignKey(User, on_delete=models.PROTECT, related_name="signatures")
+    # Held by the database alone: Django would ask for this table when a person of a workspace is deleted.
+    operator = models.ForeignKey(User, on_delete=models.DO_NOTHING, related_name="signatures")
     version = models.CharField(_("version"), max_length=20)
     language = models.CharField(_("language"), max_length=5)
     sha256 = models.CharField(_("hash"), max_length=64)  # of the text that was shown
@@ -105,6 +105,3 @@ class Signature(Row):
         current = documents.current("confidentiality", today=timezone.localdate(now))
         is_signed = cls.objects.filter(operator=operator, version=current.version).exists()
         return None if is_signed else current
-
-
-history.register(Signature, label="version", parent="operator")

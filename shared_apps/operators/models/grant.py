@@ -58,7 +58,7 @@ class Grant(Row):
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="grants")
     tenant_uuid = models.UUIDField(editable=False)
-    operator = models.ForeignKey(User, on_delete=models.PROTECT, related_name="grants")
+    operator = models.ForeignKey(User, on_delete=models.DO_NOTHING, related_name="grants")  # see Signature
     operator_name = models.CharField(_("operator"), max_length=200)
     reason = models.CharField(_("reason"), max_length=300)
     scope = models.CharField(_("scope"), max_length=5, choices=Scope, default=Scope.READ)
