@@ -17,10 +17,9 @@ from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.kit.module import ADMIN, MEMBER, OWNER
 from shared_apps.kit.rows import uuid7
-from tenants import gate, provision
 from shared_apps.legal import documents
 from shared_apps.operators.models import Signature
-from tenants import provision
+from tenants import gate, provision
 from tenants.keys import KeyStore
 from tenants.models import Tenant
 from tests import as_found

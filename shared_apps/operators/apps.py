@@ -98,3 +98,9 @@ class OperatorsConfig(Module):
             erased="public",
         ),
     )
+
+    def ready(self) -> None:
+        from shared_apps import sharing
+        from shared_apps.operators.models import Grant
+
+        sharing.sources.append(Grant.entries)

@@ -90,11 +90,9 @@ def use(grant_id: str, *, tenant: UUID, command: str, now: datetime) -> Grant:
 
 def _enter(grant: Grant) -> None:
     """The process stands in the workspace, as its operator; psql too, reading alone when the grant does."""
-    here = scope.Scope("tenant", scope.schema_of(grant.tenant_uuid), "smoall_tenant", grant.tenant_uuid)
-    scope.start_process(here)
-    scope.start_acting(grant.as_actor())
+    options = scope.start_in_tenant(grant.tenant_uuid, grant.as_actor())
     reads = " -c default_transaction_read_only=on" if grant.scope == "read" else ""
-    os.environ["PGOPTIONS"] = f"-c search_path={here.schema},ext -c role={here.role}{reads}"
+    os.environ.update(PGOPTIONS=options + reads)
 
 
 def _split(argv: Sequence[str]) -> tuple[list[str], str | None]:

@@ -9,13 +9,11 @@ import sys
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Any
-
-from django.core.exceptions import ValidationError
 from importlib import import_module
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from shared_apps.kit import scope

@@ -91,7 +91,6 @@ def ids(acme: Cast, partner: Partner, opal: User) -> dict[str, Any]:
     link(acme, partner)
     shared_with = make_shared_with()
     order = made(acme, make_operator("Otto"), opal)
-    with scope.shared():
     with scope.shared(actor=TESTER):
         saga = Saga.objects.create(kind="erase", subject=acme.id, key="t", status=Saga.Status.FAILED)
         job = Job.objects.create(name="shared_apps.mail.delivery.tidy", purpose="mail.tidy", state="failed")
@@ -104,8 +103,7 @@ def ids(acme: Cast, partner: Partner, opal: User) -> dict[str, Any]:
         "client": acme.tenant.client_id, "saga": saga.id, "job": job.id, "opal": opal.id,
         "instruction": UNKNOWN,
         "organisation": partner.organisation.id, "ines": partner.ines.id,
-        "shared_with": shared_with.id, "order": order.id,
-        "grant": grant.id, "organisation": partner.organisation.id, "ines": partner.ines.id,
+        "shared_with": shared_with.id, "order": order.id, "grant": grant.id,
     }  # fmt: skip
 
 
@@ -115,7 +113,6 @@ def shapes() -> Iterator[str]:
         route = str(pattern.pattern)
         for kind, word in (("clients", "client"), ("work/jobs", "job"), ("work", "saga"), ("operators", "opal"),
                            ("sharing/orders", "order"), ("sharing", "shared_with"),
-                           ("integrators", "organisation")):  # fmt: skip
                            ("grants", "grant"), ("integrators", "organisation")):  # fmt: skip
             if route.startswith(f"{kind}/"):
                 route = route.replace("<uuid:id>", f"{{{word}}}")

@@ -122,6 +122,7 @@ def test_P22_with_a_grant_the_workspace_opens_with_a_banner_and_each_page_is_rec
     shown = page_of(owner, f"/workspace/support/{grant.pk}/")
     assert "Opal" in shown and REASON in shown and "contacts/&lt;uuid:id&gt;/" in shown
     assert "See 2 pages" in page_of(owner, "/workspace/support/")
+    assert "2 pages of your workspace" in page_of(owner, "/workspace/disclosures/")
     with acme.inside():
         assert not User.objects.filter(pk=opal.pk).exists() and Session.objects.filter(user=None).exists()
 

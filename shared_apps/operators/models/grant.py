@@ -6,13 +6,14 @@ grant's row itself, so its end, the client's click or the operator's deactivatio
 
 import hmac
 import secrets
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Self
 from uuid import UUID
 
 from django.db import models
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from shared_apps import history
@@ -22,6 +23,7 @@ from shared_apps.kit import scope, tokens
 from shared_apps.kit.rows import Row
 from shared_apps.kit.scope import Actor
 from shared_apps.operators.models.console import CannotAlter, Signature
+from shared_apps.sharing import MOST, Entry
 from tenants.models import State, Tenant
 
 LONGEST = timedelta(hours=24)
@@ -170,6 +172,20 @@ class Grant(Row):
         fresh.save(update_fields=["ticket", "ticket_until"])
         with scope_of(fresh.tenant_uuid):  # signs for that workspace; reads nothing
             return tokens.sign([str(self.pk), nonce], purpose=ENTER)
+
+    @classmethod
+    def entries(cls, client: UUID) -> Iterator[Entry]:
+        """For "Who saw our information": each grant under which something was opened."""
+        for one in cls.objects.filter(client_id=client).exclude(visits=None)[:MOST]:
+            seen = one.visits.count()
+            what = ngettext("%(seen)s page of your workspace", "%(seen)s pages of your workspace", seen)
+            yield Entry(
+                at=one.opened_at or one.asked_at,
+                who=one.operator_name,
+                what=what % {"seen": seen},
+                why=one.reason,
+                kind="operator",
+            )
 
     def as_actor(self) -> Actor:
         """Who writes what is done under it."""
