@@ -61,7 +61,7 @@ class EraseForm(ProofForm):
         ),
     )
 
-    field_order = ("typed_name", "current", "with_contacts")
+    field_order = ("typed_name", "current", "code", "with_contacts")
 
     def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -41,6 +41,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "tenant": tenant,
         "client": tenant.client,
         "may_link": by.may("integrators.manage"),
+        "may_see_support": by.may("support.view"),
         "may_export": by.may("workspace.export"),
         "may_leave": by.may("workspace.leave"),
         "may_see_looks": by.may("sharing.view"),
@@ -132,12 +133,16 @@ def _own(id: UUID) -> Export:
 
 
 @requires("workspace.erase", when_suspended=True)
-@sensitive_post_parameters("current")
+@sensitive_post_parameters("current", "code")
 def erase(request: HttpRequest) -> HttpResponse:
     """What will be lost, asked twice: the name and the password. Afterwards the workspace is closed."""
     tenant = _tenant()
     form = EraseForm(
-        request.POST or None, name=tenant.subdomain, person=person_of(request), now=timezone.now()
+        request.POST or None,
+        name=tenant.subdomain,
+        person=person_of(request),
+        now=timezone.now(),
+        request=request,
     )
     if request.method == "POST" and form.is_valid():
         try:

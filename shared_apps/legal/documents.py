@@ -17,7 +17,7 @@ from django.core import checks
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-Kind = Literal["terms", "privacy"]
+Kind = Literal["terms", "privacy", "confidentiality"]
 AUTHENTIC = "fr"  # of two languages that differ, this one counts
 TEXTS = Path(__file__).parent / "templates" / "legal"
 
@@ -60,7 +60,11 @@ class Document:
         return mark_safe(_read(self.kind, self.version, language).decode())
 
 
-TITLES: Mapping[Kind, Any] = {"terms": _("Terms of use"), "privacy": _("Privacy policy")}
+TITLES: Mapping[Kind, Any] = {
+    "terms": _("Terms of use"),
+    "privacy": _("Privacy policy"),
+    "confidentiality": _("Confidentiality"),
+}
 DOCUMENTS = (
     Document(
         "terms", "1", date(2026, 11, 23),
@@ -75,6 +79,14 @@ DOCUMENTS = (
         {
             "fr": "72ab6b7078a8da7adb4fe3092da0fc6cfd231efeaa1a829441072a346327871a",
             "en": "119ed38815744f43f4cd91bbfdd57b05c93c43ba0512ef985d9bb062dce39537",
+        },
+        _("First version."),
+    ),
+    Document(  # signed by each operator: shared_apps/operators
+        "confidentiality", "1", date(2026, 11, 25),
+        {
+            "fr": "5e506e82245306b3e97f377fb18618e177a51d58d05fe1899267b17f8e68fe18",
+            "en": "e6e92a61d16b572b5c6c2d1e42d4192cf79b107f4ed914f66d09861d311af6b0",
         },
         _("First version."),
     ),
