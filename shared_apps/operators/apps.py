@@ -1,6 +1,6 @@
 from django.utils.translation import gettext_lazy as _
 
-from shared_apps.kit.module import ADMIN, MEMBER, OWNER, Holding, Menu, Module, Purpose
+from shared_apps.kit.module import ADMIN, MEMBER, OWNER, Holding, Menu, Module, Purpose, join
 
 
 class OperatorsConfig(Module):
@@ -111,4 +111,4 @@ class OperatorsConfig(Module):
         from shared_apps import sharing
         from shared_apps.operators.models import Grant
 
-        sharing.sources.append(Grant.entries)
+        join(sharing.sources, Grant.entries)

@@ -265,7 +265,7 @@ def suspend(cast: Cast) -> None:
     from tenants.models import State, Tenant
 
     with scope.shared(actor=scope.Actor("system", "tests", "Tests")):
-        Tenant.objects.filter(id=cast.id).update(state=State.SUSPENDED)
+        Tenant.objects.filter(id=cast.id).update(state=State.SUSPENDED, is_read_only=True)
 
 
 def test_a_suspended_workspace_reads_but_changes_nothing(acme: Cast, browser: Open, stage: object) -> None:
