@@ -184,7 +184,6 @@ def test_P32_everything_is_the_workspaces_archive_encrypted_to_the_key(committed
     finally:
         with scope.owner(actor=TESTER):
             Order.objects.all().delete()
-            User.objects.filter(pk__in=[first.pk, second.pk]).delete()
 
 
 def _place(order: Order) -> str:
