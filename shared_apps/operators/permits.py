@@ -12,7 +12,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from shared_apps.kit import scope
@@ -89,10 +89,11 @@ def use(grant_id: str, *, tenant: UUID, command: str, now: datetime) -> Grant:
 
 
 def _enter(grant: Grant) -> None:
-    """The process stands in the workspace, as its operator; psql too, reading alone when the grant does."""
+    """The process and psql stand in the workspace, as its operator; they read alone when the grant does."""
     options = scope.start_in_tenant(grant.tenant_uuid, grant.as_actor())
     reads = " -c default_transaction_read_only=on" if grant.scope == "read" else ""
     os.environ.update(PGOPTIONS=options + reads)
+    connection.close()  # the next one is made with these options
 
 
 def _split(argv: Sequence[str]) -> tuple[list[str], str | None]:

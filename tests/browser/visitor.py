@@ -28,7 +28,7 @@ PATIENCE = 60_000  # milliseconds: others may use the machine too
 expect.set_options(timeout=PATIENCE)
 
 # What htmx says of a request that ends with its page: somebody was quicker than the answer. A status is told otherwise.
-LEFT_BEHIND = ("htmx:afterRequest", "htmx:sendError")
+LEFT_BEHIND = ("htmx:afterRequest", "htmx:sendAbort", "htmx:sendError")
 
 
 class Visitor:

@@ -120,18 +120,11 @@ def pair(
     """acme, zenith and the signed-in browsers of two operators, all committed and put back afterwards."""
     with translation.override("en"):
         people = [make_operator("Olav"), make_operator("Oona")]
-        browsers = []
-        for person in people:
-            browsers.append(browser(OPS, person))
-        yield *committed, browsers
+        yield *committed, [browser(OPS, person) for person in people]
     with scope.shared(actor=TESTER):
         Erasure.objects.all().delete()
         for cast in committed:
             Tenant.objects.filter(pk=cast.id).update(state=State.ACTIVE, state_before="", state_reason="")
-        for person in people:
-            person.sign_ins.all().delete()
-            person.sessions.all().delete()
-            User.objects.filter(pk=person.pk)._raw_delete(using="default")
 
 
 def at_once(*posts: Callable[[], Any]) -> list[Any]:

@@ -1,22 +1,31 @@
 """P22: commands that can show a client's data ask for a grant in production, and what they opened is recorded."""
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command, get_commands
 from django.core.management.base import CommandError
 from django.test import override_settings
 from django.utils import timezone
 
+from config import embedded_postgres
 from shared_apps.accounts.models import User
 from shared_apps.kit import scope
 from shared_apps.operators import permits
 from shared_apps.operators.models import Grant, Visit
 from tenants import export
 from tests.conftest import TESTER, Cast
+from tests.operators.conftest import make_operator
+from tests.toys.fixtures import committed
+
+__all__ = ["committed"]
 
 PRODUCTION = override_settings(SMOALL_IS_PRODUCTION=True)
 
@@ -129,3 +138,33 @@ def test_an_operator_who_lost_everything_begins_anew_by_a_command(opal: User) ->
         assert not Totp.objects.filter(user=opal).exists()
     with pytest.raises(CommandError, match="no operator"):
         call_command("reset_factors", "--email", "nobody@smoall.test", "--json")
+
+
+@pytest.mark.commits
+def test_P22_a_shell_under_a_read_grant_stands_in_that_workspace_and_writes_nothing(
+    committed: tuple[Cast, Cast],
+) -> None:
+    acme, _zenith = committed
+    opal = make_operator("Opal")
+    with scope.shared(actor=TESTER):
+        made = Grant.ask(acme.tenant, by=opal, reason="Broken", scope="read", hours=1, now=timezone.now())
+    tried = (
+        "from django.db import connection as c; from shared_apps.kit import scope; "
+        "from shared_apps.accounts.models import User; print(scope.actor().name, User.objects.count()); "
+        "User.objects.update(name='x')"
+    )
+    done = command("shell", "--grant", str(made.pk), "-v0", "-c", tried)
+    assert "Opal 3" in done.stdout and "read-only transaction" in done.stderr
+    asked = "SELECT current_user, current_schema(), current_setting('default_transaction_read_only')"
+    done = command("dbshell", f"--grant={made.pk}", "--", "-At", "-c", asked)
+    assert done.stdout.strip() == f"smoall_tenant|{acme.tenant.schema_name}|on", done.stderr
+    with scope.shared():
+        assert set(Visit.objects.values_list("page", flat=True)) == {"command:shell", "command:dbshell"}
+
+
+def command(*words: str) -> "subprocess.CompletedProcess[str]":
+    path = f"{embedded_postgres.bin('psql').parent}:{os.environ['PATH']}"
+    return subprocess.run(
+        [sys.executable, "manage.py", *words],
+        cwd=settings.BASE_DIR, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
