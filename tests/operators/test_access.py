@@ -33,7 +33,7 @@ ADDRESSES = {
     "clients/{client}/": ("get", 200),
     "clients/{client}/suspend/": ("post", 302),
     "clients/{client}/resume/": ("post", 302),
-    "clients/{client}/ask-for-copy/": ("post", 302),
+    "clients/{client}/start-copy/": ("post", 302),
     "clients/{client}/erase/": ("get", 200),
     "clients/{client}/cancel-erasure/": ("post", 302),
     "clients/{client}/give-notice/": ("get", 200),
