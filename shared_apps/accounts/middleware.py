@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from shared_apps.accounts.access import Access, access_of, person_of
 from shared_apps.accounts.models import REQUIRED, Cause, User, has_second_factor
 from shared_apps.accounts.sessions import BY_SECOND, Nothing, end, store_of
-from shared_apps.kit import scope
+from shared_apps.kit import languages, scope
 
 Answer = Callable[[HttpRequest], HttpResponse]
 SETTING_UP = ("accounts:factors", "accounts:prove", "accounts:app", "accounts:add-passkey")
@@ -53,7 +53,7 @@ class LanguageMiddleware:
         if isinstance(person, User) and translation.check_for_language(person.language):
             language = person.language
         else:
-            language = translation.get_language_from_request(request, check_path=_is_website(request))
+            language = languages.of_request(request)
         translation.activate(language)
         request.LANGUAGE_CODE = language
         response = self.get_response(request)

@@ -44,7 +44,7 @@ from shared_apps.accounts.models import (
     has_second_factor,
     kind_here,
 )
-from shared_apps.kit import scope, tokens
+from shared_apps.kit import cookies, scope, tokens
 from shared_apps.mail import CannotSend
 
 DOOR = scope.Actor("system", "accounts", "Smoall")  # who acts before anybody is known
@@ -193,14 +193,7 @@ def language(request: HttpRequest, code: str) -> HttpResponse:
     if code not in dict(settings.LANGUAGES):
         raise Http404
     answer = HttpResponseRedirect(back_url(request))
-    answer.set_cookie(
-        settings.LANGUAGE_COOKIE_NAME,
-        code,
-        max_age=365 * 24 * 3600,
-        samesite="Lax",
-        httponly=True,
-        secure=settings.SESSION_COOKIE_SECURE,
-    )
+    cookies.LANGUAGE.set(answer, code)
     return answer
 
 

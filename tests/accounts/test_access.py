@@ -286,12 +286,12 @@ def test_a_visitors_language_is_a_cookie_and_a_persons_is_a_column(acme: Cast, b
     assert 'lang="fr"' in visitor.get("/sign-in/", HTTP_ACCEPT_LANGUAGE="fr-BE").content.decode()
     chosen = visitor.get("/language/fr/?next=/forgot/")
     assert chosen.headers["Location"] == "/forgot/"
-    assert set(chosen.cookies) == {"language"}
+    assert set(chosen.cookies) == {"__Host-language"}
     assert 'lang="fr"' in visitor.get("/forgot/").content.decode()
     assert visitor.get("/language/xx/").status_code == 404
     assert visitor.get("/language/en/?next=//evil.test").headers["Location"] == "/"
     here = browser(acme, acme.owner)
-    here.cookies["language"] = "fr"
+    here.cookies["__Host-language"] = "fr"
     assert 'lang="en"' in here.get("/me/").content.decode()
     here.post("/me/", {"name": acme.owner.name, "language": "fr"})
     assert 'lang="fr"' in here.get("/me/", HTTP_ACCEPT_LANGUAGE="en").content.decode()

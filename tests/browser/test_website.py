@@ -22,7 +22,7 @@ def test_every_page_is_there_in_the_language_asked_for(
     ).locator("visible=true").first.click()
     anna.page.wait_for_load_state()
     assert anna.page.locator("html").get_attribute("lang") == other
-    assert [cookie["name"] for cookie in anna.context.cookies()] == ["language"]
+    assert [cookie["name"] for cookie in anna.context.cookies()] == ["__Host-language"]
     anna.look("other-language")
 
 

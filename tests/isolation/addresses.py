@@ -136,7 +136,9 @@ class Objects:
                 {"folder": str(self.victim.tenant.client_id), "stem": row("mail.Message").pk},
             ],
             "mail:refuse": self._refusals,
-            "website": lambda: [{"version": documents.current("terms", today=_today()).version}],
+            "website": lambda: [
+                {"version": documents.current("terms", today=_today()).version, "language": "nl"}
+            ],
             **{
                 f"operators:{page}": lambda: [{"id": row("sharing.Disclosure").verification.partner_id}]
                 for page in ("partner", "verify-partner", "end-partner")
