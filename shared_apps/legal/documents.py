@@ -92,6 +92,13 @@ DOCUMENTS = (
     ),
 )  # fmt: skip
 
+OUR_OWN = {"confidentiality"}  # what our people sign: operators read it, the website has no page of it
+
+
+def of_the_website() -> list[Document]:
+    """Every version of the texts that visitors read."""
+    return [document for document in DOCUMENTS if document.kind not in OUR_OWN]
+
 
 def versions(kind: str) -> list[Document]:
     """Every version of a text, the newest first. Raises UnknownDocument for a kind that there is none of."""
