@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("workspace/disclosures/", include("shared_apps.sharing.urls")),
     path("workspace/requests/", include("shared_apps.requests.urls")),
     path("mails/", include(mail_urls.refusals(public))),
+    path("workspace/support/", include("shared_apps.operators.urls_workspace")),
     path("team/", include("tenant_apps.team.urls")),
 ]
 

@@ -35,12 +35,13 @@ from shared_apps.history.redaction import redact
 from shared_apps.history.registry import is_registered
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
+from shared_apps.kit.dates import day_of
 from shared_apps.kit.module import Holding, all_holdings, stands_in
 from shared_apps.kit.text import fold
 from shared_apps.mail import backend
 from shared_apps.mail.models import Message
 from tenants import sagas
-from tenants.holdings import called
+from tenants.holdings import called, shared_rows
 from tenants.keys import KeyStore
 from tenants.models import CannotAct, Departure, Domain, Export, Saga, State, Tenant
 
@@ -51,6 +52,8 @@ LABEL = (
 )
 SHORTEST = 4  # characters of a word that is looked for within longer texts
 MOST = 50  # people that a search shows
+# Corrected on their own page; redacted by the owner role; made of numbers and roles (requests.py).
+LEFT_IN_SHARED = ("clients.Client", "history.LogEntry", "tenants.SignUp", "jobs.Job")
 CLOSED = (State.ERASING, State.RESTORING)
 
 
@@ -583,6 +586,7 @@ def _redact_shared(person: Person, tenant: Tenant, mail_stems: list[tuple[UUID |
         for message in Message.objects.filter(about__in=(client.pk, tenant.id), to_address__iexact=address):
             mail_stems.append((message.about or "shared", str(message.pk)))
             message.delete()
+    _rename_in_shared(person, tenant)
     if not isinstance(person.row, User):
         return
     for job in Job.objects.filter(tenant_uuid=tenant.id, actor__id=key):
@@ -600,6 +604,27 @@ def _redact_shared(person: Person, tenant: Tenant, mail_stems: list[tuple[UUID |
         own += [str(one) for one in rows.order_by().values_list("pk", flat=True)]
     with scope.owner():
         redact(User, key, fields=None, about=own)
+
+
+def _rename_in_shared(person: Person, tenant: Tenant) -> None:
+    """Shared rows about the client that name somebody: who let an operator in, who asked Smoall something."""
+    today = day_of(timezone.now())
+    for holding in all_holdings():
+        if holding.whose != "client" or not holding.personal or holding.what in LEFT_IN_SHARED:
+            continue
+        model: Any = model_of(holding)
+        if not stands_in(model, tenant=False):
+            continue
+        fields = [one for one in _fields(holding) if not isinstance(one, JSONField)]
+        for row in shared_rows(holding, tenant, today=today):
+            new = {one.name: without(getattr(row, one.name), person.words) for one in fields}
+            changed = {name: value for name, value in new.items() if value != getattr(row, name)}
+            if not changed:
+                continue
+            model._default_manager.filter(pk=row.pk).update(**changed)
+            if is_registered(model):
+                with scope.owner():
+                    redact(model, row.pk, fields=[*changed])
 
 
 def _rename_jobs(saga: Saga, key: str) -> None:

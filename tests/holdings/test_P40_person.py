@@ -17,8 +17,10 @@ from shared_apps.accounts.models import Session, SignIn, User
 from shared_apps.history.models import Event, LogEntry
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
+from shared_apps.kit.dates import day_of
 from shared_apps.kit.module import all_holdings
 from shared_apps.mail.models import Message
+from shared_apps.requests.models import Request
 from tenants import persons, sagas
 from tenants.models import CannotAct, Saga, State, Tenant
 from tests.conftest import PASSWORD, TESTER, Cast
@@ -139,6 +141,10 @@ def test_P40_a_former_colleague_is_nowhere_afterwards(acme: Cast, browser: Calla
         client.save()
         job.objects.create(tenant_uuid=acme.id, purpose="tenants.saga", name="tests.toys.jobs.work",
                            actor={"kind": "user", "id": str(acme.colleague.pk), "name": NAME, "behalf": ""})  # fmt: skip
+        Request.register(
+            received_on=day_of(timezone.now()), by=None, now=timezone.now(), kind="question", channel="page",
+            client_uuid=acme.tenant.client_id, from_name=NAME, from_address=EMAIL, text=f"{NAME} asks.",
+        )  # fmt: skip
         sagas.start("export", acme.id, key="theirs", due_at=timezone.now() + timedelta(days=1))
         Message.objects.create(
             purpose="accounts.reset", to_address=EMAIL, to_name=NAME, language="en", subject="x", key="shared",
