@@ -34,6 +34,8 @@ PAGES = (
     Page("contact", _("Contact"), "menu"),
     Page("terms", _("Terms of use"), "foot"),
     Page("privacy", _("Privacy policy"), "foot"),
+    Page("processing", _("Data processing agreement"), "foot"),
+    Page("sub-processors", _("Sub-processors"), "foot"),
     Page("cookies", _("Cookies"), "foot"),
 )
 HOSTS: Mapping[str, Any] = {"website": _("The website"), "application": _("The application")}

@@ -1,5 +1,7 @@
 """The public website: pages and files that read no row, so they run in no scope at all.
 
+Two open the shared door themselves: the list of sub-processors, and the legal texts once there is a second version of one.
+
 The language is the only thing a visit can leave behind, in a cookie, when somebody chooses it (P01, P09).
 """
 
@@ -18,9 +20,12 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from shared_apps.accounts.access import public
+from shared_apps.kit import scope
 from shared_apps.kit.headers import COOKIES
 from shared_apps.kit.places import country_name
-from shared_apps.legal import documents
+from shared_apps.legal import differences, documents
+from shared_apps.sharing import listing
+from shared_apps.sharing.models import Partner
 from shared_apps.website import site
 from tenants.keys import KeyStore
 from tenants.models import host_url
@@ -53,20 +58,75 @@ def cookies(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @public
-def legal(request: HttpRequest, kind: str, version: str = "") -> HttpResponse:
-    """A legal text: the version in force, or another one; every version stays readable (P41)."""
-    try:
-        current = documents.current(kind, today=timezone.localdate())
-        document = documents.find(kind, version) if version else current
-    except documents.UnknownDocument:
-        raise Http404 from None
-    language = document.language(get_language() or documents.AUTHENTIC)
+def legal(request: HttpRequest, kind: str, version: str = "", language: str = "") -> HttpResponse:
+    """A legal text: the version in force, or another one that was published; each stays readable (P41)."""
+    edition, shown = _edition(kind, version), _text_language(kind, version, language)
+    document = edition.document
     context = {
-        "document": document, "current": current, "versions": documents.versions(kind), "language": language,
-        "text": document.text(language), "sha256": document.sha256(language), "authentic": documents.AUTHENTIC,
-        "base": reverse(f"website:{kind}"),
+        "document": document, "in_force_on": edition.in_force_on, "text_language": shown,
+        "text": document.text(shown), "sha256": document.sha256(shown), "authentic": documents.AUTHENTIC,
+        "current": documents.current(kind, today=timezone.localdate()), "editions": documents.editions(kind),
+        "before": documents.before(document), "base": reverse(f"website:{kind}"),
+        "is_to_come": edition.in_force_on > timezone.localdate(),
     }  # fmt: skip
     return _answer(request, "website/legal.html", **context)
+
+
+@require_safe
+@public
+def legal_text(request: HttpRequest, kind: str, version: str, language: str) -> HttpResponse:
+    """The file itself, byte for byte, so that anybody can compute the digest that stands beside it."""
+    document = _edition(kind, version).document
+    return HttpResponse(
+        document.content(_known(document, language)), content_type="text/plain; charset=utf-8"
+    )
+
+
+@require_safe
+@public
+def legal_changes(request: HttpRequest, kind: str, version: str, language: str) -> HttpResponse:
+    """What differs from the version before, word by word."""
+    document = _edition(kind, version).document
+    before = documents.before(document)
+    if before is None or language not in before.digests:
+        raise Http404
+    old, new = before.text(language), document.text(_known(document, language))
+    context = {
+        "document": document, "before": before, "text_language": language, "marked": differences.marked(old, new),
+        "number": differences.number(old, new), "base": reverse(f"website:{kind}"),
+    }  # fmt: skip
+    return _answer(request, "website/legal_changes.html", **context)
+
+
+@require_safe
+@public
+def sub_processors(request: HttpRequest) -> HttpResponse:
+    """Who may be given what clients enter, from the register of partners as it is now. The one page that reads rows."""
+    with scope.shared():
+        listed = list(Partner.objects.open(timezone.localdate()))
+    return _answer(request, "website/sub_processors.html", partners=listing.shown(listed))
+
+
+def _edition(kind: str, version: str) -> documents.Edition:
+    """Raises Http404: unknown, or prepared and not published."""
+    wanted = version or documents.current(kind, today=timezone.localdate()).version
+    for edition in documents.editions(kind):
+        if edition.document.version == wanted:
+            return edition
+    raise Http404
+
+
+def _text_language(kind: str, version: str, language: str) -> str:
+    document = _edition(kind, version).document
+    return (
+        _known(document, language) if language else document.language(get_language() or documents.AUTHENTIC)
+    )
+
+
+def _known(document: documents.Document, language: str) -> str:
+    if language not in document.digests:
+        raise Http404
+    return language
 
 
 @csrf_exempt  # there is no session to keep a token in, and all a foreign page could do is choose a language
