@@ -39,6 +39,7 @@ class TenantsConfig(Module):
     }
     rights = {
         "workspace.view": MEMBER,
+        "workspace.accept": OWNER,
         "workspace.export": OWNER,
         "workspace.leave": OWNER,
         "workspace.erase": OWNER,
@@ -186,7 +187,16 @@ class TenantsConfig(Module):
     )
 
     def ready(self) -> None:
-        from tenants import contenttypes, erasure, export, forgetting, replay, restore, sign_up  # noqa: F401  (their sagas are known from the start)
+        from tenants import (  # noqa: F401  (their sagas are known from the start)
+            contenttypes,
+            erasure,
+            export,
+            forgetting,
+            publishing,
+            replay,
+            restore,
+            sign_up,
+        )
 
         contenttypes.keep_apart()
         jobs.gates.append(replay.may_work)

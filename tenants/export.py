@@ -29,7 +29,7 @@ from shared_apps.integrators.models import Link, Look
 from shared_apps.jobs import job
 from shared_apps.kit import scope
 from shared_apps.kit.module import all_holdings
-from shared_apps.legal.models import Acceptance
+from shared_apps.legal.models import Acceptance, Notice
 from shared_apps.sharing.models import Disclosure
 from tenants import age, sagas, snapshot, stores
 from tenants.archive import ArchiveWriter, ManifestFields, Written, parse_recipient
@@ -172,6 +172,11 @@ def shared_rows(tenant: Tenant) -> dict[str, Any]:
         "terms": list(
             Acceptance.objects.filter(client_uuid=client.pk).values(
                 "kind", "version", "sha256", "accepted_at"
+            )
+        ),
+        "notices": list(
+            Notice.objects.filter(client_uuid=client.pk).values(
+                "publication__kind", "publication__version", "language", "told_at"
             )
         ),
         "integrators": [

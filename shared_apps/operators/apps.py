@@ -22,6 +22,7 @@ class OperatorsConfig(Module):
         Menu(_("Work"), "operators:work", icon="queue-list", order=3, right="operators.view"),
         Menu(_("Integrators"), "operators:integrators", icon="link", order=4, right="operators.view"),
         Menu(_("Who got what"), "operators:partners", icon="eye", order=4, right="operators.view"),
+        Menu(_("Legal texts"), "operators:documents", icon="document-text", order=4, right="operators.view"),
         Menu(_("Operators"), "operators:team", icon="users", order=5, right="operators.view"),
         Menu(_("Mails"), "operators:mails", icon="envelope", order=6, right="operators.mails"),
         Menu(_("Health"), "operators:health", icon="heart", order=6, right="operators.view"),
@@ -40,6 +41,7 @@ class OperatorsConfig(Module):
         "operators.team": MEMBER,
         "operators.partners": MEMBER,
         "operators.orders": MEMBER,
+        "operators.publish": MEMBER,
     }
     purposes = {
         "operators.copy": Purpose(

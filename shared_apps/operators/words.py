@@ -14,6 +14,7 @@ SAGAS: dict[str, Any] = {
     "export": _("Copy a workspace"),
     "restore": _("Restore a workspace"),
     "erase": _("Erase a client"),
+    "publish": _("Tell clients of a new privacy policy"),
 }
 ERASED = "erased"
 STATES: dict[str, Any] = {**dict(State.choices), ERASED: pgettext_lazy("a client", "data erased")}
