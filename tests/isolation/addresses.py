@@ -133,7 +133,17 @@ class Objects:
                 {"folder": str(self.victim.tenant.client_id), "stem": row("mail.Message").pk},
             ],
             "mail:refuse": self._refusals,
-            "website": lambda: [{"version": documents.current("terms", today=_today()).version}],
+            "website": lambda: [
+                {"version": documents.current("terms", today=_today()).version, "language": "fr"}
+            ],
+            **{
+                f"operators:{page}document": lambda: [{"kind": "privacy", "version": "1"}]
+                for page in ("", "propose-", "confirm-", "withdraw-")
+            },
+            **{
+                f"workspace:document{page}": lambda: [{"kind": "terms", "version": "1", "language": "fr"}]
+                for page in ("", "-changes")
+            },
             **{
                 f"operators:{page}": lambda: [{"id": row("sharing.Disclosure").verification.partner_id}]
                 for page in ("partner", "verify-partner", "end-partner")
