@@ -26,9 +26,9 @@ def test_a_text_at_a_desktop(visitor: Visitors) -> None:
 
 
 @pytest.mark.parametrize("phone", [True, False], ids=["phone", "desktop"])
-def test_a_colleague_reads_what_the_company_accepted(visitor: Visitors, phone: bool) -> None:
+def test_an_owner_reads_what_the_company_accepted(visitor: Visitors, phone: bool) -> None:
     someone = visitor("fr", phone=phone)
-    someone.sign_in("Claire")
+    someone.sign_in("Philippe")
     someone.open("/workspace/")
     someone.look("workspace")
     someone.follow("Read the texts")

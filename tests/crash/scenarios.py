@@ -21,6 +21,7 @@ from django.utils import timezone
 from shared_apps.accounts.models import Kind, User
 from shared_apps.clients.models import Client
 from shared_apps.history.models import Event
+from shared_apps.jobs import drop
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
 from shared_apps.kit.dates import plus_months
@@ -549,7 +550,7 @@ def publish() -> Case:
         with scope.shared(actor=TESTER):  # what the neighbour was told, once too, is no harm done to it
             told = Message.objects.filter(topic=document.topic).exclude(about=tenant.client_id)
             waiting = [[str(pk)] for pk in told.values_list("pk", flat=True)]
-            Job.objects.filter(args__in=waiting).delete()
+            drop(Job.objects.filter(args__in=waiting))
             told.delete()
             Notice.objects.filter(publication=made).exclude(client_uuid=tenant.client_id).delete()
 

@@ -235,6 +235,7 @@ def test_after_an_erasure_without_contact_details_only_those_are_left(doomed: tu
         "clients_client",
         "history_logentry",
         "legal_acceptance",
+        "legal_notice",
         "integrators_link",
         "integrators_look",
         "sharing_disclosure",

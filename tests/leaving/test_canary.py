@@ -172,7 +172,7 @@ def test_P35_P36_by_notice_data_and_contact_details_each_go_wholly_and_nobody_el
     assert tables() <= {
         f"public.{name}"
         for name in (
-            "clients_client", "history_logentry", "legal_acceptance", "integrators_link", "mail_message", "tenants_erasure",
+            "clients_client", "history_logentry", "legal_acceptance", "legal_notice", "integrators_link", "mail_message", "tenants_erasure",
             "tenants_departure", "tenants_instruction",
         )
     }  # fmt: skip
