@@ -115,7 +115,7 @@ def tell(publication: Publication, client: Client, *, now: datetime) -> None:
     document = publication.document
     with override(client.language):
         text = document.language(client.language)
-        page = f"{host_url('')}/{document.kind}/{document.version}/{text}/"
+        page = f"{host_url('')}/{text}/{document.kind}/{document.version}/"
         context = {
             "company": client.company,
             "changes": str(document.changes),

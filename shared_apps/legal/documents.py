@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from shared_apps.kit import scope
 
-Kind = Literal["terms", "privacy", "processing"]
+Kind = Literal["terms", "privacy", "processing", "confidentiality"]
 CONTRACT: tuple[Kind, ...] = ("terms", "processing")  # what a client accepts; the rest it is told
 AUTHENTIC = "fr"  # of two languages that differ, this one counts
 TEXTS = Path(__file__).parent / "templates" / "legal"
@@ -87,6 +87,7 @@ TITLES: Mapping[Kind, Any] = {
     "terms": _("Terms of use"),
     "privacy": _("Privacy policy"),
     "processing": _("Data processing agreement"),
+    "confidentiality": _("Confidentiality"),
 }
 DOCUMENTS = (
     Document(
@@ -119,7 +120,22 @@ DOCUMENTS = (
         },
         _("First version."),
     ),
+    Document(  # signed by each operator: shared_apps/operators
+        "confidentiality", "1", date(2026, 11, 25),
+        {
+            "fr": "5e506e82245306b3e97f377fb18618e177a51d58d05fe1899267b17f8e68fe18",
+            "en": "e6e92a61d16b572b5c6c2d1e42d4192cf79b107f4ed914f66d09861d311af6b0",
+        },
+        _("First version."),
+    ),
 )  # fmt: skip
+
+OUR_OWN = {"confidentiality"}  # what our people sign: operators read it, the website has no page of it
+
+
+def of_the_website() -> list[Document]:
+    """Every published version of the texts that visitors read."""
+    return [edition.document for kind in TITLES if kind not in OUR_OWN for edition in editions(kind)]
 
 
 def versions(kind: str) -> list[Document]:

@@ -8,10 +8,19 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from shared_apps.kit.dates import day_of
 from shared_apps.kit.places import country_name
-from shared_apps.sharing.models import CATEGORIES, Partner
+from shared_apps.sharing.models import Partner
 
+# The words of models.CATEGORIES once more: the website's visitors read these in more languages than operators read those.
+CATEGORIES: dict[str, Any] = {
+    "contact": _("contact details"),
+    "billing": _("billing details"),
+    "legal": _("legal records"),
+    "data": _("business data"),
+}
 NEW = timedelta(days=30)  # for which a new one is pointed out in the workspace, as the agreement says
 
 

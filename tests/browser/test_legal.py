@@ -11,17 +11,17 @@ def test_a_visitor_reads_every_text_on_a_phone(visitor: Visitors, language: str)
     for kind in ("privacy", "terms", "processing"):
         vera.go("", f"/{kind}/")
         vera.look(kind, dark=kind == "processing")
-    vera.go("", "/privacy/1/nl/")
+    vera.go("", "/nl/privacy/1/")
     vera.look("privacy-nl")
     vera.go("", "/sub-processors/")
     vera.look("sub-processors", dark=True)
-    vera.go("", "/processing/1/fr/text/")
+    vera.go("", "/fr/processing/1/text/")
     assert vera.context.cookies() == []
 
 
 def test_a_text_at_a_desktop(visitor: Visitors) -> None:
     vera = visitor("en")
-    vera.go("", "/processing/1/de/")
+    vera.go("", "/de/processing/1/")
     vera.look("processing-de", dark=True)
 
 

@@ -49,9 +49,9 @@ def stored(kind: str, version: str) -> dict[str, str]:
 def test_P41_the_hash_of_the_public_page_is_the_stored_one(
     visitor: Browser, kind: str, language: str
 ) -> None:
-    page, shown, digest = read(visitor, f"/{kind}/1/{language}/")
+    page, shown, digest = read(visitor, f"/{language}/{kind}/1/")
     assert shown == language and digest == stored(kind, "1")[language] and digest in page
-    file = visitor.get(f"/{kind}/1/{language}/text/")
+    file = visitor.get(f"/{language}/{kind}/1/text/")
     assert sha256(file.content).hexdigest() == digest and file.headers["Content-Type"].startswith(
         "text/plain"
     )
@@ -61,17 +61,22 @@ def test_P41_a_new_version_is_shown_with_what_changed_and_the_old_one_stays(
     visitor: Browser, second: Document, publish: Publish
 ) -> None:
     publication = publish(second, changes_contacts=False)
-    page, _language, digest = read(visitor, "/privacy/2/fr/")
+    page, _language, digest = read(visitor, "/fr/privacy/2/")
     assert (
         digest == stored("privacy", "2")["fr"] == publication.digests["fr"]
-        and "/privacy/2/fr/changes/" in page
+        and "/fr/privacy/2/changes/" in page
     )
     assert publication.in_force_on == timezone.localdate()
     assert read(visitor, "/privacy/")[0] != read(visitor, "/privacy/1/")[0]
-    page, _language, digest = read(visitor, "/privacy/1/fr/")
-    assert digest == stored("privacy", "1")["fr"] and "no longer in force" in page
-    changes = visitor.get("/privacy/2/de/changes/").content.decode()
+    page, _language, digest = read(visitor, "/fr/privacy/1/")
+    assert digest == stored("privacy", "1")["fr"] and "n’est plus en vigueur" in page
+    changes = visitor.get("/en/privacy/2/changes/").content.decode()
     assert '<ins><span class="sr-only">added: </span>Version 2: something more.</ins>' in changes
+    for language in ("de", "nl"):
+        assert (
+            "Version 2: something more.</ins>"
+            in visitor.get(f"/{language}/privacy/2/changes/").content.decode()
+        )
     for address in ("/privacy/", "/privacy/1/"):
         assert all(f'href="/privacy/{version}/"' in read(visitor, address)[0] for version in "12")
 
@@ -80,7 +85,7 @@ def test_P41_a_version_whose_day_is_to_come_is_public_and_says_so(
     visitor: Browser, second: Document, publish: Publish
 ) -> None:
     publish(second, changes_contacts=True)
-    assert "not in force yet" in read(visitor, "/privacy/2/en/")[0]
+    assert "not in force yet" in read(visitor, "/en/privacy/2/")[0]
     assert 'href="/privacy/2/"' in read(visitor, "/privacy/")[0]
 
 
@@ -88,7 +93,7 @@ def test_P41_what_is_prepared_or_proposed_is_not_public(
     visitor: Browser, second: Document, opal: User
 ) -> None:
     for _round in range(2):
-        for address in ("/privacy/2/", "/privacy/2/fr/", "/privacy/2/fr/text/", "/privacy/2/fr/changes/"):
+        for address in ("/privacy/2/", "/fr/privacy/2/", "/fr/privacy/2/text/", "/fr/privacy/2/changes/"):
             assert visitor.get(address).status_code == 404, address
         assert "Version 2" not in read(visitor, "/privacy/")[0]
         propose(second, opal) if not _round else None
@@ -96,11 +101,11 @@ def test_P41_what_is_prepared_or_proposed_is_not_public(
 
 def test_P41_what_there_is_none_of_is_not_found(visitor: Browser) -> None:
     for address in (
-        "/privacy/1/it/",
-        "/privacy/1/it/text/",
-        "/privacy/1/fr/changes/",
-        "/privacy/9/fr/",
-        "/terms/x/fr/text/",
+        "/it/privacy/1/",
+        "/it/privacy/1/text/",
+        "/fr/privacy/1/changes/",
+        "/fr/privacy/9/",
+        "/fr/terms/x/text/",
     ):
         assert visitor.get(address).status_code == 404, address
 
@@ -130,7 +135,7 @@ def test_P41_an_altered_file_is_caught_by_the_page_and_by_the_check(
 ) -> None:
     file = texts / "privacy" / "1.en.html"
     file.write_text(file.read_text().replace("three months", "three years"))
-    assert read(visitor, "/privacy/1/en/")[2] != stored("privacy", "1")["en"]
+    assert read(visitor, "/en/privacy/1/")[2] != stored("privacy", "1")["en"]
     assert documents.altered() == ["privacy 1 en"]
     assert [error.id for error in documents.texts_are_unaltered()] == ["legal.E001"]
 

@@ -264,7 +264,7 @@ def test_P42_the_mail_carries_the_headers_of_one_click(
     sent = [one for one in outbox.outbox if one.to and "olga@acme.test" in one.to[0]]
     assert len(sent) == 1
     assert sent[0].extra_headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert "What version 2 changes." in sent[0].body and "/privacy/2/en/changes/" not in sent[0].subject
+    assert "What version 2 changes." in sent[0].body and "/fr/privacy/2/changes/" in sent[0].body
 
 
 # --- two operators, and the answers --------------------------------------------------------------------------------
