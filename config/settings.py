@@ -129,6 +129,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "shared_apps.kit.context.page",
                 "shared_apps.accounts.context.page",
+                "tenants.context.page",
             ],
         },
     }

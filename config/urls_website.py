@@ -1,4 +1,4 @@
-"""Addresses of the website: `<domain>`. Its views run in no scope: they can't read a row."""
+"""Addresses of the website: `<domain>`. Its views run in no scope: the two that read rows open the shared door."""
 
 from django.urls import URLPattern, URLResolver, include, path
 

@@ -40,6 +40,7 @@ NAMES_SCHEMAS = {
     "shared_apps/history/redaction.py",
     "shared_apps/history/triggers.py",
     "shared_apps/kit/scope.py",
+    "shared_apps/legal/walls.py",
     "shared_apps/sharing/walls.py",
     "tenants/erasure.py",
     "tenants/fingerprint.py",

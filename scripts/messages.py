@@ -32,7 +32,10 @@ LANGUAGES = ("fr", "nl", "de")
 VISITORS_LANGUAGES = {"nl", "de"}
 VISITORS_FILES = (
     "shared_apps/website/*",
+    "shared_apps/legal/differences.py",
     "shared_apps/legal/documents.py",
+    "shared_apps/sharing/listing.py",
+    "shared_apps/sharing/templates/sharing/components/partners.html",
     "shared_apps/kit/cookies.py",
     "shared_apps/kit/templates/[45]*.html",
     "shared_apps/kit/templates/kit/base.html",

@@ -39,6 +39,7 @@ class TenantsConfig(Module):
     }
     rights = {
         "workspace.view": MEMBER,
+        "workspace.accept": OWNER,
         "workspace.export": OWNER,
         "workspace.leave": OWNER,
         "workspace.erase": OWNER,
@@ -214,7 +215,17 @@ class TenantsConfig(Module):
     )
 
     def ready(self) -> None:
-        from tenants import contenttypes, erasure, export, forgetting, persons, replay, restore, sign_up  # noqa: F401  (their sagas are known from the start)
+        from tenants import (  # noqa: F401  (their sagas are known from the start)
+            contenttypes,
+            erasure,
+            export,
+            forgetting,
+            persons,
+            publishing,
+            replay,
+            restore,
+            sign_up,
+        )
 
         contenttypes.keep_apart()
         join(jobs.gates, replay.may_work)

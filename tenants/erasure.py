@@ -23,7 +23,7 @@ from shared_apps.kit import scope, tokens
 from shared_apps.kit.dates import day_of
 from shared_apps.mail import backend
 from shared_apps.mail.models import Message
-from tenants import certificate, departure, forgetting, gate, physical, sagas, stores
+from tenants import certificate, departure, forgetting, gate, physical, publishing, sagas, stores
 from tenants.keys import KeyStore
 from tenants.ledger import Entry, Ledger
 from tenants.models import (
@@ -322,6 +322,7 @@ def erase_shared(saga: Saga) -> None:
     jobs.purge(id)
     client = UUID(saga.data["client"]) if "client" in saga.data else _erasure(saga).client_uuid
     Link.end_all(client, now=timezone.now())
+    publishing.take_back(client)
     Message.objects.filter(about=client, state=Message.State.QUEUED).delete()
     domains = saga.data.pop("domains")
     departures = [str(key) for key in Departure.objects.filter(tenant_uuid=id).values_list("pk", flat=True)]

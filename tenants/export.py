@@ -30,6 +30,7 @@ from shared_apps.jobs import job
 from shared_apps.kit import scope
 from shared_apps.kit.module import all_holdings
 from shared_apps.legal.models import Acceptance
+from shared_apps.legal.models import Notice as PolicyNotice
 from shared_apps.requests.models import Notice, Request
 from shared_apps.sharing.models import Disclosure
 from tenants import age, sagas, snapshot, stores
@@ -173,6 +174,11 @@ def shared_rows(tenant: Tenant) -> dict[str, Any]:
         "terms": list(
             Acceptance.objects.filter(client_uuid=client.pk).values(
                 "kind", "version", "sha256", "accepted_at"
+            )
+        ),
+        "notices": list(
+            PolicyNotice.objects.filter(client_uuid=client.pk).values(
+                "publication__kind", "publication__version", "language", "told_at"
             )
         ),
         "integrators": [

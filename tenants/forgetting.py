@@ -26,6 +26,7 @@ from shared_apps.kit import scope
 from shared_apps.kit.dates import day_of, plus_months
 from shared_apps.kit.module import all_holdings
 from shared_apps.legal.models import Acceptance
+from shared_apps.legal.models import Notice as PolicyNotice
 from shared_apps.mail import backend
 from shared_apps.mail.models import Message, Refusal, Suppression
 from shared_apps.requests.models import Notice, Request
@@ -190,6 +191,7 @@ def forget_client(client: UUID) -> None:
     about: tuple[tuple[type[Model], str], ...] = (
         (Link, "client_id"),
         (Acceptance, "client_uuid"),
+        (PolicyNotice, "client_uuid"),
         (Disclosure, "client_uuid"),
         (Look, "client_id"),
         (Notice, "client_uuid"),
@@ -279,6 +281,7 @@ def _count(client: UUID) -> list[dict[str, Any]]:
     counted = (
         ("shared", "clients_client", Client.objects.filter(pk=client)),
         ("shared", "legal_acceptance", Acceptance.objects.filter(client_uuid=client)),
+        ("shared", "legal_notice", PolicyNotice.objects.filter(client_uuid=client)),
         ("shared", "integrators_link", Link.objects.filter(client_id=client)),
         ("shared", "integrators_look", Look.objects.filter(client_id=client)),
         ("shared", "sharing_disclosure", Disclosure.objects.filter(client_uuid=client)),

@@ -17,6 +17,7 @@ from django.db import connection, router
 
 from shared_apps.history import triggers
 from shared_apps.kit import scope
+from shared_apps.legal import walls as legal_walls
 from shared_apps.sharing import walls
 from tenants import roles
 from tenants.fingerprint import fingerprint
@@ -58,7 +59,10 @@ def _build(schema: str) -> None:
         models = triggers.models_with_history(tenant=is_tenant)
         for statement in [triggers.removal(schema, models), *triggers.statements(schema, models)]:
             cursor.execute(statement)
-        for statement in [*([] if is_tenant else walls.statements()), *roles.grants(schema)]:
+        for statement in [
+            *([] if is_tenant else [*walls.statements(), *legal_walls.statements()]),
+            *roles.grants(schema),
+        ]:
             cursor.execute(statement)
 
 

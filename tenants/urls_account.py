@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tenants import views_account, views_holdings, views_leaving, views_persons
+from tenants import views_account, views_documents, views_holdings, views_leaving, views_persons
 
 app_name = "workspace"
 urlpatterns = [
@@ -14,6 +14,14 @@ urlpatterns = [
     path("leave/", views_leaving.leave, name="leave"),
     path("leave/<uuid:id>/withdraw/", views_leaving.withdraw, name="leave-withdraw"),
     path("leave/<uuid:id>/<slug:category>/", views_leaving.day, name="leave-day"),
+    path("documents/", views_documents.overview, name="documents"),
+    path("documents/accept/", views_documents.accept, name="documents-accept"),
+    path("documents/<slug:kind>/<slug:version>/<slug:language>/", views_documents.document, name="document"),
+    path(
+        "documents/<slug:kind>/<slug:version>/<slug:language>/changes/",
+        views_documents.changes,
+        name="document-changes",
+    ),
     path("erase/", views_account.erase, name="erase"),
     path("holdings/", views_holdings.home, name="holdings"),
     path("holdings/holdings.json", views_holdings.download, name="holdings-download"),

@@ -13,6 +13,8 @@ from django.views.decorators.http import require_POST
 
 from shared_apps.accounts.access import person_of, requires
 from shared_apps.kit import scope
+from shared_apps.sharing import listing
+from shared_apps.sharing.models import Partner
 from tenants import departure, erasure, export
 from tenants.forms_account import EraseForm, ExportForm, KeyForm
 from tenants.models import CannotAct, Export, Saga, State, Tenant
@@ -37,7 +39,10 @@ def _tenant() -> Tenant:
 def home(request: HttpRequest) -> HttpResponse:
     tenant = _tenant()
     by = person_of(request)
+    with scope.shared():
+        new_partners = listing.new(Partner.objects.open(timezone.localdate()), timezone.localdate())
     context = {
+        "new_partners": new_partners,
         "tenant": tenant,
         "client": tenant.client,
         "may_link": by.may("integrators.manage"),

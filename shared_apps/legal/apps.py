@@ -1,11 +1,19 @@
 from django.utils.translation import gettext_lazy as _
 
-from shared_apps.kit.module import Holding, Module
+from shared_apps.kit.module import Holding, Module, Purpose
 
 
 class LegalConfig(Module):
+    """The pages are the website's, the workspace's (tenants) and the operators'."""
+
     name = "shared_apps.legal"
     label = "legal"
+    purposes = {
+        "legal.policy": Purpose(
+            _("To tell you of a change in how contact details are used, and to let you refuse it"),
+            mail="policy",
+        ),
+    }
     holdings = (
         Holding(
             "legal.Acceptance",
@@ -17,6 +25,24 @@ class LegalConfig(Module):
             erased="rows",
             called=_("Terms that were accepted"),
             about="client_uuid",
+        ),
+        Holding(
+            "legal.Notice",
+            whose="client",
+            category="legal",
+            why=_("To tell you once of a change in how contact details are used"),
+            kept=_("While you use Smoall, then twelve months"),
+            exported="shared",
+            erased="rows",
+        ),
+        Holding(
+            "legal.Publication",
+            whose="smoall",
+            category="legal",
+            why=_("To prove which text counted when, and who decided what it changes"),
+            kept=_("For ever: what was published stays known"),
+            exported="no",
+            erased="public",
         ),
     )
 

@@ -89,7 +89,7 @@ def _read(file: Path, with_text: bool = False) -> Shown:
         subject=str(mail["Subject"] or ""),
         to=str(mail["To"] or ""),
         purpose=str(mail["X-Smoall-Purpose"] or ""),
-        refuse_url=str(mail["List-Unsubscribe"] or "").strip("<>"),
+        refuse_url=str(mail["List-Unsubscribe"] or "").strip(" <>\r\n"),
         written_at=datetime.fromtimestamp(file.stat().st_mtime, timezone.get_current_timezone()),
         text=str(body.get_content()) if body is not None else "",
     )

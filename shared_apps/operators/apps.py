@@ -24,6 +24,7 @@ class OperatorsConfig(Module):
         Menu(_("Integrators"), "operators:integrators", icon="link", order=4, right="operators.view"),
         Menu(_("Who got what"), "operators:partners", icon="eye", order=4, right="operators.view"),
         Menu(_("Requests"), "operators:requests", icon="inbox", order=4, right="operators.view"),
+        Menu(_("Legal texts"), "operators:documents", icon="document-text", order=4, right="operators.view"),
         Menu(_("Operators"), "operators:team", icon="users", order=5, right="operators.view"),
         Menu(_("Mails"), "operators:mails", icon="envelope", order=6, right="operators.mails"),
         Menu(_("Health"), "operators:health", icon="heart", order=6, right="operators.view"),
@@ -48,6 +49,7 @@ class OperatorsConfig(Module):
         "operators.orders": MEMBER,
         "operators.requests": MEMBER,
         "operators.breaches": MEMBER,
+        "operators.publish": MEMBER,
     }
     purposes = {
         "operators.grant": Purpose(

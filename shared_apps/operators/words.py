@@ -15,6 +15,7 @@ SAGAS: dict[str, Any] = {
     "restore": _("Restore a workspace"),
     "erase": _("Erase a client"),
     "erase_person": _("Erase one person of a workspace"),
+    "publish": _("Tell clients of a new privacy policy"),
 }
 ERASED = "erased"
 STATES: dict[str, Any] = {**dict(State.choices), ERASED: pgettext_lazy("a client", "data erased")}

@@ -37,6 +37,8 @@ PAGES = (
     # The promises page stands here.
     Page("privacy", _("Privacy policy"), "foot"),
     Page("terms", _("Terms of use"), "foot"),
+    Page("processing", _("Data processing agreement"), "foot"),
+    Page("sub-processors", _("Sub-processors"), "foot"),
     Page("cookies", _("Cookies"), "foot"),
 )
 

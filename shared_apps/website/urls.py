@@ -1,7 +1,7 @@
 """Addresses of the website. Each page has one that leaves the language to the visitor, and one in each language."""
 
 from django.conf import settings
-from django.urls import include, path, register_converter
+from django.urls import URLPattern, include, path, register_converter
 
 from shared_apps.website import views
 
@@ -22,6 +22,18 @@ class Language:
 
 register_converter(Language, "language")
 
+
+def legal_texts(kind: str) -> list[URLPattern]:
+    """The version in force; and each version as a page, as the file, and against the one before."""
+    given, version = {"kind": kind}, f"{kind}/<slug:version>/"
+    return [
+        path(f"{kind}/", views.legal, given, name=kind),
+        path(version, views.legal, given, name=f"{kind}-version"),
+        path(f"{version}text/", views.legal_text, given, name=f"{kind}-text"),
+        path(f"{version}changes/", views.legal_changes, given, name=f"{kind}-changes"),
+    ]
+
+
 pages = [
     path("", views.page, {"name": "home"}, name="home"),
     path("features/", views.page, {"name": "features"}, name="features"),
@@ -30,10 +42,10 @@ pages = [
     path("security/", views.page, {"name": "security"}, name="security"),
     path("contact/", views.contact, name="contact"),
     path("cookies/", views.cookies, name="cookies"),
-    path("terms/", views.legal, {"kind": "terms"}, name="terms"),
-    path("terms/<slug:version>/", views.legal, {"kind": "terms"}, name="terms-version"),
-    path("privacy/", views.legal, {"kind": "privacy"}, name="privacy"),
-    path("privacy/<slug:version>/", views.legal, {"kind": "privacy"}, name="privacy-version"),
+    *legal_texts("terms"),
+    *legal_texts("privacy"),
+    *legal_texts("processing"),
+    path("sub-processors/", views.sub_processors, name="sub-processors"),
 ]
 urlpatterns = [
     *pages,

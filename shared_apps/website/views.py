@@ -1,5 +1,7 @@
 """The public website: pages and files that read no row, so they run in no scope at all.
 
+Two open the shared door themselves: the list of sub-processors, and the legal texts once there is a second version of one.
+
 The language is the only thing a visit can leave behind, in a cookie, when somebody chooses it (P01, P09).
 """
 
@@ -18,11 +20,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from shared_apps.accounts.access import public
 from shared_apps.kit import cookies as kit_cookies
-from shared_apps.kit import languages
+from shared_apps.kit import languages, scope
 from shared_apps.kit import prices as kit_prices
 from shared_apps.kit.hosts import host_url
 from shared_apps.kit.places import country_name
-from shared_apps.legal import documents
+from shared_apps.legal import differences, documents
+from shared_apps.sharing import listing
+from shared_apps.sharing.models import Partner
 from shared_apps.website import site
 from tenants.keys import KeyStore
 
@@ -63,19 +67,67 @@ def cookies(request: HttpRequest, language: str = "") -> HttpResponse:
 @require_safe
 @public
 def legal(request: HttpRequest, kind: str, version: str = "", language: str = "") -> HttpResponse:
-    """A legal text: the version in force, or another one; every version stays readable (P41)."""
-    try:
-        current = documents.current(kind, today=timezone.localdate())
-        document = documents.find(kind, version) if version else current
-    except documents.UnknownDocument:
-        raise Http404 from None
-    shown = document.language(get_language() or documents.AUTHENTIC)
+    """A legal text: the version in force, or another one that was published; each stays readable (P41)."""
+    edition, today = _edition(kind, version), timezone.localdate()
+    document = edition.document
+    shown, before = _spoken(document), documents.before(document)
     context = {
-        "document": document, "current": current, "versions": documents.versions(kind), "language": shown,
+        "document": document, "in_force_on": edition.in_force_on, "text_language": shown,
         "text": document.text(shown), "sha256": document.sha256(shown), "authentic": documents.AUTHENTIC,
-        "base": site.address(kind, language),
+        "current": documents.current(kind, today=today), "editions": documents.editions(kind),
+        "before": before if before and shown in before.digests else None,
+        "base": site.address(kind, language), "is_to_come": edition.in_force_on > today,
+        "sub_processors_url": site.address("sub-processors", language),
     }  # fmt: skip
     return _answer(request, "website/legal.html", language, **context)
+
+
+@require_safe
+@public
+def legal_text(request: HttpRequest, kind: str, version: str, language: str = "") -> HttpResponse:
+    """The file itself, byte for byte, so that anybody can compute the digest that stands beside it."""
+    document = _edition(kind, version).document
+    return HttpResponse(document.content(_spoken(document)), content_type="text/plain; charset=utf-8")
+
+
+@require_safe
+@public
+def legal_changes(request: HttpRequest, kind: str, version: str, language: str = "") -> HttpResponse:
+    """What differs from the version before, word by word."""
+    document = _edition(kind, version).document
+    before, shown = documents.before(document), _spoken(document)
+    if before is None or shown not in before.digests:
+        raise Http404
+    old, new = before.text(shown), document.text(shown)
+    context = {
+        "document": document, "before": before, "text_language": shown, "marked": differences.marked(old, new),
+        "number": differences.number(old, new), "base": site.address(kind, language),
+    }  # fmt: skip
+    return _answer(request, "website/legal_changes.html", language, **context)
+
+
+@require_safe
+@public
+def sub_processors(request: HttpRequest, language: str = "") -> HttpResponse:
+    """Who may be given what clients enter, from the register of partners as it is now. The one page that always reads rows."""
+    with scope.shared():
+        listed = list(Partner.objects.open(timezone.localdate()))
+    context = {"partners": listing.shown(listed), "agreement": site.address("processing", language)}
+    return _answer(request, "website/sub_processors.html", language, **context)
+
+
+def _edition(kind: str, version: str) -> documents.Edition:
+    """Raises Http404: unknown, or prepared and not published."""
+    wanted = version or documents.current(kind, today=timezone.localdate()).version
+    for edition in documents.editions(kind):
+        if edition.document.version == wanted:
+            return edition
+    raise Http404
+
+
+def _spoken(document: documents.Document) -> str:
+    """The language of the page, when the text has it."""
+    return document.language(get_language() or documents.AUTHENTIC)
 
 
 @csrf_exempt  # there is no session to keep a token in, and all a foreign page could do is choose a language

@@ -27,6 +27,7 @@ RULES: dict[str, Callable[[], dict[str, Any]]] = {
         "valid_until": timezone.localdate(),
     },
     "sharing.Disclosure": lambda: {"categories": ["contact"]},
+    "legal.Publication": lambda: {"confirmed_at": timezone.now()},  # with a release: nobody's proposal
 }
 
 

@@ -140,6 +140,14 @@ class Objects:
                 {"version": documents.current("terms", today=_today()).version, "language": "nl"}
             ],
             **{
+                f"operators:{page}document": lambda: [{"kind": "privacy", "version": "1"}]
+                for page in ("", "propose-", "confirm-", "withdraw-")
+            },
+            **{
+                f"workspace:document{page}": lambda: [{"kind": "terms", "version": "1", "language": "fr"}]
+                for page in ("", "-changes")
+            },
+            **{
                 f"operators:{page}": lambda: [{"id": row("sharing.Disclosure").verification.partner_id}]
                 for page in ("partner", "verify-partner", "end-partner")
             },

@@ -41,6 +41,7 @@ READ_BY_THE_SYSTEM = {
     "tenants.Domain": {"domain"},
     "accounts.User": {"email_folded", "language"},
     "clients.Client": {"language", "country"},
+    "legal.Acceptance": {"language"},
     "mail.Message": {"language"},
     "jobs.Job": {"name"},
 }

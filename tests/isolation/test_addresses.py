@@ -135,6 +135,11 @@ def test_every_address_declares_who_may_open_it() -> None:
 # --- everybody, everywhere ---------------------------------------------------------------------------------
 
 
+EVERYBODYS = {
+    "accounts:language",
+    "workspace:document",
+    "workspace:document-changes",
+}  # what they name is nobody's own
 HOSTS = {"website": "smoall.localhost", "app": APP, "ops": OPS}
 AT_HOME = {
     "tenant": ("member", "administrator", "owner"),
@@ -262,7 +267,7 @@ class Visit:
         if access.right and not (self.visitor.user and self.visitor.user.may(access.right)):
             return {403}
         is_anothers = has_object and self.address.site != "website" and not self.knows
-        if is_anothers and self.address.name != "accounts:language":
+        if is_anothers and self.address.name not in EVERYBODYS:
             return REFUSALS if access.kind == "public" else REFUSALS - {302}
         return fine
 

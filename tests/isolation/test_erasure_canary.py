@@ -236,6 +236,7 @@ def test_after_an_erasure_without_contact_details_only_those_are_left(doomed: tu
         "clients_client",
         "history_logentry",
         "legal_acceptance",
+        "legal_notice",
         "operators_grant",
         "integrators_link",
         "integrators_look",

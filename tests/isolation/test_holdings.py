@@ -119,7 +119,7 @@ def test_what_leaves_with_the_shared_rows_is_in_every_export(acme: Cast) -> None
         parts = set(export.shared_rows(acme.tenant))
     part_of = {
         "clients.Client": "client", "tenants.Tenant": "workspace", "tenants.Domain": "workspace", "tenants.Export": "exports",
-        "legal.Acceptance": "terms", "integrators.Link": "integrators",
+        "legal.Acceptance": "terms", "legal.Notice": "notices", "integrators.Link": "integrators",
         "tenants.Departure": "departures", "tenants.Instruction": "departures",
         "requests.Request": "requests", "requests.Notice": "breaches",
         "integrators.Look": "looks", "sharing.Disclosure": "disclosures",

@@ -29,7 +29,7 @@ def test_one_changed_letter_is_noticed(tmp_path: Path, monkeypatch: pytest.Monke
     for language in terms.languages:
         text = (documents.TEXTS / "terms" / f"1.{language}.html").read_text()
         (tmp_path / "terms" / f"1.{language}.html").write_text(
-            text if language == "en" else text.replace("e", "é", 1)
+            text if language != "fr" else text.replace("e", "é", 1)
         )
     monkeypatch.setattr(documents, "TEXTS", tmp_path)
     assert documents.altered([terms]) == ["terms 1 fr"]
@@ -38,9 +38,11 @@ def test_one_changed_letter_is_noticed(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_every_text_stands_in_every_language_and_the_authentic_one() -> None:
     for document in documents.DOCUMENTS:
-        assert set(document.languages) == {code for code, _name in settings.LANGUAGES}
+        assert set(document.languages) >= {code for code, _name in settings.LANGUAGES}
         assert documents.AUTHENTIC in document.languages
-        assert document.language("nl") == documents.AUTHENTIC
+        assert document.language("it") == documents.AUTHENTIC
+    for kind in ("privacy", "terms", "processing"):
+        assert set(documents.find(kind, "1").languages) == {"fr", "nl", "en", "de"}
 
 
 def test_languages_of_a_text_have_the_same_articles() -> None:
@@ -69,6 +71,12 @@ def test_a_text_is_plain_html_that_no_page_interprets() -> None:
         ("en", ("<strong>three months</strong>", "<strong>twelve months</strong>", "support@smoall.com", "Rue des Anges 65",
                 "stripe.com", "the chosen language alone", "session identifier", "integrator", "order of a court",
                 "nor sells", "opt-out", "geolocation", "https", "to its author")),
+        ("nl", ("<strong>drie maanden</strong>", "<strong>twaalf maanden</strong>", "support@smoall.com", "Rue des Anges 65",
+                "stripe.com", "enkel de gekozen taal", "sessiekenmerk", "integrator", "gerechtelijk bevel",
+                "verkoopt ze evenmin", "opt-out", "geolocatie", "https", "met haar auteur")),
+        ("de", ("<strong>drei Monate</strong>", "<strong>zwölf Monate</strong>", "support@smoall.com", "Rue des Anges 65",
+                "stripe.com", "nur die gewählte Sprache", "Sitzungskennung", "Integrator", "gerichtliche Anordnung",
+                "verkauft sie auch nicht", "Opt-out", "Geolokalisierung", "https", "mit ihrem Urheber")),
     ],
 )  # fmt: skip
 def test_the_privacy_policy_makes_every_promise_in_its_ten_sections(
@@ -79,13 +87,25 @@ def test_the_privacy_policy_makes_every_promise_in_its_ten_sections(
     assert [phrase for phrase in said if phrase.lower() not in text.lower()] == []
 
 
-def test_the_version_in_force_is_the_newest_that_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("language", ["fr", "nl", "en", "de"])
+def test_the_agreement_on_processing_says_what_article_28_asks_for(language: str) -> None:
+    """Subject, duration, types, people, instructions, confidentiality, security, processors, help, breach, end, audits."""
+    text = documents.find("processing", "1").text(language)
+    assert [int(number) for number in re.findall(r'<h2 id="s(\d+)">', text)] == list(range(1, 14))
+    months = {"fr": "trois mois", "nl": "drie maanden", "en": "three months", "de": "drei Monate"}[language]
+    assert "2016/679" in text and f"<strong>{months}</strong>" in text and "28" in text
+
+
+def test_versions_are_in_their_order_and_follow_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
     first = documents.find("terms", "1")
-    later = replace(first, version="2", published_on=date(2027, 1, 1))
-    monkeypatch.setattr(documents, "DOCUMENTS", (first, later))
-    assert documents.current("terms", today=date(2026, 12, 31)) == first
-    assert documents.current("terms", today=date(2027, 1, 1)) == later
-    assert documents.versions("terms") == [later, first] and documents.find("terms", "1") == first
+    later = [
+        replace(first, version=version, published_on=date(2027, 1, day))
+        for version, day in (("10", 9), ("9", 9), ("2", 1))
+    ]
+    monkeypatch.setattr(documents, "DOCUMENTS", (first, *later))
+    assert [one.version for one in documents.versions("terms")] == ["10", "9", "2", "1"]
+    found = documents.find("terms", "10")
+    assert documents.before(found) == documents.find("terms", "9") and documents.before(first) is None
 
 
 def test_what_there_is_none_of_is_refused() -> None:
@@ -94,7 +114,7 @@ def test_what_there_is_none_of_is_refused() -> None:
         lambda: documents.current("terms", today=date(2000, 1, 1)),
         lambda: documents.find("terms", "0"),
         lambda: documents.versions("imprint"),
-        lambda: terms.sha256("nl"),
+        lambda: terms.sha256("it"),
         lambda: terms.text("../1.fr"),
     ):
         with pytest.raises(documents.UnknownDocument):

@@ -78,6 +78,11 @@ ADDRESSES = {
     "sharing/orders/{order}/take/": ("post", 200),
     "sharing/orders/{order}/document/": ("get", 200),
     "sharing/orders/{order}/record/": ("get", 200),
+    "documents/": ("get", 200),
+    "documents/privacy/{version}/": ("get", 200),
+    "documents/privacy/{version}/propose/": ("get", 200),
+    "documents/privacy/{version}/confirm/": ("post", 302),  # published with the release
+    "documents/privacy/{version}/withdraw/": ("post", 302),
     "mails/": ("get", 200),
     "health/": ("get", 200),
     "health/inspect/": ("post", 302),
@@ -104,7 +109,7 @@ def ids(acme: Cast, partner: Partner, opal: User) -> dict[str, Any]:
         "client": acme.tenant.client_id, "saga": saga.id, "job": job.id, "opal": opal.id,
         "instruction": UNKNOWN,
         "organisation": partner.organisation.id, "ines": partner.ines.id,
-        "shared_with": shared_with.id, "order": order.id, "grant": grant.id,
+        "shared_with": shared_with.id, "order": order.id, "grant": grant.id, "version": "1",
     }  # fmt: skip
 
 
@@ -119,6 +124,7 @@ def shapes() -> Iterator[str]:
                 route = route.replace("<uuid:id>", f"{{{word}}}")
         for part, word in (("person", "{ines}"), ("instruction", "{instruction}")):
             route = route.replace(f"<uuid:{part}>", word)
+        route = route.replace("<slug:kind>", "privacy").replace("<slug:version>", "{version}")
         yield route.replace("<slug:category>", "data")
 
 

@@ -23,6 +23,7 @@ from shared_apps.kit.paging import page_of
 from shared_apps.kit.text import fold
 from shared_apps.operators import erasures
 from shared_apps.operators.forms import MoveForm, NoticeForm, ProofOfClient
+from shared_apps.operators.views.documents import changes_told_to
 from shared_apps.operators.words import ASKERS, ERASED, STATE_BADGES, STATES, STATUS_BADGES, saga_name
 from tenants import departure, fleet, showing
 from tenants.forms_leaving import LABELS
@@ -144,6 +145,7 @@ def client(request: HttpRequest, id: UUID) -> HttpResponse:
             (one, saga_name(one.kind), STATUS_BADGES.get(one.status, ""))
             for one in Saga.objects.filter(subject__in=subjects)[:SHOWN]
         ],
+        "policy_changes": changes_told_to(found),
         "history": _history(found, tenant),
         "now": now,
         **_departure(found, tenant, now),

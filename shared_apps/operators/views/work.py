@@ -117,7 +117,7 @@ def saga(request: HttpRequest, id: UUID) -> HttpResponse:
     found = _saga(id)
     context = {
         **_row(found, clients_of([found.subject])),
-        "progress": _progress(found),
+        "progress": progress_of(found),
         "steps": len(machinery.kind(found.kind).steps),
         "now": timezone.now(),
     }
@@ -131,10 +131,10 @@ def progress(request: HttpRequest, id: UUID) -> HttpResponse:
     found = _saga(id)
     if found.status in machinery.OVER:
         return HttpResponse(headers={"HX-Refresh": "true"})
-    return render(request, "kit/components/progress.html", _progress(found))
+    return render(request, "kit/components/progress.html", progress_of(found))
 
 
-def _progress(saga: Saga) -> dict[str, Any]:
+def progress_of(saga: Saga) -> dict[str, Any]:
     """What the progress component shows."""
     waits = saga.status == Saga.Status.WAITING
     return {

@@ -5,8 +5,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, transaction
+from django.utils import timezone
 
 from shared_apps.kit import scope
+from shared_apps.legal.models import Publication
 from tenants import keys, replay, roles, snapshot
 from tenants.ledger import LedgerBroken
 from tenants.models import Snapshot
@@ -22,10 +24,21 @@ class Command(BaseCommand):
         roles.set_up(settings.SMOALL_ADMIN_URL, settings.DATABASES["default"]["NAME"], settings.SMOALL_LOGINS)
         keys.KeyStore.default().prepare()
         snapshot.build_shared()
+        self._note_texts()
         recorded = snapshot.record()
         self._replay()
         self._bring_forward(recorded)
         self.stdout.write(f"Release {recorded.release} is ready, fingerprint {recorded.fingerprint[:12]}.")
+
+    def _note_texts(self) -> None:
+        """The first version of each legal text is published with the release; none that was published may differ."""
+        with scope.shared(actor=snapshot.BUILDER), transaction.atomic():
+            Publication.seed(now=timezone.now())
+            if altered := Publication.altered():
+                raise CommandError(
+                    f"This release has other texts than those that were published: {', '.join(altered)}. "
+                    "Put them back, and make a change a new version."
+                )
 
     def _replay(self) -> None:
         """A database from a backup holds clients who were erased since: nothing opens before they are gone again."""
