@@ -9,7 +9,7 @@ from shared_apps.kit import hosts
 
 # What a browser could tell about a person or their surroundings, or do in their name: no page of ours asks for it.
 DENIED = (
-    "accelerometer", "ambient-light-sensor", "browsing-topics", "camera", "display-capture", "geolocation", "gyroscope",
+    "accelerometer", "browsing-topics", "camera", "display-capture", "geolocation", "gyroscope",
     "hid", "idle-detection", "magnetometer", "microphone", "midi", "payment", "serial", "usb",
 )  # fmt: skip
 PERMISSIONS = ", ".join(f"{feature}=()" for feature in DENIED)

@@ -114,10 +114,7 @@ def robots(request: HttpRequest) -> HttpResponse:
 def sitemap(request: HttpRequest) -> HttpResponse:
     """Each page in each language, and which addresses are the same page in another."""
     host = host_url("")
-    pages = [
-        {code or "x-default": host + path for code, path in page.items()}
-        for page in site.listed()
-    ]
+    pages = [{code or "x-default": host + path for code, path in page.items()} for page in site.listed()]
     return render(request, "website/sitemap.xml", {"pages": pages}, content_type="application/xml")
 
 
