@@ -2,22 +2,24 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from http.cookies import Morsel
 from typing import Any
 
 import pytest
 from django.http import HttpResponse
 from django.test import Client as Browser
+from django.utils import timezone
 
-from shared_apps.kit import cookies, headers
-from tests.conftest import PASSWORD
+from shared_apps.kit import cookies, headers, scope
+from tenants import erasure
+from tests.conftest import PASSWORD, TESTER
 from tests.isolation import stage
-from tests.isolation.addresses import Address, addresses
+from tests.isolation.addresses import URLCONFS, Address, addresses
 from tests.isolation.conftest import APP, OPS
 from tests.isolation.test_addresses import HOSTS, Stage, Visitor, path_of, played
 
 __all__ = ["played"]
-ELSEWHERE = ("unknown", "static", "health", "foreign")
 ASKED_BY = {
     "website": ("anonymous", "owner"),
     "app": ("anonymous", "linked"),
@@ -51,6 +53,7 @@ def crawl(played: Stage) -> list[Answer]:
     if not crawled:
         crawled.extend(_asked(played))
         crawled.extend(_signed_in(played))
+        crawled.extend(_closed(played))
         crawled.extend(_elsewhere(played))
     return crawled
 
@@ -71,7 +74,7 @@ def _ask(
     site: str, host: str, address: Address, fill: dict[str, Any], visitor: Visitor, method: str
 ) -> Answer:
     path, body = path_of(address, fill), {"language": "nl"} if address.name == "website:language" else {}
-    answer = getattr(visitor.on(host), method)(path, body, **({"secure": False}))
+    answer = getattr(visitor.on(host), method)(path, body)
     return _answer(f"{method} {address} by {visitor.who}", site, path, answer)
 
 
@@ -89,6 +92,19 @@ def _signed_in(played: Stage) -> Iterator[Answer]:
     body = {"email": played.acme.owner.email, "password": PASSWORD}
     yield _answer("signing in", "tenant", "/sign-in/", browser.post("/sign-in/", body))
     yield _answer("signing out", "tenant", "/sign-out/", browser.post("/sign-out/"))
+
+
+def _closed(played: Stage) -> Iterator[Answer]:
+    """A workspace that is being erased has addresses of its own."""
+    with stage.undone():
+        with scope.acting(TESTER):
+            erasure.request(played.acme.id, now=timezone.now(), delay=timedelta(hours=12))
+        for address in addresses("erasing"):
+            for fill in played.objects.fills(address):
+                for method in ("get", "post"):
+                    with stage.undone():
+                        visitor = played.visitors["anonymous"]
+                        yield _ask("erasing", played.acme.host, address, fill, visitor, method)
 
 
 def _elsewhere(played: Stage) -> Iterator[Answer]:
@@ -122,7 +138,7 @@ def faults(answer: Answer) -> list[str]:
 
 
 def test_the_crawl_was_everywhere(crawl: list[Answer]) -> None:
-    assert {answer.site for answer in crawl} == set(ASKED_BY)
+    assert {answer.site for answer in crawl} == set(URLCONFS)
     assert {answer.status // 100 for answer in crawl} >= {2, 3, 4}
     pages = {answer.path for answer in crawl if answer.status == 200}
     assert {"/nl/cookies/", "/sign-in/", "/contacts/", "/team/"} <= pages
