@@ -107,6 +107,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tenants.middleware.HostMiddleware",
     "shared_apps.accounts.middleware.SessionMiddleware",
+    "shared_apps.operators.middleware.GrantMiddleware",
     "shared_apps.accounts.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -114,6 +115,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "shared_apps.accounts.middleware.AccessMiddleware",
+    "shared_apps.operators.middleware.ConfidentialityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 TEMPLATES = [
@@ -220,6 +222,7 @@ Q_CLUSTER = {
     "recycle": 200,
     "label": "Jobs",
 }
+SMOALL_PERMITS = "shared_apps.operators.permits"
 SMOALL_TIMED_JOBS = "config.schedule.TIMED_JOBS"
 globals().update(email_settings(ENV))
 SMOALL_SERVERS = servers(

@@ -59,7 +59,7 @@ def listed() -> Iterator[dict[str, str]]:
     """Every page that a search engine may find, in each language: code -> path. Every version of a text is one."""
     for page in PAGES:
         yield {code: address(page.name, code) for code in ("", *languages.of_website())}
-    for document in documents.DOCUMENTS:
+    for document in documents.of_the_website():
         arguments = {"version": document.version}
         yield {
             code: address(f"{document.kind}-version", code, **arguments)

@@ -13,7 +13,7 @@ from django.http import HttpResponse
 from django.test import Client as Browser
 
 from shared_apps.kit import prices, scope
-from shared_apps.legal.documents import DOCUMENTS
+from shared_apps.legal.documents import of_the_website
 from shared_apps.website import site
 from tenants import keys
 
@@ -83,7 +83,7 @@ def test_P01_every_page_in_every_language_leaves_no_trace(
     prefix = "/" if start == "/" else f"/{language}/"
     found = crawled(visitor, language if start == "/" else "en", prefix)
     wanted = {f"{prefix}{'' if each.name == 'home' else each.name + '/'}" for each in site.PAGES}
-    wanted |= {f"{prefix}{document.kind}/{document.version}/" for document in DOCUMENTS}
+    wanted |= {f"{prefix}{document.kind}/{document.version}/" for document in of_the_website()}
     assert wanted <= found.keys()
     for path, answer in found.items():
         assert answer.status_code in (200, 302) if path == "/favicon.ico" else answer.status_code == 200, path
@@ -208,7 +208,9 @@ def test_pages_that_are_only_read_refuse_to_be_posted_to(visitor: Browser) -> No
 # --- what it says ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: f"{document.kind}-{document.version}")
+@pytest.mark.parametrize(
+    "document", of_the_website(), ids=lambda document: f"{document.kind}-{document.version}"
+)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_version_of_a_legal_text_is_shown_whole_with_its_digest(
     visitor: Browser, document: object, language: str
@@ -251,7 +253,7 @@ def test_robots_are_shown_everything_and_the_sitemap(visitor: Browser) -> None:
 
 def test_the_sitemap_names_each_page_in_each_language_as_the_page_does_itself(visitor: Browser) -> None:
     listed = re.findall(r"<url><loc>(.*?)</loc>(.*?)</url>", text(visitor.get("/sitemap.xml")))
-    assert len(listed) == len(LANGUAGES) * (len(site.PAGES) + len(DOCUMENTS))
+    assert len(listed) == len(LANGUAGES) * (len(site.PAGES) + len(of_the_website()))
     alternate = re.compile(r'<(?:xhtml:)?link rel="alternate" hreflang="(.*?)" href="(.*?)"')
     for address, others in listed:
         page = text(visitor.get(urlsplit(address).path))
