@@ -16,7 +16,7 @@ from shared_apps.kit import scope
 from shared_apps.kit.module import ADMIN
 from shared_apps.operators.models import Grant, Scope, Signature, Visit
 
-IN_SESSION = "grant"
+IN_SESSION = "grant"  # [its key, the operator's sign-in on the console]
 LEAVE = "support:leave"
 CLOSED = ("accounts", "team", "workspace", "support", "integrator")  # rooms that no grant opens
 DOWNLOADS = ("export",)  # addresses that give out a whole table
@@ -36,8 +36,9 @@ class GrantMiddleware:
         if getattr(request, "site", "") != "tenant" or not request.session.get(IN_SESSION):
             return self.get_response(request)
         now, here = timezone.now(), scope.tenant_id()
+        id, sign_in = request.session[IN_SESSION]
         with scope.shared():
-            grant = Grant.in_force(request.session[IN_SESSION], tenant=here, now=now)
+            grant = Grant.in_force(id, tenant=here, now=now, sign_in=sign_in)
         if grant is None:
             request.session.flush()
             return render(request, "operators/visit_over.html", status=403)

@@ -156,7 +156,7 @@ def enter(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "operators/enter.html", {"grant": found})
     store.end(request, Cause.SIGNED_OUT, now=now)
     request.session.cycle_key()
-    request.session[IN_SESSION] = str(found.pk)
+    request.session[IN_SESSION] = [str(found.pk), found.sign_in]
     return redirect("/")
 
 

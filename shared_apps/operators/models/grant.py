@@ -7,6 +7,7 @@ grant's row itself, so its end, the client's click or the operator's deactivatio
 import hmac
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Self
@@ -17,7 +18,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from shared_apps import history
-from shared_apps.accounts.models import Kind, User
+from shared_apps.accounts.models import Kind, SignIn, User
 from shared_apps.clients.models import Client
 from shared_apps.kit import scope, tokens
 from shared_apps.kit.rows import Row
@@ -78,6 +79,7 @@ class Grant(Row):
     ticket_until = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = GrantQuerySet.as_manager()
+    sign_in = ""  # of a link that was read: the sign-in on the console that it was made in
 
     class Meta:
         verbose_name = _("access grant")
@@ -155,15 +157,26 @@ class Grant(Row):
     # --- entering -------------------------------------------------------------------------------------------
 
     @classmethod
-    def in_force(cls, id: UUID | str, *, tenant: UUID | None, now: datetime) -> "Grant | None":
-        """The grant when it opens this workspace at this moment; its operator has signed what is in force."""
+    def in_force(
+        cls, id: UUID | str, *, tenant: UUID | None, now: datetime, sign_in: str | None = None
+    ) -> "Grant | None":
+        """The grant when it opens this workspace at this moment; its operator has signed what is in force.
+
+        `sign_in`: and the operator's sign-in that a visit began with is open still. Whoever signs out, changes the
+        password or is signed out by another ends their visits with it.
+        """
         if tenant is None:
             return None
         found = cls.objects.live(now).select_related("operator").filter(pk=id, tenant_uuid=tenant).first()
+        if found and sign_in is not None:
+            found = found if SignIn.objects.open().filter(pk=sign_in, user=found.operator).exists() else None
         return found if found and not Signature.missing(found.operator, now=now) else None
 
-    def ticket_link(self, *, by: User, now: datetime) -> str:
-        """A token that opens the workspace once, within two minutes, for the grant's own operator. Raises CannotEnter."""
+    def ticket_link(self, *, by: User, now: datetime, sign_in: SignIn) -> str:
+        """A token that opens the workspace once, within two minutes, for the grant's own operator. Raises CannotEnter.
+
+        The visit lasts no longer than `sign_in`, theirs on the console.
+        """
         fresh = Grant.objects.select_for_update().get(pk=self.pk)
         if fresh.operator_id != by.pk or not Grant.in_force(self.pk, tenant=fresh.tenant_uuid, now=now):
             raise CannotEnter(gettext("This grant is not in force, or not yours."))
@@ -171,7 +184,7 @@ class Grant(Row):
         fresh.ticket, fresh.ticket_until = sha256(nonce.encode()).hexdigest(), now + TICKET_AGE
         fresh.save(update_fields=["ticket", "ticket_until"])
         with scope_of(fresh.tenant_uuid):  # signs for that workspace; reads nothing
-            return tokens.sign([str(self.pk), nonce], purpose=ENTER)
+            return tokens.sign([str(self.pk), nonce, str(sign_in.pk)], purpose=ENTER)
 
     @classmethod
     def entries(cls, client: UUID) -> Iterator[Entry]:
@@ -195,7 +208,7 @@ class Grant(Row):
     def of_ticket(cls, token: str, *, tenant: UUID | None, now: datetime, use: bool) -> "Grant | None":
         """Whose link it is; with `use` it opens nothing any more. `tenant` is the workspace that was asked."""
         try:
-            id, nonce = tokens.read(token, purpose=ENTER, max_age=int(TICKET_AGE.total_seconds()))
+            id, nonce, sign_in = tokens.read(token, purpose=ENTER, max_age=int(TICKET_AGE.total_seconds()))
         except (tokens.BadToken, ValueError):
             return None
         if tenant is None:
@@ -208,13 +221,15 @@ class Grant(Row):
                 or not hmac.compare_digest(found.ticket, hashed)
                 or not found.ticket_until
                 or now >= found.ticket_until
-                or not cls.in_force(id, tenant=tenant, now=now)
+                or not cls.in_force(id, tenant=tenant, now=now, sign_in=sign_in)
             ):
                 return None
+            found.sign_in = sign_in
             if use:
                 found.ticket, found.ticket_until = "", None
                 found.opened_at = found.opened_at or now
-                with scope.acting(found.as_actor()):
+                # Without the reason, which this history masks: it would stay there when the contact details go.
+                with scope.acting(replace(found.as_actor(), behalf="")):
                     found.save()
             return found
 

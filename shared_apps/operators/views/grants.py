@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from shared_apps.accounts import sessions as store
 from shared_apps.accounts.access import person_of, requires
 from shared_apps.kit import scope
 from shared_apps.kit.paging import page_of
@@ -70,7 +71,9 @@ def open_grant(request: HttpRequest, id: UUID) -> HttpResponse:
     """Over to the workspace's own host, by a link that works once."""
     grant = _grant(id)
     try:
-        token = grant.ticket_link(by=person_of(request), now=timezone.now())
+        by = person_of(request)
+        here = by.sign_ins.open().get(session_hash=store.store_of(request).hash)
+        token = grant.ticket_link(by=by, now=timezone.now(), sign_in=here)
     except CannotEnter as error:
         messages.error(request, str(error))
         return redirect("operators:grants")
