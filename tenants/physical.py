@@ -32,6 +32,15 @@ log = logging.getLogger("smoall.physical")
 PATIENCE = 20.0  # seconds for which tables that are in use are tried again before a saga's step waits
 SAMPLES = ("pg_catalog.pg_statistic", "pg_catalog.pg_statistic_ext_data")
 STILL_DEAD = re.compile(r"(\d+) dead row versions cannot be removed yet")
+CLEARS_SAMPLES = 180000  # the first version of PostgreSQL that lets go of a sample without taking another
+CLEAR = """
+    SELECT pg_clear_attribute_stats(schemaname::text, tablename::text, attname::text, inherited)
+      FROM pg_stats WHERE format('%%s.%%s', schemaname, tablename) = %s
+"""
+SAMPLED_AND_EMPTY = """
+    SELECT EXISTS (SELECT FROM pg_stats WHERE format('%%s.%%s', schemaname, tablename) = %s)
+       AND pg_relation_size(to_regclass(%s)) = 0
+"""
 GIVE_UP = timedelta(
     hours=1
 )  # then the certificate is signed with the stated limit, and the last step goes on trying
@@ -66,6 +75,8 @@ def drop_traces(patience: float = PATIENCE) -> Outcome:
             left = _rewrite_all(server, [*tables(), *SAMPLES], patience)
             if left:
                 return Outcome(busy=True, why=f"in use: {', '.join(left)}")
+            if kept := _kept_samples(server):
+                return Outcome(why=f"this version keeps the samples of empty tables: {', '.join(kept)}")
             return _drop_log(server)
     except psycopg2.Error as error:
         if _is_refusal(error):
@@ -161,10 +172,15 @@ def _rewrite_all(server: Any, names: list[str], patience: float) -> list[str]:
 
 
 def _rewrite(server: Any, table: str) -> bool:
-    """One table and its samples. False when it is in use, or when somebody may still read what was deleted."""
+    """One table and its samples. False when it is in use, or when somebody may still read what was deleted.
+
+    The samples are let go of first: of a table without rows no new ones are taken, and the old ones would stay.
+    """
     del server.notices[:]
     sampled = "" if table in SAMPLES else ", ANALYZE"
     try:
+        if sampled and server.server_version >= CLEARS_SAMPLES:
+            server.cursor().execute(CLEAR, [table])
         server.cursor().execute(f"VACUUM (FULL, VERBOSE{sampled}) {table}")
     except (errors.LockNotAvailable, errors.DeadlockDetected):
         return False
@@ -173,6 +189,17 @@ def _rewrite(server: Any, table: str) -> bool:
     if not dead:
         raise psycopg2.errors.InsufficientPrivilege(f"{table} was not rewritten")
     return not any(dead)
+
+
+def _kept_samples(server: Any) -> list[str]:
+    """Tables whose last rows are gone, but not the samples of them."""
+    kept = []
+    for table in tables():
+        with server.cursor() as cursor:
+            cursor.execute(SAMPLED_AND_EMPTY, [table, table])
+            if cursor.fetchone()[0]:
+                kept.append(table)
+    return kept
 
 
 def _drop_log(server: Any) -> Outcome:
