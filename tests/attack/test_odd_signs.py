@@ -5,10 +5,12 @@ from collections.abc import Callable
 import pytest
 from django.test import Client as Browser
 
+from tenants.models import Departure
 from tests.accounts.conftest import operator
 from tests.conftest import Cast
+from tests.leaving.conftest import contact, departed, link
 
-__all__ = ["operator"]
+__all__ = ["contact", "departed", "operator"]
 ODD = ("a\0b", "\ud83d", "%_\\é\r\n" * 300)
 TRIED = ("company", "subdomain", "name", "email", "password", "next")
 FIELDS = {"company": "Ok", "country": "BE", "vat_number": "", "language": "en", "subdomain": "okokok",
@@ -42,3 +44,18 @@ def test_an_operator_may_type_anything(operator: object, browser: Callable[..., 
     inside = browser("ops.smoall.localhost", operator)
     for address in ("/clients/new/", "/integrators/new/", "/operators/invite/"):
         refused(inside, address, odd)
+
+
+@pytest.mark.parametrize("odd", [*ODD, "\u0662\u0660"], ids=ascii)
+@pytest.mark.parametrize("verb", ["correct", "day", "erase"])
+def test_a_contact_person_may_type_anything_and_a_pages_own_marks_may_come_back_as_anything(
+    contact: Browser, departed: Departure, verb: str, odd: str
+) -> None:
+    whole = {"company": "C", "country": "BE", "language": "en", "contact_name": "C", "contact_email": "c@c.test",
+             "on": "2027-01-01", "seen": "x", "typed_name": "C"}  # fmt: skip
+    for field in whole:
+        body = "&".join(f"{name}={_quoted(value)}" for name, value in {**whole, field: odd}.items())
+        answer = contact.post(
+            f"{link(departed)}{verb}/", body, content_type="application/x-www-form-urlencoded"
+        )
+        assert answer.status_code < 500, field
