@@ -27,7 +27,7 @@ from shared_apps.jobs import job
 from shared_apps.kit import scope
 from shared_apps.kit.dates import day_of, end_of, plus_months
 from shared_apps.sharing import jobs as sharing_jobs
-from shared_apps.sharing.models import CannotShare, Order
+from shared_apps.sharing.models import YEARS_KEPT, CannotShare, Order
 from tenants import age, canonical, export, keys
 from tenants.archive import BadRecipient, parse_recipient
 from tenants.keys import KeyStore, PublicKeys, Signature
@@ -35,7 +35,6 @@ from tenants.models import CannotAct, State, Tenant
 
 FORMAT, VERSION = "smoall-order-record", 1
 FETCHED_WITHIN = timedelta(days=7)
-YEARS_KEPT = 10
 
 
 class BadRecord(ValueError):

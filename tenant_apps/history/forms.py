@@ -1,10 +1,12 @@
 """The filters of the history's page, read from its address."""
 
 from collections.abc import Collection, Sequence
+from datetime import date
 from typing import Any
 
 from django import forms
 from django.contrib.contenttypes.models import ContentType
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -17,6 +19,9 @@ DONE = [
     ("1", pgettext_lazy("history", "Changed")),
     ("2", pgettext_lazy("history", "Deleted")),
 ]
+# Days with a day before and after them, in any time zone.
+FIRST, LAST = date(1900, 1, 1), date(2200, 1, 1)
+REACH = [MinValueValidator(FIRST), MaxValueValidator(LAST)]
 
 
 class FilterForm(forms.Form):
@@ -26,8 +31,8 @@ class FilterForm(forms.Form):
     what = forms.ChoiceField(label=pgettext_lazy("history", "What"), required=False)
     who = forms.ChoiceField(label=pgettext_lazy("history", "Who"), required=False)
     done = forms.ChoiceField(required=False, choices=[("", ""), *DONE], widget=forms.HiddenInput)
-    since = forms.DateField(label=pgettext_lazy("history", "From"), required=False, widget=forms.DateInput)
-    until = forms.DateField(label=pgettext_lazy("history", "Until"), required=False, widget=forms.DateInput)
+    since = forms.DateField(label=pgettext_lazy("history", "From"), required=False, validators=REACH)
+    until = forms.DateField(label=pgettext_lazy("history", "Until"), required=False, validators=REACH)
     cid = forms.CharField(required=False, max_length=20, widget=forms.HiddenInput)
     at = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
 
@@ -64,8 +69,13 @@ class FilterForm(forms.Form):
         )
 
     def clean_at(self) -> Any:
-        moment = parse_datetime(self.cleaned_data["at"]) if self.cleaned_data["at"] else None
-        if self.cleaned_data["at"] and (moment is None or moment.tzinfo is None):
+        typed = self.cleaned_data["at"]
+        try:
+            moment = parse_datetime(typed) if typed else None
+        except ValueError:  # the 30th of February
+            moment = None
+        is_far = moment is not None and not FIRST <= moment.date() <= LAST
+        if typed and (moment is None or moment.tzinfo is None or is_far):
             raise forms.ValidationError(_("This moment can't be read."))
         return moment
 

@@ -19,9 +19,13 @@ from django.utils.translation import gettext_lazy as _
 from shared_apps.accounts.models import ONE_LINE, User
 from shared_apps.clients.models import Client
 from shared_apps.kit import uploads
-from shared_apps.kit.dates import day_of
+from shared_apps.kit.dates import day_of, plus_months
 from shared_apps.kit.rows import Row
 from shared_apps.sharing.models.partner import CannotShare
+
+
+YEARS_KEPT = 10  # an order with its document; so no silence lasts longer
+OLDEST = date(1900, 1, 1)  # the earliest day that a period may name
 
 
 def _document_name(order: "Order", _name: str) -> str:
@@ -120,13 +124,18 @@ class Order(Row):
     ) -> "Order":
         """The first operator's half. `facts`: authority, reference, extent, period, received_on, gag_until.
 
-        Raises CannotShare for an unknown client or an order of tomorrow, ValidationError for a document that can't be
-        kept; then nothing has changed.
+        Raises CannotShare for an unknown client, an order of tomorrow, a silence without end or a period that nobody can
+        look up, ValidationError for a document that can't be kept; then nothing has changed.
         """
         if not Client.objects.filter(pk=client).exists():
             raise CannotShare(_now("Smoall holds nothing about this client any more."))
         if facts["received_on"] > day_of(now):
             raise CannotShare(_now("An order is registered after it was received."))
+        last = plus_months(day_of(now), 12 * YEARS_KEPT)
+        if (facts.get("gag_until") or date.min) > last:
+            raise CannotShare(_too_long())
+        if (facts.get("period_from") or OLDEST) < OLDEST or (facts.get("period_until") or last) > last:
+            raise CannotShare(_now("Give a period that begins after 1899 and ends within ten years."))
         accepted = uploads.accept(document)
         accepted.file.seek(0)
         order = cls(
@@ -159,11 +168,13 @@ class Order(Row):
         self.refresh_from_db()
 
     def prolong(self, until: date, *, by: User, now: datetime) -> None:
-        """The authority forbids for longer to tell the client. Raises CannotShare once it was told, or for less."""
+        """The authority forbids for longer to tell the client. Raises CannotShare once it was told, for less, or for ever."""
         if self.told_at:
             raise CannotShare(_now("The client was told already."))
         if until <= max(self.gag_until or date.min, day_of(now)):
             raise CannotShare(_now("Give a later day."))
+        if until > plus_months(day_of(now), 12 * YEARS_KEPT):
+            raise CannotShare(_too_long())
         self.gag_until = until
         self.silences = [
             *self.silences,
@@ -173,3 +184,7 @@ class Order(Row):
 
     def is_secret(self, today: date) -> bool:
         return self.gag_until is not None and self.gag_until >= today
+
+
+def _too_long() -> str:
+    return _now("An order is kept for ten years: the silence about it can't last longer.")
