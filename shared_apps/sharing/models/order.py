@@ -23,7 +23,6 @@ from shared_apps.kit.dates import day_of, plus_months
 from shared_apps.kit.rows import Row
 from shared_apps.sharing.models.partner import CannotShare
 
-
 YEARS_KEPT = 10  # an order with its document; so no silence lasts longer
 OLDEST = date(1900, 1, 1)  # the earliest day that a period may name
 
