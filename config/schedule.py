@@ -19,4 +19,5 @@ TIMED_JOBS = (
     Timed("shared_apps.mail.delivery.tidy", at=time(2, 50)),
     Timed("shared_apps.sharing.jobs.tend", every=900),
     Timed("tenants.orders.tidy", at=time(3, 0)),
+    Timed("shared_apps.promises.jobs.prove", every=6 * 3600),  # promises.checking.EVERY
 )

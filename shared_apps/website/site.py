@@ -16,10 +16,11 @@ class Page:
     name: str  # of its address: "website:<name>"
     label: Any  # lazily translated
     place: Literal["menu", "foot", ""]
+    app: str = "website"  # whose addresses name it: "promises:page" stands in a module above
 
     @property
     def url_name(self) -> str:
-        return f"website:{self.name}"
+        return f"{self.app}:{self.name}" if self.app == "website" else f"{self.app}:page"
 
     def entry(self, path: str) -> dict[str, Any]:
         """For a menu; `path` is the page that is shown."""
@@ -31,6 +32,7 @@ PAGES = (
     Page("home", _("Home"), ""),
     Page("integrators", _("For integrators"), "menu"),
     Page("security", _("Security and privacy"), "menu"),
+    Page("promises", _("Promises"), "menu", app="promises"),
     Page("contact", _("Contact"), "menu"),
     Page("terms", _("Terms of use"), "foot"),
     Page("privacy", _("Privacy policy"), "foot"),

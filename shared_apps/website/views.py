@@ -33,7 +33,7 @@ SECURITY_TXT_DAYS = 300  # RFC 9116 wants less than a year
 @public
 def page(request: HttpRequest, name: str) -> HttpResponse:
     """One of the plain pages of site.PAGES."""
-    return _answer(request, f"website/{name}.html")
+    return answer(request, f"website/{name}.html")
 
 
 @require_safe
@@ -41,14 +41,14 @@ def page(request: HttpRequest, name: str) -> HttpResponse:
 def contact(request: HttpRequest) -> HttpResponse:
     company, *address, _country = settings.SMOALL_CONTROLLER.split(", ")
     context = {"company": company, "address": [*address, country_name("BE")]}
-    return _answer(request, "website/contact.html", **context)
+    return answer(request, "website/contact.html", **context)
 
 
 @require_safe
 @public
 def cookies(request: HttpRequest) -> HttpResponse:
     """The register of kit.headers, outside which no cookie leaves (P10)."""
-    return _answer(request, "website/cookies.html", register=site.cookie_register())
+    return answer(request, "website/cookies.html", register=site.cookie_register())
 
 
 @require_safe
@@ -66,7 +66,7 @@ def legal(request: HttpRequest, kind: str, version: str = "") -> HttpResponse:
         "text": document.text(language), "sha256": document.sha256(language), "authentic": documents.AUTHENTIC,
         "base": reverse(f"website:{kind}"),
     }  # fmt: skip
-    return _answer(request, "website/legal.html", **context)
+    return answer(request, "website/legal.html", **context)
 
 
 @csrf_exempt  # there is no session to keep a token in, and all a foreign page could do is choose a language
@@ -135,7 +135,8 @@ def favicon(request: HttpRequest) -> HttpResponse:
 # --- what every page shows ----------------------------------------------------------------------------
 
 
-def _answer(request: HttpRequest, template: str, **context: Any) -> HttpResponse:
+def answer(request: HttpRequest, template: str, **context: Any) -> HttpResponse:
+    """A page of the website, also for modules above this one. In no scope."""
     return render(request, template, {**_frame(request), **context})
 
 

@@ -138,6 +138,7 @@ class Objects:
                 f"operators:{page}": lambda: [{"id": row("sharing.Disclosure").verification.partner_id}]
                 for page in ("partner", "verify-partner", "end-partner")
             },
+            "promises:promise": lambda: [{"id": "p12"}],
             "operators": lambda: [{"id": id} for id in (self.victim.tenant.client_id, self.victim.id)],
             "operators:move-day": lambda: [
                 {"id": self.victim.tenant.client_id, "category": category}
