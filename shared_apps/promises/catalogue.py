@@ -11,6 +11,7 @@ from typing import Any, Literal
 from django.utils.translation import gettext_lazy as _
 
 GOOD_FOR = timedelta(days=1)  # a look that is older proves nothing
+AHEAD = timedelta(minutes=10)  # by which clocks may differ
 Standing = Literal["kept", "broken", "stale", "unproven", "later", "tested"]
 STANDINGS: tuple[Standing, ...] = (
     "broken",
@@ -53,7 +54,7 @@ def standing(promise: Promise, looks: Mapping[str, Look | None], now: datetime) 
     later     something has to arrive before all of it can be proven
     tested    no check can look at it while the system runs: the suite alone does
     unproven  nobody has looked, or a look could not see enough
-    stale     a look is older than a day
+    stale     a look is older than a day, or says that it is yet to come
     """
     found = [look for look in looks.values() if look]
     if any(look.result == "broken" for look in found):
@@ -64,7 +65,7 @@ def standing(promise: Promise, looks: Mapping[str, Look | None], now: datetime) 
         return "tested"
     if len(found) < len(looks) or any(look.result != "kept" for look in found):
         return "unproven"
-    if any(not now - GOOD_FOR <= look.at for look in found):
+    if any(not now - GOOD_FOR <= look.at <= now + AHEAD for look in found):
         return "stale"
     return "kept"
 

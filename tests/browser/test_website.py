@@ -4,7 +4,7 @@ import pytest
 
 from tests.browser.conftest import Visitors
 
-PAGES = ("/", "/integrators/", "/security/", "/contact/", "/cookies/", "/terms/", "/privacy/")
+PAGES = ("/", "/integrators/", "/security/", "/promises/", "/contact/", "/cookies/", "/terms/", "/privacy/")
 
 
 @pytest.mark.parametrize(("language", "other", "phone"), [("en", "fr", True), ("fr", "en", False)])

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from django.conf import settings
+from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
@@ -21,6 +22,7 @@ FETCHED = re.compile(
 )
 INLINE = re.compile(r"<style\b|\sstyle=|<script(?![^>]*\ssrc=)|\son[a-z]+=", re.IGNORECASE)
 SESSION = "__Host-session"
+UNPUBLISHED = ("/promises.json", 404)  # before the first round has ended
 
 
 def cookie_name(cookie: str) -> str:
@@ -46,7 +48,7 @@ def website_leaves_nothing(around: Round) -> Result:
         return unknown(OUT_OF_REACH)
     plain = [one for one in website if not one.is_choice]
     cookies, elsewhere = sum(len(one.cookies) for one in plain), len(foreign(plain))
-    failed = sum(one.status >= 400 for one in website)
+    failed = sum(one.status >= 400 for one in website if (one.path, one.status) != UNPUBLISHED)
     return kept_if(
         not (cookies or elsewhere or failed),
         gettext_noop(
@@ -212,10 +214,15 @@ def contact_points_are_shown(around: Round) -> Result:
         return unknown(OUT_OF_REACH)
     wanted = [settings.SMOALL_SUPPORT, *settings.SMOALL_CONTROLLER.split(", ")[:-1]]
     missing = sum(line not in page.body for page in shown for line in wanted)
-    missing += sum(str(country_name("BE")) not in page.body for page in shown if page.language == "en")
+    missing += sum(_country(page.language) not in page.body for page in shown)
     return kept_if(
         not missing,
         gettext_noop("Languages: %(languages)s; lines of our addresses that are missing: %(missing)s."),
         languages=len(shown),
         missing=missing,
     )
+
+
+def _country(language: str) -> str:
+    with translation.override(language):
+        return str(country_name("BE"))

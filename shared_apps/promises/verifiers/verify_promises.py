@@ -187,7 +187,7 @@ def standing(promise: dict[str, Any], now: datetime) -> str:
         return "tested"
     if len(found) < len(looks) or any(look["result"] != "kept" for look in found):
         return "unproven"
-    if any(not now - GOOD_FOR <= datetime.fromisoformat(look["at"]) for look in found):
+    if any(not now - GOOD_FOR <= datetime.fromisoformat(look["at"]) <= now + AHEAD for look in found):
         return "stale"
     return "kept"
 
