@@ -261,7 +261,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise(
         "P18",
         "2",
-        _("It is used to maintain, protect and improve the service."),
+        _("Information is used to maintain, protect and improve the service."),
         _("Our people see a client's data only under a grant; a copy for development has to be neutralised."),
         _("What happens on machines that are not this one."),
         arrives_with="support",
@@ -269,7 +269,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise(
         "P19",
         "2",
-        _("It is used to invoice."),
+        _("Information is used to invoice."),
         _(
             "The role that works in the shared tables, and that will invoice, has no right on a "
             "workspace's tables."
@@ -443,7 +443,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise(
         "P37",
         "6",
-        _("A client may say otherwise."),
+        _("A client may choose other days, earlier or later."),
         _("Each instruction is a row of its own; a day that is in force and was not promised has one."),
         _("What somebody said and did not write."),
     ),
@@ -457,7 +457,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise(
         "P39",
         "7",
-        _("And change them."),
+        _("A client can change its data and contact details."),
         _("Contact details and data are changed where they are shown, and each change enters the history."),
         _("The payment operator's copy, until payments arrive."),
         untested=_("Looking would mean to change a client's details. The test suite changes each field."),
@@ -465,7 +465,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise(
         "P40",
         "7",
-        _("And have them erased at any time."),
+        _("A client can have its data and contact details erased at any time."),
         _(
             "One erasure that goes on wherever it was interrupted, a signed certificate, and a "
             "ledger outside the database that is applied again after any restore."

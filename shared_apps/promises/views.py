@@ -87,7 +87,7 @@ def progress(request: HttpRequest) -> HttpResponse:
 
 
 def _progress() -> dict[str, Any] | None:
-    job = jobs.under_way()
+    job = jobs.under_way(timezone.now())
     if job is None:
         return None
     return {

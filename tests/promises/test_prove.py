@@ -128,6 +128,19 @@ def test_without_a_web_process_nothing_is_said_of_pages(acme: Cast, monkeypatch:
     assert {looked(name).state for name in ("website-leaves-nothing", "pages-stay-at-home")} == {"unknown"}
 
 
+def test_pages_that_were_out_of_reach_are_asked_for_again_soon_and_once_an_hour(
+    acme: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "SMOALL_WEB", "http://127.0.0.1:9")
+    now = timezone.now().replace(minute=5)
+    for minutes in (0, 3):
+        jobs.round_of_looks(now + timedelta(minutes=minutes))
+    with scope.shared():
+        (again,) = Job.objects.filter(name=jobs.prove_now.name)
+        assert again.run_after == now + jobs.AGAIN_AFTER
+        assert jobs.under_way(now) is None, "an operator need not wait for it"
+
+
 # --- the command --------------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,9 @@ from shared_apps.accounts.models import Cause, Session, SignIn
 from shared_apps.kit import scope
 from shared_apps.promises.checking import Result, Round, check, kept_if, model_of, reading, unknown
 
-SETTLED = timedelta(hours=1)  # sessions that ran out are closed every quarter of an hour
+SETTLED = timedelta(
+    days=1
+)  # sessions that ran out are closed every quarter of an hour, once workers work again
 
 
 @check("P04", title=_("Sessions, beside the ledger of sign-ins"))
