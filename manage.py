@@ -18,7 +18,24 @@ def main() -> None:
     scope.start_process(
         scope.SHARED
     )  # commands and the worker start in the shared schema, web processes nowhere
-    execute_from_command_line(sys.argv)
+    execute_from_command_line(_allowed(sys.argv))
+
+
+def _allowed(argv: list[str]) -> list[str]:
+    """The command line, when its command shows no client's data or was given a grant that opens it (P22)."""
+    import django
+    from django.core.exceptions import ImproperlyConfigured
+
+    try:
+        django.setup()
+    except ImproperlyConfigured:  # said better by the command itself
+        return argv
+    from shared_apps.operators import permits
+
+    try:
+        return permits.guard(argv)
+    except permits.NoGrant as refusal:
+        sys.exit(str(refusal))
 
 
 if __name__ == "__main__":

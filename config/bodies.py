@@ -8,10 +8,11 @@ import socket
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from threading import Timer
+from time import monotonic
 from typing import Any
 
 MOST = 64 * 1024 * 1024  # bytes: several files of the biggest size that is kept, in one form
-PATIENCE, SLOWEST = 10.0, 50_000  # seconds for any body, and one more for each so many bytes
+PATIENCE, SLOWEST = 10.0, 50_000  # seconds for any body, and one more for each so many bytes that have come
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -31,15 +32,55 @@ def limited(application: Application, *, most: int = MOST, patience: float = PAT
         connection = environ.get("gunicorn.socket")
         if not length or connection is None:
             return application(environ, start_response)
-        clock = Timer(patience + length / SLOWEST, _end, [connection])
-        clock.daemon = True
-        clock.start()
+        environ["wsgi.input"] = body = Paced(environ.get("wsgi.input"), length, connection, patience)
+        body.watch()
         try:
             return application(environ, start_response)
         finally:
-            clock.cancel()
+            body.unwatch()
 
     return answer
+
+
+class Paced:
+    """A body that must keep coming: what has come so far earns the time for the rest, what was announced earns none.
+
+    Else whoever announces 64 MB and sends a byte now and then would hold a thread for twenty minutes.
+    """
+
+    def __init__(self, body: Any, length: int, connection: socket.socket, patience: float) -> None:
+        self._body, self._connection, self._patience = body, connection, patience
+        self._left, self._come, self._began = length, 0, monotonic()
+        self._clock: Timer | None = None
+        self._is_over = False
+
+    def read(self, size: int | None = None) -> bytes:
+        return self._count(self._body.read() if size is None else self._body.read(size))
+
+    def readline(self, size: int | None = None) -> bytes:
+        return self._count(self._body.readline() if size is None else self._body.readline(size))
+
+    def _count(self, got: bytes) -> bytes:
+        self._come += len(got)
+        self._left -= len(got)
+        return got
+
+    def watch(self) -> None:
+        """Look again when the time is up that the body has by now; end it when it is up already."""
+        due = self._began + self._patience + self._come / SLOWEST - monotonic()
+        if self._is_over or self._left <= 0:
+            return
+        if due <= 0:
+            _end(self._connection)
+            return
+        self._clock = Timer(due, self.watch)
+        self._clock.daemon = True
+        self._clock.start()
+
+    def unwatch(self) -> None:
+        self._is_over = True
+        if self._clock is not None:
+            self._clock.cancel()
 
 
 def _length(environ: Environ) -> int:

@@ -1,5 +1,6 @@
 """Django's settings: one file. What may differ between deployments comes from env.py."""
 
+from datetime import date
 from pathlib import Path
 
 from config import embedded_postgres
@@ -13,6 +14,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 ENV = Env.read()
 
 SMOALL_RELEASE = "0.1.0"
+SMOALL_RELEASED_ON = date(2026, 11, 23)
 SMOALL_DATA = ENV.data
 SMOALL_DOMAIN = ENV.domain
 SMOALL_PORT = ENV.port
@@ -100,12 +102,14 @@ SILENCED_SYSTEM_CHECKS: list[str] = []
 
 # --- requests --------------------------------------------------------------------------------------------
 MIDDLEWARE = [
+    "shared_apps.kit.cookies.CookiesMiddleware",
+    "shared_apps.kit.headers.HeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
-    "shared_apps.kit.headers.HeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tenants.middleware.HostMiddleware",
     "shared_apps.accounts.middleware.SessionMiddleware",
+    "shared_apps.operators.middleware.GrantMiddleware",
     "shared_apps.accounts.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -113,6 +117,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "shared_apps.accounts.middleware.AccessMiddleware",
+    "shared_apps.operators.middleware.ConfidentialityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 TEMPLATES = [
@@ -147,7 +152,7 @@ SESSION_COOKIE_AGE = 14 * 24 * 3600
 SESSION_COOKIE_SECURE = True
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-LANGUAGE_COOKIE_NAME = "language"
+LANGUAGE_COOKIE_NAME = "__Host-language"
 CSRF_USE_SESSIONS = True
 CSRF_FAILURE_VIEW = "shared_apps.kit.views.csrf_failed"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
@@ -178,7 +183,8 @@ CONTENT_SECURITY_POLICY = {
 
 # --- languages, dates ------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
-LANGUAGES = [("fr", "Français"), ("en", "English")]
+LANGUAGES = [("fr", "Français"), ("en", "English")]  # of the application: every catalogue is complete
+WEBSITE_LANGUAGES = [("fr", "Français"), ("nl", "Nederlands"), ("en", "English"), ("de", "Deutsch")]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "Europe/Brussels"
@@ -218,6 +224,7 @@ Q_CLUSTER = {
     "recycle": 200,
     "label": "Jobs",
 }
+SMOALL_PERMITS = "shared_apps.operators.permits"
 SMOALL_TIMED_JOBS = "config.schedule.TIMED_JOBS"
 globals().update(email_settings(ENV))
 SMOALL_SERVERS = servers(

@@ -262,9 +262,10 @@ class Supervisor:
         say(table([_address_row(address) for address in addresses]))
         if sign_ins:
             rows = [
-                [str(entry.get(key, "")) for key in ("who", "url", "email", "password")] for entry in sign_ins
+                [str(entry.get(key, "")) for key in ("who", "url", "email", "password", "then")]
+                for entry in sign_ins
             ]
-            say("\n" + table([["Sign in as", "at", "with", "password"], *rows]))
+            say("\n" + table([["Sign in as", "at", "with", "password", "then the code of"], *rows]))
         say("\n")
 
     def _addresses(self) -> list[dict[str, str]]:

@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("workspace/integrator/", include("shared_apps.integrators.urls_workspace")),
     path("workspace/disclosures/", include("shared_apps.sharing.urls")),
     path("mails/", include(mail_urls.refusals(public))),
+    path("workspace/support/", include("shared_apps.operators.urls_workspace")),
     path("team/", include("tenant_apps.team.urls")),
 ]
 

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,7 +26,22 @@ from babel.messages.pofile import PoFileError, read_po, write_po
 from django.utils.translation import to_locale
 from django.utils.translation.template import templatize
 
-LANGUAGES = ("fr",)
+LANGUAGES = ("fr", "nl", "de")
+# The website speaks more languages than the application yet. Their catalogues hold what its visitors read and nothing else:
+# texts of files that match. tests/website/test_languages.py finds what is missing here.
+VISITORS_LANGUAGES = {"nl", "de"}
+VISITORS_FILES = (
+    "shared_apps/website/*",
+    "shared_apps/legal/documents.py",
+    "shared_apps/kit/cookies.py",
+    "shared_apps/kit/templates/[45]*.html",
+    "shared_apps/kit/templates/kit/base.html",
+    "shared_apps/kit/templates/kit/checking.html",
+    "shared_apps/kit/templates/kit/site.html",
+    "shared_apps/kit/templates/kit/state.html",
+    "shared_apps/kit/templates/kit/components/languages.html",
+    "shared_apps/kit/templates/kit/components/site_entries.html",
+)
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ("config", "tenants", "billing", "shared_apps/*", "tenant_apps/*")
 KIT = "shared_apps/kit"
@@ -102,6 +118,17 @@ def find(app: Path, root: Path = ROOT) -> Found:
             text.files = sorted({*text.files, name})
             text.comments = list(dict.fromkeys([*text.comments, *comments]))
     return found
+
+
+def wanted(texts: Mapping[Key, Text], language: str) -> dict[Key, Text]:
+    """The texts that are to be translated into a language: all, or those of visitors."""
+    if language not in VISITORS_LANGUAGES:
+        return dict(texts)
+    return {key: text for key, text in texts.items() if any(map(_is_for_visitors, text.files))}
+
+
+def _is_for_visitors(file: str) -> bool:
+    return any(fnmatchcase(file, pattern) for pattern in VISITORS_FILES)
 
 
 def _sources(app: Path) -> Iterator[Path]:
@@ -254,9 +281,9 @@ def extract(root: Path = ROOT, languages: Iterable[str] = LANGUAGES) -> list[Pat
     """
     languages, changed = list(languages), []
     for app in apps(root):
-        texts = find(app, root).texts
+        found = find(app, root).texts
         for language in languages:
-            path = catalogue_path(app, language)
+            path, texts = catalogue_path(app, language), wanted(found, language)
             if texts and _write_if_changed(path, _updated(path, language, texts)):
                 changed.append(path)
             elif not texts and path.is_file():
@@ -361,7 +388,7 @@ def check(root: Path = ROOT, languages: Iterable[str] = LANGUAGES) -> list[Probl
         shared = _shared(catalogues.get(root / KIT), language)
         for app, each in found.items():
             where = catalogue_path(app, language).relative_to(root).as_posix()
-            problems += _check_catalogue(where, each.texts, catalogues[app], shared)
+            problems += _check_catalogue(where, wanted(each.texts, language), catalogues[app], shared)
         problems += _disagreements(catalogues, root)
     return problems
 

@@ -1,4 +1,5 @@
-"""Takes the pictures of the README and the website from the demo, into docs/pictures/. Run by hand after the look changed:
+"""Takes the pictures of the README, into docs/pictures/, and those of the website, small and in every language and colour
+of the application, into its static files. Run by hand after the look changed:
 
 scripts/run --data /tmp/pictures --ready-file /tmp/ready.json      (in another terminal)
 .venv/bin/python -m scripts.pictures /tmp/ready.json
@@ -16,9 +17,12 @@ from typing import Any, Literal
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures"
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "docs" / "pictures"
+WEBSITE = ROOT / "shared_apps" / "website" / "static" / "website"
 DESKTOP, PHONE = (1280, 800), (390, 844)
 COLOURS = 128  # of a palette: what keeps a picture small
+QUALITY = 48  # of the website's, in AVIF
 MOST_BYTES = 200_000
 
 
@@ -59,6 +63,18 @@ PICTURES = (
 )
 
 
+# What the website shows: the same page by somebody who reads French and somebody who reads English.
+READERS = {"fr": "Céline", "en": "Ingrid"}
+SHOWN: tuple[tuple[str, str, tuple[int, int], Callable[[Page], Any]], ...] = (
+    ("contacts", "/contacts/", DESKTOP, lambda page: None),
+    ("contacts-phone", "/contacts/", (390, 700), lambda page: None),
+    ("contact", "/contacts/?q=Usinage+Delvigny", DESKTOP, _first_line),
+    ("contact-phone", "/contacts/?q=Usinage+Delvigny", (390, 700), _first_line),
+    ("history", "/history/", DESKTOP, lambda page: None),
+    ("history-phone", "/history/", (390, 700), lambda page: None),
+)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Take them all; 1 without Chromium or with a picture that got too big."""
     program = shutil.which("chromium") or shutil.which("google-chrome")
@@ -69,13 +85,14 @@ def main(arguments: Sequence[str]) -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-        sizes = [_take(browser, picture, people) for picture in PICTURES]
+        sizes = [_keep(picture, _taken(browser, picture, people)) for picture in PICTURES]
+        sizes += [_show(browser, people, *shown) for shown in SHOWN]
         browser.close()
     return int(max(sizes) > MOST_BYTES)
 
 
-def _take(browser: Browser, picture: Picture, people: list[dict[str, str]]) -> int:
-    """Sign in, go there, keep it. Returns its bytes."""
+def _taken(browser: Browser, picture: Picture, people: list[dict[str, str]]) -> Image.Image:
+    """Sign in, go there, look."""
     person = next(each for each in people if each["who"].startswith(picture.who))
     width, height = picture.size
     viewport = ViewportSize(width=width, height=height)
@@ -89,12 +106,37 @@ def _take(browser: Browser, picture: Picture, people: list[dict[str, str]]) -> i
     page.goto(person["url"].replace("/sign-in/", picture.path))
     picture.then(page)
     page.wait_for_load_state("networkidle")
-    target = FOLDER / f"{picture.name}.png"
     drawn = Image.open(BytesIO(page.screenshot(caret="initial"))).convert("RGB")
-    drawn.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
     context.close()
+    return drawn
+
+
+def _keep(picture: Picture, drawn: Image.Image) -> int:
+    """For the README. Returns its bytes."""
+    target = FOLDER / f"{picture.name}.png"
+    drawn.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+    return _said(target)
+
+
+def _show(
+    browser: Browser, people: list[dict[str, str]], name: str, path: str, size: tuple[int, int],
+    then: Callable[[Page], Any],
+) -> int:  # fmt: skip
+    """For the website, in each language and in both colours. Returns the bytes of the biggest."""
+    WEBSITE.mkdir(parents=True, exist_ok=True)
+    sizes = []
+    for language, who in READERS.items():
+        for theme in ("light", "dark"):
+            drawn = _taken(browser, Picture(name, who, path, size, theme, then), people)
+            target = WEBSITE / f"{name}-{language}-{theme}.avif"
+            drawn.save(target, "AVIF", quality=QUALITY, speed=0, subsampling="4:4:4")
+            sizes.append(_said(target))
+    return max(sizes)
+
+
+def _said(target: Path) -> int:
     size = target.stat().st_size
-    print(f"{target.relative_to(FOLDER.parent.parent)}  {size // 1000} kB")
+    print(f"{target.relative_to(ROOT)}  {size // 1000} kB")
     return size
 
 

@@ -1,7 +1,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from shared_apps import jobs
-from shared_apps.kit.module import MEMBER, OWNER, Holding, Menu, Module, Purpose
+from shared_apps.kit.module import MEMBER, OWNER, Holding, Menu, Module, Purpose, join
 
 
 class TenantsConfig(Module):
@@ -189,4 +189,4 @@ class TenantsConfig(Module):
         from tenants import contenttypes, erasure, export, forgetting, replay, restore, sign_up  # noqa: F401  (their sagas are known from the start)
 
         contenttypes.keep_apart()
-        jobs.gates.append(replay.may_work)
+        join(jobs.gates, replay.may_work)

@@ -118,11 +118,11 @@ def _begin(
         closed_at=now,
         destroy_at=destroy_at,
     )
+    data = {"erasure": str(erasure.id), "reason_before": tenant.state_reason}
     tenant._enter(State.ERASING, reason=reason, now=now)
     with scope.tenant(tenant.id):
         SignIn.close_all(Cause.ERASED, now)
     with scope.acting(NAMELESS):
-        data = {"erasure": str(erasure.id)}
         saga = sagas.start("erase", tenant.id, key=f"erase:{erasure.id}", data=data, due_at=destroy_at)
     erasure.saga = saga.pk
     erasure.save(force_insert=True)
@@ -138,12 +138,12 @@ def cancel(erasure: Erasure, *, now: datetime) -> None:
     with scope.shared():
         tenant = Tenant.locked(erasure.tenant_uuid)
         try:
-            sagas.cancel(Saga.objects.get(key=f"erase:{erasure.id}"))
+            stopped = sagas.cancel(Saga.objects.get(key=f"erase:{erasure.id}"))
         except sagas.CannotCancel as error:
             raise CannotAct(_now("It is too late: the destruction has begun.")) from error
         erasure.cancelled_at = now
         erasure.save(update_fields=["cancelled_at"])
-        tenant._enter(State(tenant.state_before), reason="", now=now)
+        tenant._enter(State(tenant.state_before), reason=stopped.data.get("reason_before", ""), now=now)
         departure.note_cancelled(tenant, now=now)
         mail.cancel(about=tenant.id)
         _tell_stopped(tenant, erasure)

@@ -32,7 +32,7 @@ from shared_apps.kit.module import all_holdings
 from shared_apps.legal.models import Acceptance
 from shared_apps.sharing.models import Disclosure
 from tenants import age, sagas, snapshot, stores
-from tenants.archive import ArchiveWriter, ManifestFields, Written, parse_recipient
+from tenants.archive import ArchiveWriter, BadRecipient, ManifestFields, Written, parse_recipient
 from tenants.keys import KeyStore
 from tenants.models import CannotAct, Departure, Export, Saga, Snapshot, State, Tenant
 from tenants.requests import role_of
@@ -289,6 +289,30 @@ def request(id: UUID, secret: str, *, now: datetime, for_user: UUID | None = Non
         export.saga = saga.pk
         export.save(update_fields=["saga"])
     return export
+
+
+def keep_key(id: UUID, key: str) -> None:
+    """Remember the owners' public age key: copies that an operator starts are encrypted to it. "" forgets it.
+
+    Raises archive.BadRecipient for what is no age key: a passphrase is kept nowhere.
+    """
+    if key and isinstance(parse_recipient(key), age.Passphrase):
+        raise BadRecipient("key", _now("This is not a public age key (age1…)."))
+    with scope.shared():
+        tenant = Tenant.locked(id)
+        tenant.copies_key = key
+        tenant.save(update_fields=["copies_key"])
+
+
+def start_for_owners(id: UUID, *, now: datetime) -> Export | None:
+    """Start a copy that only the owners can open, and take: for an operator, who gets no byte of it.
+
+    None where they keep no key here: then they have to be asked. Every owner is told when it is ready.
+    Raises CannotAct.
+    """
+    with scope.shared():
+        key = Tenant.locked(id).copies_key
+        return request(id, key, now=now) if key else None
 
 
 def note(what: Event.What, export: Export) -> None:

@@ -45,6 +45,31 @@ class ExportForm(forms.Form):
         return self.cleaned_data
 
 
+class KeyForm(forms.Form):
+    """The public age key of copies that an operator starts; empty: none."""
+
+    copies_key = forms.CharField(
+        label=_("Public age key"),
+        required=False,
+        max_length=100,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
+        help_text=_(
+            "It begins with age1. The secret half stays with you; without it nobody opens these copies."
+        ),
+    )
+
+    def clean_copies_key(self) -> str:
+        key = str(self.cleaned_data["copies_key"]).strip().lower()
+        if key and not key.startswith("age1"):
+            raise forms.ValidationError(_now("This is not a public age key (age1…)."), code="key")
+        try:
+            if key:
+                parse_recipient(key)
+        except BadRecipient as error:
+            raise forms.ValidationError(str(error), code=error.code) from error
+        return key
+
+
 class EraseForm(ProofForm):
     """The workspace's name and the owner's password; `with_contacts` for the contact details too."""
 
@@ -61,7 +86,7 @@ class EraseForm(ProofForm):
         ),
     )
 
-    field_order = ("typed_name", "current", "with_contacts")
+    field_order = ("typed_name", "current", "code", "with_contacts")
 
     def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -16,7 +16,7 @@ from django.shortcuts import render
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from shared_apps.kit import scope
+from shared_apps.kit import languages, scope
 from tenants import gate
 from tenants.models import State, host_url
 
@@ -149,8 +149,11 @@ def _resolve(label: str | None) -> tuple[UUID, str, str, str, str, bool, str, bo
 
 def _state_page(request: HttpRequest, state: str, status: int) -> HttpResponse:
     """A page about the workspace itself; reads nothing of it."""
-    with translation.override(translation.get_language_from_request(request)), scope.nothing():
-        response = render(request, "kit/state.html", _state_texts()[state], status=status)
+    with translation.override(languages.of_request(request)), scope.nothing():
+        if state == "checking":
+            response = render(request, "kit/checking.html", status=status)
+        else:
+            response = render(request, "kit/state.html", _state_texts()[state], status=status)
     if status == 503:
         response.headers["Retry-After"] = "30"
     return response
@@ -164,13 +167,6 @@ def _state_texts() -> dict[str, dict[str, str]]:
             "text": _("Check the address, or have the addresses of your workspaces mailed to you."),
             "action_label": _("Find my workspaces"),
             "action_url": host_url("app") + "/find/",
-        },
-        "checking": {
-            "title": _("Smoall is being checked"),
-            "text": _(
-                "The database was brought back from a copy. Whoever had been erased is erased from it before it opens."
-            ),
-            "picture": "restoring",
         },
         "restoring": {
             "title": _("This workspace is being restored"),

@@ -47,6 +47,9 @@ class Tenant(TenantMixin):
     state_reason = models.CharField(max_length=300, blank=True)
     state_since = models.DateTimeField(default=timezone.now)
     is_read_only = models.BooleanField(default=False)  # suspended, or leaving since it was suspended
+    copies_key = models.CharField(
+        max_length=100, blank=True
+    )  # age1…: whom copies that operators start are for
     release = models.CharField(max_length=30)
     fingerprint = models.CharField(max_length=64)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

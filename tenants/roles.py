@@ -18,6 +18,8 @@ SERVER_ROLES = ("pg_maintain", "pg_checkpoint")  # of PostgreSQL itself; older o
 SERVER_FUNCTIONS = ("pg_switch_wal()", "pg_ls_waldir()")
 LOCK_TIMEOUT = "500ms"  # of a rewrite: everybody else waits behind its lock
 EVERYONE = (OWNER, SHARED, TENANT, *MEMBER_OF)
+# What is recorded there is never altered; visits go with their client.
+SHARED_APPEND_ONLY = {"operators_signature": "UPDATE, DELETE", "operators_visit": "UPDATE"}
 SHARED_READ_ONLY = ("tenants_ledgerhead",)  # of the shared schema's tables alone
 EXTENSIONS = ("pg_trgm", "unaccent", "btree_gin")
 
@@ -131,4 +133,6 @@ def grants(schema: str) -> list[str]:
     read_only = (*READ_ONLY_TABLES, "django_migrations", "django_content_type")
     for table in (*read_only, *(SHARED_READ_ONLY if schema == "public" else ())):
         statements.append(f"REVOKE INSERT, UPDATE, DELETE ON {schema}.{table} FROM {role}")
+    for table, rights in SHARED_APPEND_ONLY.items() if schema == "public" else ():
+        statements.append(f"REVOKE {rights} ON {schema}.{table} FROM {role}")
     return statements

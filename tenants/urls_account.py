@@ -8,6 +8,7 @@ app_name = "workspace"
 urlpatterns = [
     path("", views_account.home, name="home"),
     path("exports/", views_account.exports, name="exports"),
+    path("exports/key/", views_account.keep_key, name="export-key"),
     path("exports/<uuid:id>/progress/", views_account.progress, name="export-progress"),
     path("exports/<uuid:id>/take/", views_account.take, name="export-take"),
     path("leave/", views_leaving.leave, name="leave"),

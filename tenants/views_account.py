@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from shared_apps.accounts.access import person_of, requires
 from shared_apps.kit import scope
 from tenants import departure, erasure, export
-from tenants.forms_account import EraseForm, ExportForm
+from tenants.forms_account import EraseForm, ExportForm, KeyForm
 from tenants.models import CannotAct, Export, Saga, State, Tenant
 
 
@@ -41,6 +41,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "tenant": tenant,
         "client": tenant.client,
         "may_link": by.may("integrators.manage"),
+        "may_see_support": by.may("support.view"),
         "may_export": by.may("workspace.export"),
         "may_leave": by.may("workspace.leave"),
         "may_see_looks": by.may("sharing.view"),
@@ -72,11 +73,29 @@ def exports(request: HttpRequest) -> HttpResponse:
     rows = [{"export": one, "progress": _progress(one)} for one in made]
     context = {
         "form": form,
+        "key_form": KeyForm(initial={"copies_key": _tenant().copies_key}),
         "rows": rows,
         "now": timezone.now(),
         "is_working": any(row["progress"] for row in rows),
     }
     return render(request, "tenants/account/exports.html", context)
+
+
+@requires("workspace.export", when_suspended=True)
+@require_POST
+def keep_key(request: HttpRequest) -> HttpResponse:
+    """For whom the copies are that an operator starts."""
+    form = KeyForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, " ".join(str(error) for error in form.errors["copies_key"]))
+    else:
+        key = form.cleaned_data["copies_key"]
+        export.keep_key(_here(), key)
+        said = (
+            _("Copies that Smoall starts are encrypted to this key.") if key else _("The key is forgotten.")
+        )
+        messages.success(request, said)
+    return redirect("workspace:exports")
 
 
 def _progress(made: Export) -> dict[str, Any] | None:
@@ -132,12 +151,16 @@ def _own(id: UUID) -> Export:
 
 
 @requires("workspace.erase", when_suspended=True)
-@sensitive_post_parameters("current")
+@sensitive_post_parameters("current", "code")
 def erase(request: HttpRequest) -> HttpResponse:
     """What will be lost, asked twice: the name and the password. Afterwards the workspace is closed."""
     tenant = _tenant()
     form = EraseForm(
-        request.POST or None, name=tenant.subdomain, person=person_of(request), now=timezone.now()
+        request.POST or None,
+        name=tenant.subdomain,
+        person=person_of(request),
+        now=timezone.now(),
+        request=request,
     )
     if request.method == "POST" and form.is_valid():
         try:

@@ -10,12 +10,15 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from shared_apps.accounts.models import User
+from shared_apps.accounts.models import Kind, Totp, User, factor
 from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.kit.module import ADMIN, MEMBER, OWNER
 from shared_apps.kit.rows import uuid7
+from shared_apps.legal import documents
+from shared_apps.operators.models import Signature
 from tenants import gate, provision
 from tenants.keys import KeyStore
 from tenants.models import Tenant
@@ -44,6 +47,22 @@ class Cast:
         """In this workspace's schema, acting as one of its people (the owner unless another is given)."""
         with scope.tenant(self.tenant.id, actor=(user or self.owner).as_actor()) as entered:
             yield entered
+
+
+def protect(person: User) -> None:
+    """Give somebody an app for codes, in the scope in force; an operator has signed too."""
+    secret, now = factor.new_secret(), timezone.now()
+    Totp.set_up(person, secret, factor.code_at(secret, int(now.timestamp()) // factor.STEP), now=now)
+    if person.kind == Kind.OPERATOR:
+        current = documents.current("confidentiality", today=timezone.localdate(now))
+        Signature.sign(current, by=person, language="en", now=now)
+
+
+def next_code(person: User) -> str:
+    """What their app shows, in the scope in force; good even if this half minute's code was used."""
+    app = Totp.objects.get(user=person)
+    Totp.objects.filter(pk=app.pk).update(last_step=0)
+    return factor.code_at(app.secret(), int(timezone.now().timestamp()) // factor.STEP)
 
 
 @pytest.fixture(scope="session")
@@ -132,13 +151,17 @@ def zenith(db: None) -> Cast:
 def browser() -> Callable[..., Browser]:
     """`browser(host)` is a fresh browser on a host; `browser(acme, user)` is signed in there with a password."""
 
-    def open(where: Cast | str, user: User | None = None) -> Browser:
+    def open(where: Cast | str, user: User | None = None, password: str = PASSWORD) -> Browser:
         host = where if isinstance(where, str) else where.host
         opened = Browser(
             HTTP_HOST=host, headers={"user-agent": "Mozilla/5.0 (Windows NT 10.0) Firefox/140.0"}
         )
         if user is not None:
-            answer = opened.post("/sign-in/", {"email": user.email, "password": PASSWORD})
+            answer = opened.post("/sign-in/", {"email": user.email, "password": password})
+            if answer.status_code == 302 and answer.headers["Location"].startswith("/sign-in/second/"):
+                with where.inside() if isinstance(where, Cast) else scope.shared(actor=TESTER):
+                    code = next_code(user)
+                answer = opened.post(answer.headers["Location"], {"code": code})
             assert answer.status_code == 302, f"{user.email} can't sign in on {host}: {answer.status_code}"
         return opened
 

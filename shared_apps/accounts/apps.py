@@ -12,6 +12,9 @@ class AccountsConfig(Module):
             _("To let you sign in with another e-mail address, and to tell the old one"), mail="transactional"
         ),
         "accounts.invitation": Purpose(_("To invite somebody whom your workspace names"), mail="service"),
+        "accounts.factor": Purpose(
+            _("To tell you that the second factor of your sign-in changed"), mail="service"
+        ),
         "accounts.expire": _("To close the ledger of sessions that ran out"),
     }
     holdings = (
@@ -25,6 +28,39 @@ class AccountsConfig(Module):
             erased="schema",
             personal=("name", "email"),
             secret=("password",),
+        ),
+        Holding(
+            "accounts.Totp",
+            whose="user",
+            category="data",
+            why=_("To ask for the code of an app after your password"),
+            kept=_("Until you remove it"),
+            exported="no",  # an app or passkey is for one workspace at one address: another one sets up its own
+            erased="schema",
+            personal=("holder",),
+            secret=("sealed",),
+        ),
+        Holding(
+            "accounts.Passkey",
+            whose="user",
+            category="data",
+            why=_("To ask for your passkey after your password"),
+            kept=_("Until you remove it"),
+            exported="no",
+            erased="schema",
+            personal=("name",),
+            secret=("credential_id", "public_key"),
+        ),
+        Holding(
+            "accounts.RecoveryCodes",
+            whose="user",
+            category="data",
+            why=_("To let you in when your app or passkey is lost"),
+            kept=_("Until you make new ones or remove your second factor"),
+            exported="no",
+            erased="schema",
+            personal=("holder",),
+            secret=("hashes",),
         ),
         Holding(
             "accounts.SignIn",

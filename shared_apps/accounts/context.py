@@ -21,6 +21,8 @@ def page(request: HttpRequest) -> dict[str, Any]:
         return {}
     try:
         if isinstance(getattr(request, "user", None), User):
+            if request.user.visiting:  # type: ignore[union-attr]
+                return {"frame": frame, "account_menu": [], "visit_end_url": reverse("support:leave")}
             return {"frame": frame, "account_menu": _menu(request)}
         return {"frame": frame, "languages": _languages(request)}
     except NoReverseMatch:  # a page about the workspace itself, where accounts isn't mounted

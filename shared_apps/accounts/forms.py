@@ -13,7 +13,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from shared_apps.accounts.models import ONE_LINE, Throttle, User
+from shared_apps.accounts import passkeys
+from shared_apps.accounts.models import ONE_LINE, Passkey, Throttle, User, has_second_factor, takes_code
 from shared_apps.kit.text import refuse_web_addresses
 
 LONGEST_PASSWORD = 1000  # characters
@@ -65,7 +66,7 @@ class SignInForm(forms.Form):
             raise forms.ValidationError(gettext("E-mail or password is not right."))
 
 
-def refuse_when_closed(form: "SignInForm | ProofForm", throttle: Throttle, now: datetime) -> None:
+def refuse_when_closed(form: "SignInForm | CodeForm", throttle: Throttle, now: datetime) -> None:
     """Raises ValidationError with the time from which on the account may be tried again."""
     if throttle.is_closed(now) and throttle.until:
         form.closed_until = throttle.until
@@ -104,15 +105,80 @@ class EnterForm(NewPasswordForm):
     field_order = ("name", "password")
 
 
-class ProofForm(forms.Form):
-    """What somebody signed in does only with their present password. Guesses are counted, as at the sign-in."""
+class OneTimeInput(forms.TextInput):
+    """Never shows again what was typed: it is good once at most."""
 
-    current = _password_field(_("Present password"), "current-password")
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        return super().get_context(name, None, attrs)
+
+
+class CodeForm(forms.Form):
+    """The second factor: a code of the app, a recovery code, or what a passkey answered, in one field.
+
+    `person` is who must have it. Guesses are counted by account; a code is good once.
+    """
+
+    code = forms.CharField(
+        label=_("Code"),
+        max_length=passkeys.LONGEST,
+        widget=OneTimeInput(
+            attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}
+        ),
+    )
     closed_until: datetime | None = None
 
-    def __init__(self, *args: Any, person: User, now: datetime, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, person: User, now: datetime, request: HttpRequest | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.person, self.now = person, now
+        self.person, self.now, self.request = person, now, request
+
+    def passkey_options(self) -> str:
+        """For the page: what the person's passkey is asked, a new question each time; "" without one."""
+        return passkeys.request_options(self.request, self.person) if self.request else ""
+
+    def clean(self) -> dict[str, Any]:
+        """Looked at last, so that a recovery code isn't spent on a form with another mistake."""
+        cleaned = super().clean() or self.cleaned_data
+        if "code" in self.fields and not self.errors:
+            try:
+                self._check(cleaned["code"].strip())
+            except forms.ValidationError as error:
+                self.add_error("code", error)
+        return cleaned
+
+    @sensitive_variables("typed")
+    def _check(self, typed: str) -> None:
+        throttle = Throttle.of(self.person.email, purpose="second-factor", now=self.now)
+        refuse_when_closed(self, throttle, self.now)
+        if typed.startswith("{"):
+            is_right = self.request is not None and passkeys.takes(
+                self.request, self.person, typed, now=self.now
+            )
+            wrong = gettext("The passkey was not accepted. Try again, or use a code.")
+        else:
+            is_right = takes_code(self.person, typed, now=self.now)
+            wrong = gettext("This code is not right, or it was used already.")
+        if not is_right:
+            throttle.count(self.now)
+            raise forms.ValidationError(wrong)
+        throttle.clear()
+
+
+class ProofForm(CodeForm):
+    """What somebody signed in does only with their present password, and with their second factor when they have one.
+
+    Guesses are counted, as at the sign-in. Pages include accounts/components/code.html. Give `request`, or
+    passkeys are not taken.
+    """
+
+    current = _password_field(_("Present password"), "current-password")
+    field_order: tuple[str, ...] = ("current", "code")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not has_second_factor(self.person):
+            del self.fields["code"]
 
     @sensitive_variables("current")
     def clean_current(self) -> str:
@@ -130,7 +196,7 @@ class PasswordForm(ProofForm):
     """A new password by somebody signed in."""
 
     password = _password_field(_("New password"), "new-password")
-    field_order = ("current", "password")
+    field_order = ("current", "password", "code")
     clean_password = NewPasswordForm.clean_password
 
 
@@ -142,7 +208,7 @@ class EmailForm(ProofForm):
         max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
-    field_order = ("email", "current")
+    field_order = ("email", "current", "code")
 
 
 class MeForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -161,3 +227,31 @@ class MeForm(forms.ModelForm):  # type: ignore[type-arg]
         name: str = self.cleaned_data["name"]
         refuse_web_addresses(name)
         return name
+
+
+class AppForm(forms.Form):
+    """The first code that a new app shows: the proof that it was set up."""
+
+    code = forms.CharField(
+        label=_("Code that the app shows"),
+        max_length=20,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
+    )
+
+    def clean_code(self) -> str:
+        return "".join(str(self.cleaned_data["code"]).split())
+
+
+class PasskeyNameForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Passkey
+        fields = ("name",)
+
+    def clean_name(self) -> str:
+        return " ".join(str(self.cleaned_data["name"]).split())
+
+
+class PasskeyForm(PasskeyNameForm):
+    """A name, and what the browser answered."""
+
+    credential = forms.CharField(max_length=passkeys.LONGEST, required=False, widget=forms.HiddenInput)

@@ -1,5 +1,6 @@
 """The mails of accounts: a new password, an invitation. Their links open pages whose buttons post."""
 
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
@@ -90,3 +91,16 @@ def origin(request: HttpRequest, label: str = "") -> str:
     scheme = "https" if settings.SMOALL_IS_PRODUCTION else "http"
     port = f":{settings.SMOALL_PORT}" if settings.SMOALL_PORT not in (None, 80, 443) else ""
     return f"{scheme}://{host}{port}"
+
+
+def factor_changed(person: User, *, request: HttpRequest, at: datetime) -> None:
+    """To the person: whoever did it, they know."""
+    mail.send(
+        purpose="accounts.factor",
+        to=person.email,
+        name=person.name,
+        language=person.language,
+        template="accounts/mail/factor_changed",
+        context={"name": person.name, "place": _place(request), "at": at},
+        key=f"accounts.factor:{person.id}:{uuid7()}",
+    )

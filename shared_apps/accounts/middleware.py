@@ -10,16 +10,17 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 
 from shared_apps.accounts.access import Access, access_of, person_of
-from shared_apps.accounts.models import User
-from shared_apps.accounts.sessions import Nothing, store_of
-from shared_apps.kit import scope
+from shared_apps.accounts.models import REQUIRED, Cause, User, has_second_factor
+from shared_apps.accounts.sessions import BY_SECOND, Nothing, end, store_of
+from shared_apps.kit import languages, scope
 
 Answer = Callable[[HttpRequest], HttpResponse]
+SETTING_UP = ("accounts:factors", "accounts:prove", "accounts:app", "accounts:add-passkey")
 READING = ("GET", "HEAD", "OPTIONS")
 
 
@@ -52,7 +53,7 @@ class LanguageMiddleware:
         if isinstance(person, User) and translation.check_for_language(person.language):
             language = person.language
         else:
-            language = translation.get_language_from_request(request, check_path=_is_website(request))
+            language = languages.of_request(request)
         translation.activate(language)
         request.LANGUAGE_CODE = language
         response = self.get_response(request)
@@ -82,6 +83,8 @@ class AccessMiddleware:
             raise PermissionDenied("the view declares no access")
         if access.kind != "public" and not _is_signed_in(request):
             return _to_sign_in(request)
+        if access.kind != "public" and (missing := _without_second(request)):
+            return missing
         if access.kind == "requires" and not person_of(request).may(access.right):
             raise PermissionDenied(access.right)
         return _refused_when_suspended(request, access)
@@ -93,6 +96,23 @@ def _is_website(request: HttpRequest) -> bool:
 
 def _is_signed_in(request: HttpRequest) -> bool:
     return not _is_website(request) and isinstance(get_user(request), User)
+
+
+def _without_second(request: HttpRequest) -> HttpResponse | None:
+    """Where those go who must have a second factor and came without: to set one up, or to sign in with it."""
+    person = person_of(request)
+    if person.visiting or person.kind not in REQUIRED or request.session.get(BY_SECOND):
+        return None
+    if has_second_factor(
+        person
+    ):  # set up elsewhere since; that ended every other session, this one among them
+        end(request, Cause.REVOKED, now=timezone.now())
+        return _to_sign_in(request)
+    match = request.resolver_match
+    if match and match.view_name in SETTING_UP:
+        return None
+    url = reverse("accounts:factors")
+    return HttpResponseClientRedirect(url) if getattr(request, "htmx", None) else HttpResponseRedirect(url)
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:

@@ -21,12 +21,24 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.middleware.csrf import CSRF_SESSION_KEY
 from django.utils import timezone
-from django.utils.crypto import get_random_string, salted_hmac
+from django.utils.crypto import constant_time_compare, get_random_string, salted_hmac
 
-from shared_apps.accounts.models import Cause, Session, SignIn, User, close_expired, device_label
+from shared_apps.accounts.models import (
+    Cause,
+    Session,
+    SignIn,
+    User,
+    close_expired,
+    device_label,
+    kind_here,
+)
 from shared_apps.kit import scope
 
 VISITORS_AGE = timedelta(hours=12)  # a sign-in form that was left open
+SECOND_WITHIN = timedelta(minutes=10)  # from the password to the second factor
+AWAITED = "second_awaited"  # keys of a session's data: whose second factor is awaited,
+BY_SECOND = "by_second"  # whether it was given,
+PROVED = "proved"  # and when the person last proved who they are
 RENEWED_AFTER = timedelta(days=1)  # a visit prolongs a sign-in, with one write a day
 
 
@@ -198,14 +210,39 @@ class Nothing(SessionBase):
         return None
 
 
-def begin(request: HttpRequest, person: User, *, now: datetime) -> SignIn:
-    """Sign somebody in: a new session key, one open row in the ledger. Ends who was signed in here before."""
+def begin(request: HttpRequest, person: User, *, now: datetime, by_second: bool = False) -> SignIn:
+    """Sign somebody in: a new session key, one open row in the ledger. Ends who was signed in here before.
+
+    `by_second`: they gave their second factor too.
+    """
     end(request, Cause.SIGNED_OUT, now=now)
     login(request, person, backend="shared_apps.accounts.backend.EmailBackend")
+    request.session.pop(AWAITED, None)
+    request.session[PROVED] = now.timestamp()
+    if by_second:
+        request.session[BY_SECOND] = True
     device = device_label(request.headers.get("User-Agent", ""))
     return SignIn.objects.create(
         user=person, session_hash=store_of(request).hash, device=device, signed_in_at=now
     )
+
+
+def await_second(request: HttpRequest, person: User, *, now: datetime) -> None:
+    """The password was right: a new session that opens one page, the one that asks for the second factor."""
+    end(request, Cause.SIGNED_OUT, now=now)
+    request.session.cycle_key()
+    until = (now + SECOND_WITHIN).timestamp()
+    request.session[AWAITED] = [str(person.pk), person.get_session_auth_hash(), until]
+
+
+def awaited(request: HttpRequest, *, now: datetime) -> User | None:
+    """Who gave their password here within ten minutes, and whose password and state have not changed since."""
+    id, proof, until = request.session.get(AWAITED, ("", "", 0.0))
+    if not id or now.timestamp() >= until:
+        return None
+    person: User | None = User.objects.active().filter(pk=id, kind=kind_here()).first()
+    is_same = person is not None and constant_time_compare(proof, person.get_session_auth_hash())
+    return person if is_same else None
 
 
 def end(request: HttpRequest, cause: Cause, *, now: datetime) -> None:

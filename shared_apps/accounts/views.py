@@ -3,6 +3,7 @@
 The same pages on app., ops. and workspaces: who may enter is the realm's matter (models.kind_here).
 """
 
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
@@ -14,7 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
@@ -40,9 +41,10 @@ from shared_apps.accounts.models import (
     SignIn,
     Throttle,
     User,
+    has_second_factor,
     kind_here,
 )
-from shared_apps.kit import scope, tokens
+from shared_apps.kit import cookies, scope, tokens
 from shared_apps.mail import CannotSend
 
 DOOR = scope.Actor("system", "accounts", "Smoall")  # who acts before anybody is known
@@ -66,13 +68,21 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     form = SignInForm(request.POST or None, request=request, now=now)
     with scope.acting(DOOR):
         if form.is_valid() and form.person:
-            store.begin(request, form.person, now=now)
-            return redirect(back_url(request))
+            return let_in(request, form.person, back_url(request), now=now)
     answer = render(request, "accounts/sign_in.html", {"form": form, "next": back_url(request)})
     if form.closed_until:
         answer.status_code = 429
         answer.headers["Retry-After"] = str(int((form.closed_until - now).total_seconds()) + 1)
     return answer
+
+
+def let_in(request: HttpRequest, person: User, back: str, *, now: datetime) -> HttpResponse:
+    """Whose password was right: signed in, or on the way to the page that asks for their second factor."""
+    if not has_second_factor(person):
+        store.begin(request, person, now=now)
+        return redirect(back)
+    store.await_second(request, person, now=now)
+    return redirect(reverse("accounts:second") + (f"?{urlencode({'next': back})}" if back != "/" else ""))
 
 
 @require_POST
@@ -161,8 +171,7 @@ def _enter(request: HttpRequest, purpose: Purpose, token: str) -> HttpResponse:
         person.name = form.cleaned_data["name"]
         person.save(update_fields=["name"])
         person.change_password(form.cleaned_data["password"], now=now)
-        store.begin(request, person, now=now)
-    return redirect("/")
+        return let_in(request, person, "/", now=now)
 
 
 def _person_of(request: HttpRequest, purpose: Purpose, token: str) -> User | None:
@@ -184,14 +193,7 @@ def language(request: HttpRequest, code: str) -> HttpResponse:
     if code not in dict(settings.LANGUAGES):
         raise Http404
     answer = HttpResponseRedirect(back_url(request))
-    answer.set_cookie(
-        settings.LANGUAGE_COOKIE_NAME,
-        code,
-        max_age=365 * 24 * 3600,
-        samesite="Lax",
-        httponly=True,
-        secure=settings.SESSION_COOKIE_SECURE,
-    )
+    cookies.LANGUAGE.set(answer, code)
     return answer
 
 
@@ -212,12 +214,12 @@ def me(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/me.html", {"form": form})
 
 
-@sensitive_post_parameters("current")
+@sensitive_post_parameters("current", "code")
 @signed_in
 def new_email(request: HttpRequest) -> HttpResponse:
     """Another address to sign in with: it counts once its own mailbox has answered."""
     person, now = User.objects.get(id=person_of(request).id), timezone.now()
-    form = EmailForm(request.POST or None, person=person, now=now)
+    form = EmailForm(request.POST or None, person=person, now=now, request=request)
     if not form.is_valid():
         status = 429 if form.closed_until else 200
         return render(request, "accounts/new_email.html", {"form": form}, status=status)
@@ -249,12 +251,12 @@ def email(request: HttpRequest, token: str) -> HttpResponse:
     return redirect("accounts:me")
 
 
-@sensitive_post_parameters("current", "password")
+@sensitive_post_parameters("current", "password", "code")
 @signed_in(when_suspended=True)
 def password(request: HttpRequest) -> HttpResponse:
     """A new password; every other session of this person ends."""
     person, now = person_of(request), timezone.now()
-    form = PasswordForm(request.POST or None, person=person, now=now)
+    form = PasswordForm(request.POST or None, person=person, now=now, request=request)
     if not form.is_valid():
         return render(
             request, "accounts/password.html", {"form": form}, status=429 if form.closed_until else 200

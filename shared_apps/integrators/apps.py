@@ -1,7 +1,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from shared_apps import sharing
-from shared_apps.kit.module import ADMIN, MEMBER, Holding, Menu, Module, Purpose
+from shared_apps.kit.module import ADMIN, MEMBER, Holding, Menu, Module, Purpose, join
 
 
 class IntegratorsConfig(Module):
@@ -63,4 +63,4 @@ class IntegratorsConfig(Module):
     def ready(self) -> None:
         from shared_apps.integrators.models import Look
 
-        sharing.sources.append(Look.entries)
+        join(sharing.sources, Look.entries)

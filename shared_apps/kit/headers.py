@@ -1,57 +1,32 @@
-"""Headers that every answer carries, and the register of cookies outside which none leaves (P08–P12)."""
+"""Headers that every answer carries, by the kind of its host (P11, P12). Cookies are in cookies.py."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from django.conf import settings
-from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
-PERMISSIONS = "geolocation=(), camera=(), microphone=(), interest-cohort=()"
-Answer = Callable[[HttpRequest], HttpResponse]
+from shared_apps.kit import hosts
 
-
-@dataclass(frozen=True, slots=True)
-class Cookie:
-    name: str
-    host: str  # "website" or "application"
-    lifetime: int  # seconds
-    since: str  # the release that added it
-
-
-COOKIES = (
-    Cookie("language", "website", 365 * 24 * 3600, "0.1.0"),
-    Cookie("language", "application", 365 * 24 * 3600, "0.1.0"),
-    Cookie("__Host-session", "application", settings.SESSION_COOKIE_AGE, "0.1.0"),
-)
+# What a browser could tell about a person or their surroundings, or do in their name: no page of ours asks for it.
+DENIED = (
+    "accelerometer", "browsing-topics", "camera", "display-capture", "geolocation", "gyroscope",
+    "hid", "idle-detection", "magnetometer", "microphone", "midi", "payment", "serial", "usb",
+)  # fmt: skip
+PERMISSIONS = ", ".join(f"{feature}=()" for feature in DENIED)
+ROBOTS = {"website": "noarchive", "application": "noindex, nofollow, noarchive"}
 
 
 class HeadersMiddleware:
-    """Robots, caching and permissions by host; strips cookies that the register does not name."""
+    """Robots, caching and permissions. Outside all that may answer: a redirect or a refusal carries them too."""
 
-    def __init__(self, get_response: Answer) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        host = _host(request)
+        kind = hosts.kind_of(request)
         response.headers["Permissions-Policy"] = PERMISSIONS
-        if host == "website":
-            response.headers["X-Robots-Tag"] = "noarchive"
-        else:
-            response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
-            if not request.path.startswith(settings.STATIC_URL):
-                response.headers["Cache-Control"] = "no-store"
-        allowed = {cookie.name for cookie in COOKIES if cookie.host == host}
-        for name in [name for name in response.cookies if name not in allowed]:
-            del response.cookies[name]
+        response.headers["X-Robots-Tag"] = ROBOTS[kind]
+        if kind == "application" and not request.path.startswith(settings.STATIC_URL):
+            response.headers["Cache-Control"] = "no-store"
         return response
-
-
-def _host(request: HttpRequest) -> str:
-    """ "website" or "application"; a host that is none of ours counts as the application, which says less."""
-    try:
-        name = request.get_host().rsplit(":", 1)[0].lower().rstrip(".")
-    except DisallowedHost:
-        return "application"
-    return "website" if name in (settings.SMOALL_DOMAIN, f"www.{settings.SMOALL_DOMAIN}") else "application"

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from django.apps import AppConfig, apps
+
+Member = TypeVar("Member")
 
 
 class Role(IntEnum):
@@ -123,3 +125,8 @@ def _declared(purpose: str) -> Purpose:
 
 def _as_purpose(said: Any) -> Purpose:
     return said if isinstance(said, Purpose) else Purpose(said)
+
+
+def join(members: list[Member], *new: Member) -> None:
+    """Add to a list that modules fill from their `ready`: once, however often the apps are loaded."""
+    members += [one for one in new if one not in members]

@@ -170,6 +170,14 @@ def start_process(scope: Scope) -> None:
     _scope.set(scope)
 
 
+def start_in_tenant(id: UUID, actor: Actor) -> str:
+    """Give a command one workspace and an author, once; returns what psql is told to stand there too (PGOPTIONS)."""
+    here = Scope("tenant", schema_of(id), "smoall_tenant", id)
+    start_process(here)
+    _actor.set(actor)
+    return f"-c search_path={here.schema},ext -c role={here.role}"
+
+
 from contextlib import AbstractContextManager as _AbstractContextManager  # noqa: E402
 
 _Manager = _AbstractContextManager[Scope]

@@ -17,7 +17,7 @@ from django.core import checks
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-Kind = Literal["terms", "privacy"]
+Kind = Literal["terms", "privacy", "confidentiality"]
 AUTHENTIC = "fr"  # of two languages that differ, this one counts
 TEXTS = Path(__file__).parent / "templates" / "legal"
 
@@ -60,7 +60,11 @@ class Document:
         return mark_safe(_read(self.kind, self.version, language).decode())
 
 
-TITLES: Mapping[Kind, Any] = {"terms": _("Terms of use"), "privacy": _("Privacy policy")}
+TITLES: Mapping[Kind, Any] = {
+    "terms": _("Terms of use"),
+    "privacy": _("Privacy policy"),
+    "confidentiality": _("Confidentiality"),
+}
 DOCUMENTS = (
     Document(
         "terms", "1", date(2026, 11, 23),
@@ -78,7 +82,22 @@ DOCUMENTS = (
         },
         _("First version."),
     ),
+    Document(  # signed by each operator: shared_apps/operators
+        "confidentiality", "1", date(2026, 11, 25),
+        {
+            "fr": "5e506e82245306b3e97f377fb18618e177a51d58d05fe1899267b17f8e68fe18",
+            "en": "e6e92a61d16b572b5c6c2d1e42d4192cf79b107f4ed914f66d09861d311af6b0",
+        },
+        _("First version."),
+    ),
 )  # fmt: skip
+
+OUR_OWN = {"confidentiality"}  # what our people sign: operators read it, the website has no page of it
+
+
+def of_the_website() -> list[Document]:
+    """Every version of the texts that visitors read."""
+    return [document for document in DOCUMENTS if document.kind not in OUR_OWN]
 
 
 def versions(kind: str) -> list[Document]:

@@ -14,6 +14,7 @@ from django.utils.encoding import punycode
 
 from shared_apps.kit import scope
 from shared_apps.kit.module import mail_class
+from shared_apps.kit.text import fold_email
 from shared_apps.mail import refusing
 from shared_apps.mail.models import Message
 
@@ -42,8 +43,7 @@ def letter(message: Message) -> Letter:
         **message.headers,
         **refusing.headers(message),
     }
-    local, _at, domain = message.to_address.rpartition("@")
-    to = formataddr((message.to_name, f"{local}@{punycode(domain)}"))
+    to = formataddr((message.to_name, mailbox(message.to_address)))
     text = f"{message.body}\n\n-- \nSmoall · {settings.SMOALL_CONTROLLER}\n"
     made = Letter(subject=message.subject, body=text, to=[to], headers=headers)
     made.attach_alternative(as_html(message), "text/html")
@@ -51,6 +51,16 @@ def letter(message: Message) -> Letter:
     made.folder, made.stem = folder_of(message), str(message.pk)
     made.purpose = f"{message.purpose} ({mail_class(message.purpose)})"
     return made
+
+
+def mailbox(address: str) -> str:
+    """Where a mail to the address goes: to the domain that accounts, refusals and bounces are looked up under.
+
+    With a small raised letter "x@ᵃcme.be" counts as x@acme.be, since eyes take it for that one. As a domain it would be
+    another's: who holds it would be mailed acme's links, and what comes back from it would silence acme.
+    """
+    local, _at, domain = address.rpartition("@")
+    return f"{local}@{punycode(fold_email(domain))}"
 
 
 def folder_of(message: Message) -> str:

@@ -1,6 +1,6 @@
 from django.utils.translation import gettext_lazy as _
 
-from shared_apps.kit.module import MEMBER, Holding, Menu, Module, Purpose
+from shared_apps.kit.module import ADMIN, MEMBER, OWNER, Holding, Menu, Module, Purpose, join
 
 
 class OperatorsConfig(Module):
@@ -19,6 +19,7 @@ class OperatorsConfig(Module):
             order=3,
             right="operators.view",
         ),
+        Menu(_("Access to data"), "operators:grants", icon="eye", order=3, right="operators.view"),
         Menu(_("Work"), "operators:work", icon="queue-list", order=3, right="operators.view"),
         Menu(_("Integrators"), "operators:integrators", icon="link", order=4, right="operators.view"),
         Menu(_("Who got what"), "operators:partners", icon="eye", order=4, right="operators.view"),
@@ -28,6 +29,10 @@ class OperatorsConfig(Module):
     )
     rights = {
         "operators.view": MEMBER,
+        "operators.sign": MEMBER,
+        "operators.enter": MEMBER,
+        "support.view": ADMIN,
+        "support.manage": OWNER,
         "operators.provision": MEMBER,
         "operators.suspend": MEMBER,
         "operators.copy": MEMBER,
@@ -42,6 +47,9 @@ class OperatorsConfig(Module):
         "operators.orders": MEMBER,
     }
     purposes = {
+        "operators.grant": Purpose(
+            _("To tell the owners of a workspace that somebody of Smoall enters it, and why"), mail="service"
+        ),
         "operators.copy": Purpose(
             _("To ask the owners of a workspace to take a copy of their data"), mail="service"
         ),
@@ -52,6 +60,43 @@ class OperatorsConfig(Module):
     }
     holdings = (
         Holding(
+            "operators.Grant",
+            whose="client",
+            category="contact",
+            why=_("To show you who of Smoall may enter your workspace, why and until when"),
+            kept=_("As long as your contact details"),
+            exported="no",
+            erased="rows",
+            personal=("operator_name", "consented_by", "ended_by"),
+        ),
+        Holding(
+            "operators.Visit",
+            whose="client",
+            category="contact",
+            why=_("To show you which pages somebody of Smoall opened in your workspace"),
+            kept=_("As long as your contact details"),
+            exported="no",
+            erased="rows",
+        ),
+        Holding(
+            "operators.ConsentRule",
+            whose="client",
+            category="contact",
+            why=_("To ask you first before somebody of Smoall enters your workspace"),
+            kept=_("As long as your contact details"),
+            exported="no",
+            erased="rows",
+        ),
+        Holding(
+            "operators.Signature",
+            whose="smoall",
+            category="legal",
+            why=_("To prove who of us is bound to confidentiality, by which text and since when"),
+            kept=_("For ever: the duty has no end"),
+            exported="no",
+            erased="public",
+        ),
+        Holding(
             "operators.Inspection",
             whose="smoall",
             category="technical",
@@ -61,3 +106,9 @@ class OperatorsConfig(Module):
             erased="public",
         ),
     )
+
+    def ready(self) -> None:
+        from shared_apps import sharing
+        from shared_apps.operators.models import Grant
+
+        join(sharing.sources, Grant.entries)

@@ -7,9 +7,11 @@ from django.conf import settings
 from django.core.files.base import File
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from shared_apps.accounts.models import ONE_LINE
 from shared_apps.kit import uploads
+from shared_apps.operators.models import HOURS, Scope
 from shared_apps.operators.words import one_line
 from tenants.forms import CompanyForm, LineField
 from tenants.forms_leaving import DayForm, DaysForm
@@ -117,3 +119,33 @@ class OrganisationForm(forms.Form):
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
     name = forms.CharField(label=_("Name of the first person"), max_length=200, validators=[ONE_LINE])
     email = forms.EmailField(label=_("E-mail address of the first person"))
+
+
+class SignForm(forms.Form):
+    """`version` is the one that was shown: of two published meanwhile, nobody signs the unread one."""
+
+    version = forms.CharField(max_length=20, widget=forms.HiddenInput)
+    undertakes = forms.BooleanField(label=_("I have read this text and undertake to keep to it."))
+
+
+class GrantForm(forms.Form):
+    """Why, how far and how long an operator enters a client's workspace."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=300,
+        help_text=_("The client reads it. Name the request or the fault, not a person."),
+    )
+    scope = forms.ChoiceField(label=_("How far"), choices=Scope, initial=Scope.READ, widget=forms.RadioSelect)
+    hours = forms.TypedChoiceField(
+        label=_("How long"),
+        coerce=int,
+        choices=[
+            (hours, ngettext_lazy("%(hours)s hour", "%(hours)s hours", "hours") % {"hours": hours})
+            for hours in HOURS
+        ],
+        initial=1,
+    )
+
+    def clean_reason(self) -> str:
+        return one_line(self.cleaned_data["reason"])

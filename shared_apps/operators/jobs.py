@@ -10,7 +10,7 @@ from shared_apps.accounts.models import Kind, User
 from shared_apps.jobs import job
 from shared_apps.kit import scope
 from shared_apps.operators import mails
-from shared_apps.operators.models import Inspection
+from shared_apps.operators.models import Grant, Inspection
 from tenants import fleet, retention
 from tenants.models import Tenant
 
@@ -28,6 +28,20 @@ def ask_for_copy() -> None:
     day = timezone.localdate()
     for owner in User.objects.owners():
         mails.copy(owner, company=company, address=address, day=day)
+
+
+@job(purpose="operators.grant")
+def tell_of_grant(grant_id: str) -> None:
+    """In a workspace: a mail to each of its owners, in its own outbox."""
+    here = scope.tenant_id()
+    with scope.shared():
+        tenant = Tenant.objects.select_related("client").prefetch_related("domains").get(pk=here)
+        grant = Grant.objects.filter(pk=grant_id, tenant_uuid=tenant.pk).first()
+        company, address = tenant.client.company, tenant.url
+    if grant is None:
+        return
+    for owner in User.objects.owners():
+        mails.grant(owner, grant, company=company, address=address)
 
 
 def ask_to_inspect(now: datetime) -> Inspection:

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from shared_apps import mail
 from shared_apps.accounts.models import User
+from shared_apps.operators.models import Grant
 from tenants.models import host_url
 
 
@@ -23,6 +24,23 @@ def copy(owner: User, *, company: str, address: str, day: date) -> None:
             "url": address + reverse("workspace:exports", urlconf="config.urls_tenant"),
         },
         key=f"operators.copy:{owner.id}:{day}",
+    )
+
+
+def grant(owner: User, grant: Grant, *, company: str, address: str) -> None:
+    """Tells an owner who comes in and why, or asks whether they may."""
+    mail.send(
+        purpose="operators.grant",
+        to=owner.email,
+        name=owner.name,
+        language=owner.language,
+        template="operators/mail/grant",
+        context={
+            "company": company,
+            "grant": grant,
+            "url": address + reverse("support:home", urlconf="config.urls_tenant"),
+        },
+        key=f"operators.grant:{grant.pk}:{owner.id}",
     )
 
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from shared_apps.jobs.models import Job
-from shared_apps.kit.module import all_purposes
+from shared_apps.kit.module import all_purposes, modules
 from tenants.models import Saga, State
 
 SAGAS: dict[str, Any] = {
@@ -56,3 +56,12 @@ def purpose_of(job: Job) -> str:
 def one_line(text: str) -> str:
     """As typed, on one line, without control characters."""
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
+def page_name(page: str) -> str:
+    """A kind of page in words: the module that it belongs to and what it does; "command:…" as it was typed."""
+    module, _colon, verb = page.partition(":")
+    if module == "command":
+        return gettext("On the server: %(command)s") % {"command": verb}
+    titles = {one.label: str(one.menu.label if one.menu else one.verbose_name) for one in modules()}
+    return f"{titles.get(module, module)}: {verb}"

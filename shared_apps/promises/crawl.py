@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from django.conf import settings
 from django.urls import reverse
 
+from shared_apps.kit.languages import of_website as languages_of_website
 from shared_apps.website import site
 
 SECONDS = 10
@@ -53,8 +54,8 @@ def everything(workspaces: Iterable[str]) -> list[Answer]:
 
 def _ask(workspaces: Iterable[str]) -> Iterator[Answer]:
     urls = "config.urls_website"
-    pages = [reverse(each.url_name, urlconf=urls) for each in site.PAGES]
-    first, *_others = languages = [code for code, _name in settings.LANGUAGES]
+    pages = [site.address(each.name) for each in site.PAGES]
+    first, *_others = languages = list(languages_of_website())
     for language in languages:
         for path in pages:
             yield get("", path, language)

@@ -92,7 +92,7 @@ def _check(check: Check, proof: Proof | None) -> dict[str, Any]:
 
 
 def _in_all(text: Any) -> dict[str, str]:
-    """A lazily translated text, or what a function says, in every language of the website."""
+    """A lazily translated text, or what a function says, in every language whose catalogue is complete."""
     found = {}
     for code, _name in settings.LANGUAGES:
         with translation.override(code):
@@ -202,6 +202,11 @@ def _look(last: Mapping[str, Any] | None) -> Look | None:
 
 def _of(texts: Mapping[str, str], language: str) -> str:
     return texts.get(language) or texts.get("en", "")
+
+
+def spoken(wanted: str) -> str:
+    """The language in which somebody who reads `wanted` gets the promises: one whose catalogue is complete."""
+    return wanted if wanted in dict(settings.LANGUAGES) else "en"
 
 
 def empty() -> dict[str, Any]:

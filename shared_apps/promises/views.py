@@ -40,7 +40,7 @@ def results(request: HttpRequest) -> HttpResponse:
         "counts": counted(every),
         "progress": _progress(),
         "last": max((proof.at for proof in latest.values()), default=None),
-        "website": host_url("") + reverse("promises:page", urlconf="config.urls_website"),
+        "website": host_url("") + reverse("promises:promises", urlconf="config.urls_website"),
         "points": _days(now),
         "series": [
             pgettext("looks", "kept"),

@@ -21,15 +21,18 @@ from shared_apps.website.views import answer
 
 @require_safe
 @public
-def page(request: HttpRequest) -> HttpResponse:
+def page(request: HttpRequest, language: str = "") -> HttpResponse:
+    """In the languages that the catalogue of promises speaks; visitors of another one read English, marked as such."""
     now = timezone.now()
     try:
         published = document.read()
     except document.NotPublished:
         published = None
     values = published.values if published else document.empty()
-    every = document.shown(values, language=get_language() or "en", now=now)
+    spoken = document.spoken(get_language() or "")
+    every = document.shown(values, language=spoken, now=now)
     context: dict[str, Any] = {
+        "spoken": spoken,
         "sections": [
             {
                 "number": number,
@@ -44,7 +47,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "release": values.get("release", settings.SMOALL_RELEASE),
         "key_id": values.get("key_id", ""),
     }
-    return answer(request, "promises/page.html", **context)
+    return answer(request, "promises/page.html", language, **context)
 
 
 @require_safe

@@ -1,10 +1,8 @@
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from shared_apps import sharing
 from shared_apps.kit import outgoing
-from shared_apps.kit.dates import day_of
-from shared_apps.kit.module import ADMIN, Holding, Module, Purpose
+from shared_apps.kit.module import ADMIN, Holding, Module, Purpose, join
 
 
 class SharingConfig(Module):
@@ -84,6 +82,6 @@ class SharingConfig(Module):
         from shared_apps.sharing import partners, timeline
         from shared_apps.sharing.models import Refusal
 
-        outgoing.sources.append(partners.destinations)
-        outgoing.witnesses.append(lambda host: Refusal.note(host, on=day_of(timezone.now())))
-        sharing.sources += [timeline.disclosures, timeline.orders]
+        join(outgoing.sources, partners.destinations)
+        join(outgoing.witnesses, Refusal.witness)
+        join(sharing.sources, timeline.disclosures, timeline.orders)

@@ -10,80 +10,93 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.templatetags.static import static
-from django.urls import reverse
+from django.urls import NoReverseMatch, Resolver404, resolve, reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import get_language
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from shared_apps.accounts.access import public
-from shared_apps.kit.headers import COOKIES
+from shared_apps.kit import cookies as kit_cookies
+from shared_apps.kit import languages
+from shared_apps.kit import prices as kit_prices
+from shared_apps.kit.hosts import host_url
 from shared_apps.kit.places import country_name
 from shared_apps.legal import documents
 from shared_apps.website import site
 from tenants.keys import KeyStore
-from tenants.models import host_url
 
-LANGUAGE_AGE = next(cookie.lifetime for cookie in COOKIES if cookie.name == settings.LANGUAGE_COOKIE_NAME)
-SECURITY_TXT_DAYS = 300  # RFC 9116 wants less than a year
+SECURITY_TXT_DAYS = 330  # from the release on: RFC 9116 wants less than a year, and somebody to look again
 
 
 @require_safe
 @public
-def page(request: HttpRequest, name: str) -> HttpResponse:
+def page(request: HttpRequest, name: str, language: str = "") -> HttpResponse:
     """One of the plain pages of site.PAGES."""
-    return answer(request, f"website/{name}.html")
+    return answer(request, f"website/{name}.html", language)
 
 
 @require_safe
 @public
-def contact(request: HttpRequest) -> HttpResponse:
+def prices(request: HttpRequest, language: str = "") -> HttpResponse:
+    """The plans that `billing` offers; how it will be counted as long as there are none."""
+    context = {"prices": kit_prices.listed(), "trial_days": kit_prices.TRIAL_DAYS}
+    return answer(request, "website/prices.html", language, **context)
+
+
+@require_safe
+@public
+def contact(request: HttpRequest, language: str = "") -> HttpResponse:
     company, *address, _country = settings.SMOALL_CONTROLLER.split(", ")
     context = {"company": company, "address": [*address, country_name("BE")]}
-    return answer(request, "website/contact.html", **context)
+    return answer(request, "website/contact.html", language, **context)
 
 
 @require_safe
 @public
-def cookies(request: HttpRequest) -> HttpResponse:
-    """The register of kit.headers, outside which no cookie leaves (P10)."""
-    return answer(request, "website/cookies.html", register=site.cookie_register())
+def cookies(request: HttpRequest, language: str = "") -> HttpResponse:
+    """The register outside which no cookie leaves, and its versions (P08, P10)."""
+    context = {"register": site.cookie_register(), "versions": reversed(kit_cookies.VERSIONS)}
+    return answer(request, "website/cookies.html", language, **context)
 
 
 @require_safe
 @public
-def legal(request: HttpRequest, kind: str, version: str = "") -> HttpResponse:
+def legal(request: HttpRequest, kind: str, version: str = "", language: str = "") -> HttpResponse:
     """A legal text: the version in force, or another one; every version stays readable (P41)."""
     try:
         current = documents.current(kind, today=timezone.localdate())
         document = documents.find(kind, version) if version else current
     except documents.UnknownDocument:
         raise Http404 from None
-    language = document.language(get_language() or documents.AUTHENTIC)
+    shown = document.language(get_language() or documents.AUTHENTIC)
     context = {
-        "document": document, "current": current, "versions": documents.versions(kind), "language": language,
-        "text": document.text(language), "sha256": document.sha256(language), "authentic": documents.AUTHENTIC,
-        "base": reverse(f"website:{kind}"),
+        "document": document, "current": current, "versions": documents.versions(kind), "language": shown,
+        "text": document.text(shown), "sha256": document.sha256(shown), "authentic": documents.AUTHENTIC,
+        "base": site.address(kind, language),
     }  # fmt: skip
-    return answer(request, "website/legal.html", **context)
+    return answer(request, "website/legal.html", language, **context)
 
 
 @csrf_exempt  # there is no session to keep a token in, and all a foreign page could do is choose a language
 @require_POST
 @public
 def language(request: HttpRequest) -> HttpResponse:
-    """Keep the chosen language in the one cookie of the website, and go back to the page."""
+    """Keep the chosen language in the one cookie of the website, and go to the page in that language."""
     code, back = request.POST.get("language", ""), request.POST.get("next", "")
-    if code not in dict(settings.LANGUAGES):
+    if code not in languages.of_website():
         raise Http404
-    is_ours = back.startswith("/") and len(back) < 500 and url_has_allowed_host_and_scheme(back, None)
-    answer = HttpResponseRedirect(back if is_ours else reverse("website:home"))
-    answer.set_cookie(
-        settings.LANGUAGE_COOKIE_NAME, code, max_age=LANGUAGE_AGE, samesite="Lax", httponly=True,
-        secure=settings.SESSION_COOKIE_SECURE,
-    )  # fmt: skip
+    answer = HttpResponseRedirect(_in_language(code, back))
+    kit_cookies.LANGUAGE.set(answer, code)
     return answer
+
+
+def _in_language(code: str, path: str) -> str:
+    """The same page in a language, so that the choice holds without a cookie too; the home page for what is no page."""
+    try:
+        return site.alternates(resolve(path, urlconf="config.urls_website"))[code]
+    except (Resolver404, NoReverseMatch, KeyError):
+        return site.address("home", code)
 
 
 # --- files for machines -----------------------------------------------------------------------------
@@ -99,20 +112,21 @@ def robots(request: HttpRequest) -> HttpResponse:
 @require_safe
 @public
 def sitemap(request: HttpRequest) -> HttpResponse:
-    addresses = [_absolute(each.url_name) for each in site.PAGES]
-    context = {"addresses": addresses}
-    return render(request, "website/sitemap.xml", context, content_type="application/xml")
+    """Each page in each language, and which addresses are the same page in another."""
+    host = host_url("")
+    pages = [{code or "x-default": host + path for code, path in page.items()} for page in site.listed()]
+    return render(request, "website/sitemap.xml", {"pages": pages}, content_type="application/xml")
 
 
 @require_safe
 @public
 def security_txt(request: HttpRequest) -> HttpResponse:
-    """RFC 9116."""
-    expires = (timezone.now() + timedelta(days=SECURITY_TXT_DAYS)).strftime("%Y-%m-%dT00:00:00Z")
+    """RFC 9116. It expires with the release: who runs an old one has to look again."""
+    expires = settings.SMOALL_RELEASED_ON + timedelta(days=SECURITY_TXT_DAYS)
     lines = (
         f"Contact: mailto:{settings.SMOALL_SUPPORT}",
-        f"Expires: {expires}",
-        f"Preferred-Languages: {', '.join(code for code, _name in settings.LANGUAGES)}",
+        f"Expires: {expires:%Y-%m-%d}T00:00:00Z",
+        f"Preferred-Languages: {', '.join(languages.of_website())}",
         f"Canonical: {_absolute('website:security-txt')}",
         f"Policy: {_absolute('website:security')}",
     )
@@ -135,31 +149,31 @@ def favicon(request: HttpRequest) -> HttpResponse:
 # --- what every page shows ----------------------------------------------------------------------------
 
 
-def answer(request: HttpRequest, template: str, **context: Any) -> HttpResponse:
+def answer(request: HttpRequest, template: str, language: str, /, **context: Any) -> HttpResponse:
     """A page of the website, also for modules above this one. In no scope."""
-    return render(request, template, {**_frame(request), **context})
+    return render(request, template, {**_frame(request, language), **context})
 
 
-def _frame(request: HttpRequest) -> dict[str, Any]:
-    here = get_language()
-    languages = [
-        {
-            "code": code,
-            "label": name,
-            "post": reverse("website:language"),
-            "next": request.path,
-            "active": code == here,
-        }
-        for code, name in settings.LANGUAGES
-    ]
+def _frame(request: HttpRequest, language: str) -> dict[str, Any]:
+    """`language` is what the page's address begins with; its links lead to pages that begin alike."""
+    here, path, host = get_language() or "", request.path, host_url("")
+    alternates = site.alternates(request.resolver_match)
     return {
-        "languages": languages,
-        "site_menu": [each.entry(request.path) for each in site.PAGES if each.place == "menu"],
-        "foot_menu": [each.entry(request.path) for each in site.PAGES if each.place == "foot"],
+        "languages": [
+            {"code": code, "label": name, "post": reverse("website:language"), "next": path, "active": code == here}
+            for code, name in languages.of_website().items()
+        ],
+        "alternates": [(code or "x-default", host + path) for code, path in alternates.items()],
+        "canonical": host + alternates[here],
+        "pages": {each.name: site.address(each.name, language) for each in site.PAGES},
+        "pictures": site.pictures(here),
+        "site_menu": [each.entry(path, language) for each in site.PAGES if each.place == "menu"],
+        "foot_menu": [each.entry(path, language) for each in site.PAGES if each.place == "foot"],
         "sign_in_url": host_url("app") + "/",
         "sign_up_url": host_url("app") + reverse("app:sign-up", urlconf="config.urls_app"),
         "support": settings.SMOALL_SUPPORT,
-    }
+        "company": settings.SMOALL_CONTROLLER.partition(",")[0],
+    }  # fmt: skip
 
 
 def _absolute(name: str) -> str:

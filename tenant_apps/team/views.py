@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from shared_apps.accounts import mails
 from shared_apps.accounts import sessions as store
 from shared_apps.accounts.access import person_of, requires, rights_of
-from shared_apps.accounts.models import CannotChange, User
+from shared_apps.accounts.models import CannotChange, User, has_second_factor
 from shared_apps.accounts.views import end_session
 from shared_apps.kit.module import Role, all_rights, modules
 from tenant_apps.team.forms import InviteForm, RoleForm
@@ -81,6 +81,8 @@ def person(request: HttpRequest, id: UUID) -> HttpResponse:
         "shown": shown,
         "can_manage": can_manage,
         "can_see_sessions": can_see_sessions,
+        "has_second": has_second_factor(shown),
+        "may_reset": by.role >= Role.OWNER and shown.id != by.id,
         "form": RoleForm(by=by, initial={"role": shown.role}),
         "rights": rights_by_module(shown, request),
         "open": [(row, reverse("team:revoke", args=[id, row.id])) for row in sign_ins.open()],
@@ -151,6 +153,18 @@ def reactivate(request: HttpRequest, id: UUID) -> HttpResponse:
     shown = get_object_or_404(User, id=id)
     shown.reactivate(by=person_of(request), now=timezone.now())
     messages.success(request, _("%(name)s can enter again.") % {"name": shown.name})
+    return redirect("team:person", id=id)
+
+
+@require_POST
+@requires("team.manage", when_suspended=True)
+@says_refusals
+def reset_factors(request: HttpRequest, id: UUID) -> HttpResponse:
+    """For somebody who lost app, passkey and codes: an owner who knows that it is them lets them begin anew."""
+    shown, now = get_object_or_404(User, id=id), timezone.now()
+    shown.reset_factors(by=person_of(request), now=now)
+    mails.factor_changed(shown, request=request, at=now)
+    messages.success(request, _("%(name)s signs in with the password alone now.") % {"name": shown.name})
     return redirect("team:person", id=id)
 
 

@@ -9,8 +9,10 @@ import sys
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 from datetime import date, datetime
+from importlib import import_module
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -26,10 +28,21 @@ class ClientCommand(BaseCommand):
     """
 
     needs_open = True
+    needs_grant = False  # it takes a client's data out: in production --grant names what allows it (P22)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", dest="as_json", help="print one JSON document")
+        if self.needs_grant:
+            parser.add_argument("--grant", metavar="ID", help="the access grant that allows it")
         self.add_own_arguments(parser)
+
+    def permit(self, tenant: Tenant, grant: str | None) -> None:
+        """Raises Refused without a live grant for this client, where one is needed."""
+        permits = import_module(settings.SMOALL_PERMITS)
+        try:
+            permits.require(grant, tenant=tenant.pk, command=type(self).__module__.rpartition(".")[2])
+        except permits.NoGrant as refusal:
+            raise Refused(str(refusal)) from refusal
 
     def add_own_arguments(self, parser: CommandParser) -> None: ...
 

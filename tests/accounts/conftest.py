@@ -7,7 +7,7 @@ import pytest
 from shared_apps.accounts.models import Kind, SignIn, User
 from shared_apps.kit import scope
 from shared_apps.kit.module import OWNER
-from tests.conftest import PASSWORD, TESTER, Cast
+from tests.conftest import PASSWORD, TESTER, Cast, protect
 
 APP, OPS = "app.smoall.localhost", "ops.smoall.localhost"
 AGENT = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -17,7 +17,9 @@ NEW = "seven quiet herons fly"
 @pytest.fixture
 def operator(db: None) -> User:
     with scope.shared(actor=TESTER):
-        return _person("opal@smoall.test", Kind.OPERATOR)
+        person = _person("opal@smoall.test", Kind.OPERATOR)
+        protect(person)
+        return person
 
 
 @pytest.fixture

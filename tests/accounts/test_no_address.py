@@ -9,7 +9,7 @@ from django.test import Client as Browser
 from shared_apps.accounts.models import Purpose, SignIn, User
 from shared_apps.kit import scope
 from tests.accounts.conftest import APP, NEW, OPS
-from tests.conftest import PASSWORD, Cast
+from tests.conftest import PASSWORD, TESTER, Cast, next_code
 
 CANARIES = ("203.0.113.99", "2001:db8::cafe", "54321", "CanaryBrowser/7.7", "0xCB007163")
 FORGED = {
@@ -54,6 +54,10 @@ def test_P12_no_address_port_or_user_agent_is_in_any_table(
             here.post("/sign-in/", {"email": person.email, "password": "wrong"})
         here.post("/forgot/", {"email": person.email})
         assert here.post("/sign-in/", {"email": person.email, "password": PASSWORD}).status_code == 302
+        if person is operator:
+            with scope.shared(actor=TESTER):
+                code = next_code(operator)
+            assert here.post("/sign-in/second/", {"code": code}).status_code == 302
         assert here.get("/me/sessions/").status_code == 200
         here.post("/me/", {"name": f"{person.name} II", "language": "en"})
         here.post("/me/password/", {"current": PASSWORD, "password": NEW})

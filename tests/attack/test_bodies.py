@@ -3,10 +3,12 @@
 import socket
 import time
 from collections.abc import Callable, Iterable
+from threading import Thread
 from typing import Any
 
 import pytest
 
+from config import bodies
 from config.bodies import MOST, limited
 
 Pair = tuple[socket.socket, socket.socket]
@@ -53,3 +55,53 @@ def test_a_body_that_came_in_time_leaves_the_connection_open(pair: Pair) -> None
     time.sleep(0.3)
     visitor.sendall(b"next request")
     assert server.recv(100) == b"next request"
+
+
+class Arriving:
+    """What gunicorn gives an application: reads what has come."""
+
+    def __init__(self, server: socket.socket) -> None:
+        self.server = server
+
+    def read(self, size: int) -> bytes:
+        return self.server.recv(size)
+
+
+def read_all(environ: dict[str, Any], _start: Callable[..., Any]) -> list[bytes]:
+    got = b""
+    while more := environ["wsgi.input"].read(50_000):
+        got += more
+    return [got]
+
+
+def test_announcing_much_earns_no_time(pair: Pair) -> None:
+    """Eight such connections, with a visitor's cookie and a multipart form, closed every page for twenty minutes."""
+    server, visitor = pair
+    visitor.sendall(b"a")
+    began = time.monotonic()
+    environ = {"CONTENT_LENGTH": str(MOST), "gunicorn.socket": server, "wsgi.input": Arriving(server)}
+    assert limited(read_all, patience=0.1)(environ, lambda *_: None) == [b"a"]
+    assert time.monotonic() - began < 5
+
+
+def test_a_body_that_keeps_coming_has_the_time_that_it_needs(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "SLOWEST", 1_000)
+    server, visitor = pair
+    pieces, size = 8, 200
+
+    def send() -> None:
+        for _ in range(pieces):
+            visitor.sendall(b"a" * size)
+            time.sleep(0.1)
+        visitor.shutdown(socket.SHUT_WR)
+
+    sender = Thread(target=send)
+    sender.start()
+    environ = {
+        "CONTENT_LENGTH": str(pieces * size), "gunicorn.socket": server, "wsgi.input": Arriving(server),
+    }  # fmt: skip
+    answer = limited(read_all, patience=0.3)(environ, lambda *_: None)
+    sender.join()
+    assert b"".join(answer) == b"a" * pieces * size

@@ -17,6 +17,7 @@ from tests.browser.world import World, running
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 Visitors = Callable[..., Visitor]
+LOCALES = {"fr": "fr-BE", "nl": "nl-BE", "en": "en-GB", "de": "de-BE"}
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -62,7 +63,7 @@ def visitor(
     def make(language: str = "en", *, phone: bool = False, dark: bool = False) -> Visitor:
         context = chromium.new_context(
             viewport=PHONE if phone else DESKTOP,  # type: ignore[arg-type]
-            has_touch=phone, locale={"fr": "fr-BE", "en": "en-GB"}[language], timezone_id="Europe/Brussels",
+            has_touch=phone, locale=LOCALES[language], timezone_id="Europe/Brussels",
             color_scheme="dark" if dark else "light", reduced_motion="reduce", accept_downloads=True,
         )  # fmt: skip
         visitors.append(Visitor(world, context, language=language, album=album))

@@ -15,6 +15,7 @@ from shared_apps.kit import scope, tokens
 from shared_apps.legal import documents
 from shared_apps.mail import refusing
 from shared_apps.mail.models import Message
+from shared_apps.operators.models.grant import ENTER
 from tests.conftest import Cast
 from tests.isolation.canaries import Planted
 
@@ -106,6 +107,8 @@ class Objects:
         return {
             "team": lambda: [{"id": row("accounts.SignIn").user_id, "sign_in": row("accounts.SignIn").pk}],
             "accounts:revoke": lambda: [{"id": row("accounts.SignIn").pk}],
+            "accounts:rename-passkey": lambda: [{"id": row("accounts.Passkey").pk}],
+            "accounts:remove-passkey": lambda: [{"id": row("accounts.Passkey").pk}],
             "accounts:language": lambda: [{"code": "fr"}],
             "accounts": lambda: self._tokens(address),
             "app": lambda: self._tokens(address),
@@ -133,7 +136,9 @@ class Objects:
                 {"folder": str(self.victim.tenant.client_id), "stem": row("mail.Message").pk},
             ],
             "mail:refuse": self._refusals,
-            "website": lambda: [{"version": documents.current("terms", today=_today()).version}],
+            "website": lambda: [
+                {"version": documents.current("terms", today=_today()).version, "language": "nl"}
+            ],
             **{
                 f"operators:{page}": lambda: [{"id": row("sharing.Disclosure").verification.partner_id}]
                 for page in ("partner", "verify-partner", "end-partner")
@@ -147,6 +152,10 @@ class Objects:
             "operators:proof": lambda: [
                 {"id": self.victim.tenant.client_id, "instruction": row("tenants.Departure").pk}
             ],
+            "support": lambda: [{"id": row("operators.Grant").pk}],
+            "support:enter": lambda: [{"token": self._ticket()}],
+            "operators:open-grant": lambda: [{"id": row("operators.Grant").pk}],
+            "operators:end-grant": lambda: [{"id": row("operators.Grant").pk}],
             "operators:retry-job": lambda: [{"id": row("jobs.Job").pk}],
             **{
                 f"operators:{page}": lambda: [{"id": row("tenants.Saga").pk}]
@@ -156,7 +165,7 @@ class Objects:
             "operators:resend-integrator": lambda: [self._organisation()],
             **{
                 f"operators:{verb}": lambda: [{"id": self.victim.owner.pk}, {"id": self.linked.pk}]
-                for verb in ("resend", "withdraw", "deactivate", "reactivate")
+                for verb in ("resend", "withdraw", "reset-factors", "deactivate", "reactivate")
             },
             "integrators": lambda: [{"id": id} for id in (self._live_link(), self.victim.tenant.client_id)],
             "integrator": lambda: [{"id": self._live_link()}],
@@ -172,6 +181,11 @@ class Objects:
         """By which zenith shows its contact details to one integrator."""
         with scope.shared():
             return Link.objects.live().get(client_id=self.victim.tenant.client_id).pk
+
+    def _ticket(self) -> str:
+        """What the console would make for another workspace."""
+        with self.links_of.inside():
+            return tokens.sign([str(self._row("operators.Grant").pk), "x"], purpose=ENTER)
 
     def _organisation(self) -> dict[str, Any]:
         with scope.shared():

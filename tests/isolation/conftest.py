@@ -9,14 +9,17 @@ from shared_apps.accounts.models import Kind, User
 from shared_apps.integrators.models import Link, Membership, Organisation
 from shared_apps.kit import scope
 from shared_apps.kit.module import OWNER
-from tests.conftest import PASSWORD, TESTER, Cast
+from tests.conftest import PASSWORD, TESTER, Cast, protect
 
 APP, OPS = "app.smoall.localhost", "ops.smoall.localhost"
 
 
 @pytest.fixture
 def operator(db: None) -> User:
-    return person("opal@smoall.test", Kind.OPERATOR)
+    found = person("opal@smoall.test", Kind.OPERATOR)
+    with scope.shared(actor=TESTER):
+        protect(found)
+    return found
 
 
 @pytest.fixture

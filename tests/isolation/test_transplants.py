@@ -29,6 +29,7 @@ from shared_apps.jobs.models import Job
 from shared_apps.jobs.run import drain, run
 from shared_apps.kit import scope, tokens
 from shared_apps.mail.models import Message, print_of
+from shared_apps.operators.models.grant import ENTER
 from tenants import erasure, export, sagas, sign_up, stores
 from tenants.models import Saga, SignUp, State, Tenant
 from tests.conftest import TESTER, Cast
@@ -44,6 +45,7 @@ PURPOSES = {
     "sign_up",
     "contact",
     "mail.refuse",
+    ENTER,
 }
 PASSPHRASE = "a long sentence to remember"
 
@@ -63,7 +65,7 @@ def purposes_in_the_program() -> dict[str, str]:
 
 
 def test_every_purpose_that_the_program_signs_for_is_carried_about_here() -> None:
-    known = {"'erasure.cancel'", "'sign_up'", "'contact'", "'mail.refuse'", "f'accounts.{purpose}'"}
+    known = {"ENTER", "'erasure.cancel'", "'sign_up'", "'contact'", "'mail.refuse'", "f'accounts.{purpose}'"}
     assert set(purposes_in_the_program()) == known, "carry the new link about below (PURPOSES, `links`)"
 
 
@@ -106,6 +108,7 @@ def links(cast: Cast) -> dict[str, str]:
         )
         offer = ["information", print_of(person.email), "", "", "en"]
         found["mail:refuse"] = tokens.sign(offer, purpose="mail.refuse")
+        found["support:enter"] = tokens.sign([str(cast.id), "x"], purpose=ENTER)
     with scope.shared(realm="app"):
         found["app"] = tokens.sign([str(cast.id), "x"], purpose="sign_up")
         found["app:contact"] = tokens.sign([str(cast.id), "x"], purpose="contact")

@@ -70,7 +70,9 @@ def suspend(cast: Cast) -> None:
 def mails(template_word: str = "") -> list[Message]:
     """About leaving, in the shared outbox, the oldest first."""
     with scope.shared():
-        found = Message.objects.filter(purpose=departure.PURPOSE).order_by("created_at", "id")
+        found = Message.objects.filter(purpose__in=(departure.PURPOSE, "tenants.contact")).order_by(
+            "created_at", "id"
+        )
         return [one for one in found if template_word in one.subject]
 
 

@@ -150,7 +150,7 @@ def test_the_page_speaks_the_persons_language(acme: Cast, language: str, said: s
     assert said in answer.content.decode()
     assert answer.headers["Content-Language"] == language
     chosen = Browser(HTTP_HOST=acme.host)
-    chosen.cookies["language"] = "en"
+    chosen.cookies["__Host-language"] = "en"
     assert "Send me none" in chosen.get(path).content.decode()
 
 

@@ -12,7 +12,7 @@ from shared_apps.accounts.models import Kind, User
 from shared_apps.kit import scope
 from shared_apps.kit.module import OWNER
 from tenants.models import Tenant
-from tests.conftest import PASSWORD, TESTER
+from tests.conftest import PASSWORD, TESTER, protect
 from tests.integrators.conftest import Partner, make_partner
 
 OPS = "ops.smoall.localhost"
@@ -31,6 +31,7 @@ def make_operator(name: str) -> User:
             email=f"{name.lower()}@smoall.test", name=name, kind=Kind.OPERATOR, role=OWNER, language="en",
             password=PASSWORD,
         )  # fmt: skip
+        protect(person)
     return person
 
 

@@ -1,6 +1,7 @@
 """Who opens which page of ops.: operators all of them, everybody else none; and none shows a workspace's rows."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,10 +15,10 @@ from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
 from shared_apps.kit.module import all_rights
 from shared_apps.operators import urls
-from shared_apps.operators.models import Inspection
+from shared_apps.operators.models import Grant, Inspection
 from tenants import sagas
 from tenants.models import Saga
-from tests.conftest import Cast
+from tests.conftest import TESTER, Cast
 from tests.integrators.conftest import APP, Partner, link
 from tests.operators.conftest import OPS, UNKNOWN, make_operator
 from tests.sharing.conftest import made, make_shared_with
@@ -32,13 +33,18 @@ ADDRESSES = {
     "clients/{client}/": ("get", 200),
     "clients/{client}/suspend/": ("post", 302),
     "clients/{client}/resume/": ("post", 302),
-    "clients/{client}/ask-for-copy/": ("post", 302),
+    "clients/{client}/start-copy/": ("post", 302),
     "clients/{client}/erase/": ("get", 200),
     "clients/{client}/cancel-erasure/": ("post", 302),
     "clients/{client}/give-notice/": ("get", 200),
     "clients/{client}/move-day/data/": ("get", 302),  # nobody leaves here
     "clients/{client}/withdraw-notice/": ("get", 302),
     "clients/{client}/proofs/{instruction}/": ("get", 404),
+    "clients/{client}/ask/": ("get", 200),
+    "grants/": ("get", 200),
+    "grants/{grant}/open/": ("post", 302),
+    "grants/{grant}/end/": ("post", 302),
+    "confidentiality/": ("get", 200),
     "departures/": ("get", 200),
     "work/": ("get", 200),
     "work/jobs/": ("get", 200),
@@ -54,6 +60,7 @@ ADDRESSES = {
     "operators/invite/": ("get", 200),
     "operators/{opal}/resend/": ("post", 302),
     "operators/{opal}/withdraw/": ("post", 302),
+    "operators/{opal}/reset-factors/": ("post", 302),
     "operators/{opal}/deactivate/": ("post", 302),
     "operators/{opal}/reactivate/": ("post", 302),
     "sharing/": ("get", 200),
@@ -85,15 +92,19 @@ def ids(acme: Cast, partner: Partner, opal: User) -> dict[str, Any]:
     link(acme, partner)
     shared_with = make_shared_with()
     order = made(acme, make_operator("Otto"), opal)
-    with scope.shared():
+    with scope.shared(actor=TESTER):
         saga = Saga.objects.create(kind="erase", subject=acme.id, key="t", status=Saga.Status.FAILED)
         job = Job.objects.create(name="shared_apps.mail.delivery.tidy", purpose="mail.tidy", state="failed")
+        grant = Grant.objects.create(
+            client=acme.tenant.client, tenant_uuid=acme.id, operator=opal, operator_name="Opal", reason="Help",
+            hours=1, asked_at=timezone.now(), starts_at=timezone.now(), until=timezone.now() + timedelta(hours=1),
+        )  # fmt: skip
         Inspection.objects.create(asked_at=timezone.now(), finished_at=timezone.now(), problems=["a folder"])
     return {
         "client": acme.tenant.client_id, "saga": saga.id, "job": job.id, "opal": opal.id,
         "instruction": UNKNOWN,
         "organisation": partner.organisation.id, "ines": partner.ines.id,
-        "shared_with": shared_with.id, "order": order.id,
+        "shared_with": shared_with.id, "order": order.id, "grant": grant.id,
     }  # fmt: skip
 
 
@@ -103,7 +114,7 @@ def shapes() -> Iterator[str]:
         route = str(pattern.pattern)
         for kind, word in (("clients", "client"), ("work/jobs", "job"), ("work", "saga"), ("operators", "opal"),
                            ("sharing/orders", "order"), ("sharing", "shared_with"),
-                           ("integrators", "organisation")):  # fmt: skip
+                           ("grants", "grant"), ("integrators", "organisation")):  # fmt: skip
             if route.startswith(f"{kind}/"):
                 route = route.replace("<uuid:id>", f"{{{word}}}")
         for part, word in (("person", "{ines}"), ("instruction", "{instruction}")):

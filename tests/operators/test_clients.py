@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pyrage
 import pytest
 from django.test import Client as Browser
 from django.utils import timezone
@@ -154,7 +155,7 @@ def test_a_form_that_cannot_be_is_refused_with_the_reason(
 def test_owners_are_asked_for_a_copy_once_a_day_and_the_operator_learns_nobody(
     here: Browser, acme: Cast
 ) -> None:
-    address = f"/clients/{acme.tenant.client_id}/ask-for-copy/"
+    address = f"/clients/{acme.tenant.client_id}/start-copy/"
     for _click in range(3):
         assert here.post(address).status_code == 302
     run.drain()
@@ -166,6 +167,40 @@ def test_owners_are_asked_for_a_copy_once_a_day_and_the_operator_learns_nobody(
         assert not Message.objects.filter(purpose="operators.copy").exists(), "in the workspace's own outbox"
         assert not Export.objects.exists()
     assert "were asked today already" in page_of(here, f"/clients/{acme.tenant.client_id}/")
+
+
+def test_with_the_owners_key_a_copy_is_started_that_they_alone_can_open_and_take(
+    here: Browser, acme: Cast, browser: Any
+) -> None:
+    ours = pyrage.x25519.Identity.generate()
+    owner = browser(acme, acme.owner)
+    said = owner.post("/workspace/exports/key/", {"copies_key": f" {ours.to_public()} "}, follow=True)
+    assert "encrypted to this key" in said.content.decode() and str(ours.to_public()) in said.content.decode()
+    page = f"/clients/{acme.tenant.client_id}/"
+    assert here.post(f"{page}start-copy/").status_code == 302
+    assert "The copy is being made" in page_of(here, page)
+    with scope.shared():
+        made = Export.objects.get(tenant_uuid=acme.id)
+    assert (made.requested_by["role"], made.recipient) == ("operator", "age")
+    assert here.get(f"/workspace/exports/{made.id}/take/").status_code == 404, "no byte for the operator"
+    here.post(f"{page}start-copy/")
+    assert "being made already" in page_of(here, page)
+    again = browser(acme, acme.owner).get("/workspace/exports/").content.decode()
+    assert str(ours.to_public()) in again
+    owner.post("/workspace/exports/key/", {"copies_key": ""})
+    with scope.shared():
+        assert Tenant.objects.get(pk=acme.id).copies_key == ""
+
+
+@pytest.mark.parametrize(
+    "key", ["a long sentence to remember", "age1", "AGE-SECRET-KEY-1QQ", "age1é\0", "x" * 200]
+)
+def test_what_is_no_public_key_is_refused_and_kept_nowhere(acme: Cast, browser: Any, key: str) -> None:
+    owner = browser(acme, acme.owner)
+    assert owner.post("/workspace/exports/key/", {"copies_key": key}).status_code == 302
+    with scope.shared():
+        assert Tenant.objects.get(pk=acme.id).copies_key == ""
+    assert browser(acme, acme.admin).post("/workspace/exports/key/", {"copies_key": ""}).status_code == 403
 
 
 def test_the_overview_counts(here: Browser, acme: Cast, zenith: Cast) -> None:
@@ -184,7 +219,7 @@ def test_a_client_whose_data_is_erased_keeps_a_page_without_verbs(here: Browser)
     page = page_of(here, f"/clients/{gone.pk}/")
     assert "data erased" in page and "Gaby" in page and "destroyed" in page
     assert "Suspend" not in page and "Erase this client" not in page
-    for verb in ("suspend", "resume", "ask-for-copy", "erase", "cancel-erasure"):
+    for verb in ("suspend", "resume", "start-copy", "erase", "cancel-erasure"):
         answer = here.post(f"/clients/{gone.pk}/{verb}/", {"reason": "x", "typed_name": ""})
         assert answer.headers["Location"] == f"/clients/{gone.pk}/"
     assert "does not exist any more" in page_of(here, f"/clients/{gone.pk}/")

@@ -18,7 +18,7 @@ from shared_apps.mail.models import Message
 from shared_apps.operators import erasures
 from tenants import erasure
 from tenants.models import CannotAct, Erasure, Saga, State, Tenant
-from tests.conftest import PASSWORD, TESTER, Cast
+from tests.conftest import TESTER, Cast
 from tests.operators.conftest import OPS, again, make_operator, page_of
 from tests.toys.fixtures import committed
 
@@ -114,24 +114,17 @@ def test_the_days_number_is_a_number(monkeypatch: pytest.MonkeyPatch, value: str
 
 
 @pytest.fixture
-def pair(committed: tuple[Cast, Cast]) -> Iterator[tuple[Cast, Cast, list[Browser]]]:
+def pair(
+    committed: tuple[Cast, Cast], browser: Callable[..., Browser]
+) -> Iterator[tuple[Cast, Cast, list[Browser]]]:
     """acme, zenith and the signed-in browsers of two operators, all committed and put back afterwards."""
     with translation.override("en"):
         people = [make_operator("Olav"), make_operator("Oona")]
-        browsers = []
-        for person in people:
-            opened = Browser(HTTP_HOST=OPS)
-            assert opened.post("/sign-in/", {"email": person.email, "password": PASSWORD}).status_code == 302
-            browsers.append(opened)
-        yield *committed, browsers
+        yield *committed, [browser(OPS, person) for person in people]
     with scope.shared(actor=TESTER):
         Erasure.objects.all().delete()
         for cast in committed:
             Tenant.objects.filter(pk=cast.id).update(state=State.ACTIVE, state_before="", state_reason="")
-        for person in people:
-            person.sign_ins.all().delete()
-            person.sessions.all().delete()
-            User.objects.filter(pk=person.pk)._raw_delete(using="default")
 
 
 def at_once(*posts: Callable[[], Any]) -> list[Any]:

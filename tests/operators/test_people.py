@@ -14,6 +14,7 @@ from shared_apps.accounts.models import Kind, User
 from shared_apps.integrators.models import Organisation
 from shared_apps.kit import scope
 from shared_apps.mail.models import Message
+from tests.conftest import TESTER, protect
 from tests.integrators.conftest import APP, Partner
 from tests.operators.conftest import OPS, page_of
 
@@ -86,6 +87,11 @@ def test_an_operator_is_invited_enters_and_may_do_the_same(
     assert host == OPS
     there = browser(OPS)
     assert there.post(path, {"name": "Oda", "password": NEW}).status_code == 302
+    assert there.get("/operators/").headers["Location"] == "/me/factors/"
+    with scope.shared(actor=TESTER):
+        protect(User.objects.get(email="oda@smoall.test"))
+        oda = User.objects.get(email="oda@smoall.test")
+    there = browser(OPS, oda, NEW)
     assert "Opal" in page_of(there, "/operators/")
     assert there.get("/clients/new/").status_code == 200
 
@@ -127,7 +133,7 @@ def test_the_first_operator_is_made_by_command_and_enters_by_a_link_that_works_o
     assert browser(APP).get(link.path).status_code == 404
     there = browser(OPS)
     assert there.post(link.path, {"name": "First", "password": NEW}).status_code == 302
-    assert there.get("/clients/").status_code == 200
+    assert there.get("/clients/").headers["Location"] == "/me/factors/"
     assert browser(OPS).get(link.path).status_code == 404
     with pytest.raises(CommandError, match="is active"):
         create_operator()

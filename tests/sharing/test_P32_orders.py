@@ -175,16 +175,10 @@ def test_P32_everything_is_the_workspaces_archive_encrypted_to_the_key(committed
     from tests.operators.conftest import make_operator
 
     acme, _zenith = committed
-    first, second = make_operator("Orla"), make_operator("Oda")
-    try:
-        order = made(acme, first, second, extent="everything")
-        archive = zipfile.ZipFile(io.BytesIO(given(order)))
-        assert {"shared.json", "rows/accounts_user.csv"} <= set(archive.namelist())
-        assert order.size == Path(_place(order)).stat().st_size
-    finally:
-        with scope.owner(actor=TESTER):
-            Order.objects.all().delete()
-            User.objects.filter(pk__in=[first.pk, second.pk]).delete()
+    order = made(acme, make_operator("Orla"), make_operator("Oda"), extent="everything")
+    archive = zipfile.ZipFile(io.BytesIO(given(order)))
+    assert {"shared.json", "rows/accounts_user.csv"} <= set(archive.namelist())
+    assert order.size == Path(_place(order)).stat().st_size
 
 
 def _place(order: Order) -> str:

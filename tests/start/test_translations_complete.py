@@ -10,6 +10,7 @@ from django.utils.translation import trans_real
 from scripts.messages import (
     LANGUAGES,
     ROOT,
+    VISITORS_LANGUAGES,
     apps,
     catalogue_path,
     check,
@@ -28,7 +29,9 @@ def test_every_text_is_translated() -> None:
 
 
 def test_the_languages_offered_are_english_and_those_translated() -> None:
-    assert {code for code, _name in settings.LANGUAGES} == {"en", *LANGUAGES}
+    """The application speaks those whose catalogues are whole, the website all."""
+    assert {code for code, _name in settings.WEBSITE_LANGUAGES} == {"en", *LANGUAGES}
+    assert {code for code, _name in settings.LANGUAGES} == {"en", *LANGUAGES} - VISITORS_LANGUAGES
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

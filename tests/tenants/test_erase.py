@@ -247,3 +247,20 @@ def found_in_database(word: str) -> list[str]:
             cursor.execute(f"SELECT t::text FROM {schema}.{table} t WHERE t::text ILIKE %s", [f"%{word}%"])
             found += [f"{schema}.{table}: {row}" for (row,) in cursor.fetchall()]
     return found
+
+
+def test_a_suspended_workspace_whose_erasure_is_stopped_is_suspended_for_the_same_reason(
+    doomed: Tenant,
+) -> None:
+    with scope.shared(actor=TESTER):
+        Tenant.locked(doomed.pk).suspend(reason="Three invoices are open.", now=timezone.now())
+    with scope.acting(TESTER):
+        found = erasure.request(doomed.id, now=timezone.now())
+        erasure.cancel(found, now=timezone.now())
+    with scope.shared():
+        back = Tenant.objects.get(pk=doomed.pk)
+    assert (back.state, back.is_read_only, back.state_reason) == (
+        State.SUSPENDED,
+        True,
+        "Three invoices are open.",
+    )

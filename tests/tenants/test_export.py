@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+import pyrage
 import pytest
 from django.conf import settings
 from django.core.files.base import ContentFile
@@ -29,8 +30,9 @@ from shared_apps.clients.models import Client
 from shared_apps.history.models import Event, LogEntry
 from shared_apps.jobs.run import drain
 from shared_apps.kit import scope
+from shared_apps.mail.models import Message
 from tenants import export, fleet, restore, sagas
-from tenants.archive import ArchiveReader
+from tenants.archive import ArchiveReader, BadRecipient
 from tenants.keys import KeyStore
 from tenants.models import CannotAct, Export, Saga, State, Tenant
 from tests.conftest import TESTER, make_workspace
@@ -296,3 +298,34 @@ def test_big_tables_leave_in_blocks_of_whole_rows(source: Tenant, monkeypatch: p
     assert contents(plain(source)) == expected
     with connection.cursor() as cursor, scope.tenant(source.id):
         cursor.execute("SELECT 1")
+
+
+def test_a_copy_for_the_owners_is_encrypted_to_the_key_that_they_keep_and_told_to_each(
+    source: Tenant,
+) -> None:
+    ours, now = pyrage.x25519.Identity.generate(), timezone.now()
+    operator = scope.Actor("operator", "opal", "Opal")
+    with scope.acting(operator):
+        assert export.start_for_owners(source.id, now=now) is None, "they keep no key"
+    with scope.acting(TESTER):
+        with pytest.raises(BadRecipient):
+            export.keep_key(source.id, PASSPHRASE)
+        export.keep_key(source.id, str(ours.to_public()))
+    with scope.acting(operator):
+        made = export.start_for_owners(source.id, now=now)
+        assert made
+        with pytest.raises(CannotAct):
+            export.start_for_owners(source.id, now=now)
+    drain()
+    with scope.shared():
+        made.refresh_from_db()
+        assert made.ready_at and made.requested_by["role"] == "operator"
+        assert str(ours.to_public()) not in str(Saga.objects.get(pk=made.saga).data)
+    with scope.tenant(source.id):
+        owners = set(User.objects.owners().values_list("email", flat=True))
+        assert (
+            set(Message.objects.filter(purpose="tenants.export").values_list("to_address", flat=True))
+            == owners
+        )
+    opened = pyrage.decrypt(export.path_of(made).read_bytes(), [ours])
+    assert "shared.json" in zipfile.ZipFile(io.BytesIO(opened)).namelist()

@@ -1,14 +1,15 @@
 """Make the demo: three workspaces with a year behind them, one of them leaving; an integrator, an operator.
 
 What is there stays as it is. Writes demo.json into the data folder: the addresses and sign-ins that the start prints.
-Not for production.
+With --code, print what the operator's app for codes shows now, and do nothing else. Not for production.
 """
 
+import base64
 import json
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from config.demo import bakery, florist, partners, workshop, workspace
@@ -22,9 +23,15 @@ from tenants.models import Domain, host_url
 class Command(BaseCommand):
     help = __doc__
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--code", action="store_true", help="print the operator's second factor")
+
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.SMOALL_IS_PRODUCTION:
             raise CommandError("The demo has a password that everybody knows: it is not for production.")
+        if options["code"]:
+            self.stdout.write(partners.code(timezone.now()))
+            return
         today = timezone.localdate()
         plans = [
             workshop.plan(Calendar(today, opens=8, closes=18)),
@@ -50,7 +57,10 @@ class Command(BaseCommand):
 
 
 def _doors(made: list[Plan]) -> dict[str, Any]:
-    """{"addresses": [{"who", "url"}], "sign_ins": [{"who", "url", "email", "password"}]}."""
+    """{"addresses": [{"who", "url"}], "sign_ins": [{"who", "url", "email", "password"}]}.
+
+    Whoever is asked for a second factor also has "then", how to get the code, and "app_secret", what makes it.
+    """
     companies = [{"who": plan.client["company"], "url": f"{host_url(plan.subdomain)}/"} for plan in made]
     hosts = {"Website": "", "Sign-up, integrators": "app", "Operators": "ops"}
     people = [
@@ -59,7 +69,10 @@ def _doors(made: list[Plan]) -> dict[str, Any]:
         for someone in plan.people
         if someone.enters and not someone.leaves
     ]
-    people += [_door(partners.INTEGRATOR, "integrator", "app"), _door(partners.OPERATOR, "operator", "ops")]
+    people.append(_door(partners.INTEGRATOR, "integrator", "app"))
+    secret = base64.b32encode(partners.APP_SECRET).decode()
+    then = {"then": "manage.py demo --code", "app_secret": secret}
+    people.append(_door(partners.OPERATOR, "operator", "ops") | then)
     return {
         "addresses": [{"who": who, "url": f"{host_url(label)}/"} for who, label in hosts.items()] + companies,
         "sign_ins": people,

@@ -1,6 +1,7 @@
 """Somebody who may sign in: address, role, state, links that are mailed, and the verbs of a team."""
 
 import hmac
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
@@ -17,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from shared_apps import mail
 from shared_apps.accounts.models.ledger import Cause, SignIn
 from shared_apps.kit import scope, tokens
-from shared_apps.kit.module import Role, all_rights
+from shared_apps.kit.module import Role, all_rights, modules
 from shared_apps.kit.rows import Row
 from shared_apps.kit.text import fold, fold_email
 
@@ -66,6 +67,26 @@ ACTOR_KINDS: dict[str, scope.ActorKind] = {
     Kind.OPERATOR: "operator",
     Kind.INTEGRATOR: "integrator",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Visiting:
+    """Somebody of Smoall in a client's workspace, by a grant that the client sees (operators.Grant)."""
+
+    reason: str
+    may_write: bool
+    until: datetime
+
+    @staticmethod
+    def may(right: str) -> bool:
+        """An administrator's rights in business modules; never team, accounts, copies, or the workspace's end.
+
+        Nor the history of everything, which tells of people, their addresses and rights: only that of those modules.
+        """
+        business = [one for one in modules() if one.name.startswith("tenant_apps.") and one.label != "team"]
+        needed = next((one.rights[right] for one in business if right in one.rights), None)
+        verb = right.rpartition(".")[2]
+        return needed is not None and needed <= Role.ADMIN and verb not in ("export", "erase", "leave", "all")
 
 
 def kind_here() -> Kind:
@@ -128,6 +149,7 @@ class User(AbstractBaseUser, Row):
     """Somebody who may sign in. Deactivated, never deleted, once they entered: the history names them."""
 
     last_login = None  # the ledger of sign-ins keeps every one
+    visiting: Visiting | None = None  # an operator in a workspace: no row, only a request's person
     link_word = ""  # what travelled in the link that named this person
     email = models.EmailField(_("e-mail"))
     email_folded = models.CharField(max_length=254, unique=True, editable=False)
@@ -189,6 +211,8 @@ class User(AbstractBaseUser, Row):
         rights = all_rights()
         if right not in rights:
             raise UnknownRight(right)
+        if self.visiting:
+            return self.visiting.may(right)
         is_holder = self.kind == HOLDERS.get(right.partition(".")[0], Kind.PERSON)
         return self.is_active and is_holder and self.role >= rights[right]
 
@@ -196,6 +220,8 @@ class User(AbstractBaseUser, Row):
         return [right for right in sorted(all_rights()) if self.may(right)]
 
     def as_actor(self) -> scope.Actor:
+        if self.visiting:
+            return scope.Actor("operator", str(self.id), self.name, behalf=self.visiting.reason)
         return scope.Actor(ACTOR_KINDS[self.kind], str(self.id), self.name)
 
     # --- links ---------------------------------------------------------------------------------------------
@@ -308,6 +334,21 @@ class User(AbstractBaseUser, Row):
         if by.id != self.id:
             self._lock(by)
         self.sign_ins.filter(id=sign_in.id).close(Cause.REVOKED, now=now)
+
+    def reset_factors(self, *, by: "User", now: datetime) -> None:
+        """For somebody who lost their second factor: the password is enough until they set up another one.
+
+        Ends every session. `by` is another person: an owner, or an operator. Raises CannotChange.
+        """
+        from shared_apps.accounts.models import factor
+
+        self._lock(by)
+        if by.id == self.id:
+            raise CannotChange(gettext("Ask somebody else: nobody takes away their own second factor so."))
+        if by.kind == self.kind == Kind.PERSON and by.role < Role.OWNER:
+            raise CannotChange(gettext("Only an owner can do this."))
+        factor.forget(self)
+        self.sign_ins.all().close(Cause.REVOKED, now=now)
 
     def _lock(self, by: "User", *, role: int = Role.MEMBER, keeps_owner: bool = True) -> None:
         """Lock every owner, this person and `by` until the transaction ends, and read them as they are now.

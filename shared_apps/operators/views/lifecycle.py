@@ -21,7 +21,7 @@ from shared_apps.operators import erasures, jobs
 from shared_apps.operators.forms import EraseForm, ProvisionForm
 from shared_apps.operators.views.clients import client_and_tenant
 from shared_apps.operators.words import one_line
-from tenants import erasure, names, sign_up
+from tenants import erasure, export, names, sign_up
 from tenants.models import CannotAct, Saga, SignUp, Tenant, host_url
 
 View = Callable[..., HttpResponse]
@@ -108,11 +108,14 @@ def resume(request: HttpRequest, id: UUID) -> HttpResponse:
 @require_POST
 @requires("operators.copy")
 @says_refusals
-def ask_for_copy(request: HttpRequest, id: UUID) -> HttpResponse:
-    """Every owner is mailed the page on which they choose a passphrase; once a day."""
+def start_copy(request: HttpRequest, id: UUID) -> HttpResponse:
+    """A copy that only the owners can open and take. Where they keep no key, they are asked to; once a day."""
     tenant, now = _workspace(id), timezone.now()
     if tenant.state not in erasure.CLOSABLE:
         raise CannotAct(_("This workspace is closed: nobody can take a copy now."))
+    if export.start_for_owners(tenant.pk, now=now):
+        messages.success(request, _("The copy is being made. Every owner is told by mail when it is ready."))
+        return redirect("operators:client", id=id)
     with scope.tenant(tenant.pk):  # whose outbox it is; nothing is read here
         asked = jobs.ask_for_copy.later(key=f"copy:{timezone.localdate(now)}")
     if asked.created_at < now:

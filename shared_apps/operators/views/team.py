@@ -5,7 +5,7 @@ from functools import wraps
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from shared_apps.accounts import mails
 from shared_apps.accounts.access import person_of, requires
-from shared_apps.accounts.models import CannotChange, Kind, User
+from shared_apps.accounts.models import CannotChange, Kind, Passkey, Totp, User
 from shared_apps.kit.module import OWNER
 from shared_apps.operators.forms import InviteForm
 
@@ -48,6 +48,8 @@ def _operator(id: UUID) -> User:
 def operators(request: HttpRequest) -> HttpResponse:
     """Everybody, with state and last sign-in; those who may no longer enter at the end."""
     dated = User.objects.filter(kind=Kind.OPERATOR).annotate(last_sign_in=Max("sign_ins__signed_in_at"))
+    app, key = Totp.objects.filter(user=OuterRef("pk")), Passkey.objects.filter(user=OuterRef("pk"))
+    dated = dated.annotate(has_second=Exists(app) | Exists(key))
     people = sorted(dated.order_by("name_folded", "id"), key=lambda person: not person.is_active)
     return render(request, "operators/team.html", {"people": people})
 
@@ -88,6 +90,20 @@ def resend(request: HttpRequest, id: UUID) -> HttpResponse:
 def withdraw(request: HttpRequest, id: UUID) -> HttpResponse:
     _operator(id).withdraw_invitation(by=person_of(request))
     messages.success(request, _("The invitation is withdrawn."))
+    return redirect("operators:team")
+
+
+@require_POST
+@requires("operators.team")
+@says_refusals
+def reset_factors(request: HttpRequest, id: UUID) -> HttpResponse:
+    """For a colleague who lost theirs, or a person of an integrator: they begin anew at the next sign-in."""
+    person, now = User.objects.filter(pk=id).first(), timezone.now()
+    if person is None:
+        raise Http404
+    person.reset_factors(by=person_of(request), now=now)
+    mails.factor_changed(person, request=request, at=now)
+    messages.success(request, _("%(name)s signs in with the password alone now.") % {"name": person.name})
     return redirect("operators:team")
 
 

@@ -8,7 +8,7 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from shared_apps.kit.headers import COOKIES
+from shared_apps.kit.cookies import COOKIES
 from shared_apps.kit.places import country_name
 from shared_apps.promises.checking import Result, Round, check, kept_if, unknown
 from shared_apps.promises.crawl import Answer
@@ -17,7 +17,7 @@ OUT_OF_REACH = gettext_noop("The web process could not be reached.")
 DEVELOPMENT = gettext_noop("This is a deployment for development, which has no https.")
 FETCHED = re.compile(
     r"""<(?:script|img|iframe|source|video|audio|embed|use|image)\b[^>]*?\s(?:src|href|srcset)=["']([^"']+)"""
-    r"""|<link\b[^>]*?\shref=["']([^"']+)|url\(\s*["']?((?:https?:)?//[^"')]+)""",
+    r"""|<link\b(?![^>]*\srel="(?:canonical|alternate)")[^>]*?\shref=["']([^"']+)|url\(\s*["']?((?:https?:)?//[^"')]+)""",
     re.IGNORECASE,
 )
 INLINE = re.compile(r"<style\b|\sstyle=|<script(?![^>]*\ssrc=)|\son[a-z]+=", re.IGNORECASE)
@@ -66,7 +66,7 @@ def website_leaves_nothing(around: Round) -> Result:
 def cookies_are_registered(around: Round) -> Result:
     if not around.pages:
         return unknown(OUT_OF_REACH)
-    allowed = {(one.host, one.name) for one in COOKIES}
+    allowed = {(host, one.name) for one in COOKIES for host in one.purposes}
     sent = [(one.host, cookie_name(cookie)) for one in around.pages for cookie in one.cookies]
     strays = sum(each not in allowed for each in sent)
     return kept_if(

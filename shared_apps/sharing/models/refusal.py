@@ -3,9 +3,11 @@
 from datetime import date, datetime, timedelta
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from shared_apps.jobs import guard
+from shared_apps.kit.dates import day_of
 from shared_apps.kit.rows import Row, uuid7
 
 KEPT = timedelta(days=90)
@@ -42,6 +44,11 @@ class Refusal(Row):
         guard.execute_aside(
             COUNT, {"id": uuid7(), "host": name, "on": on, "most": MOST_HOSTS, "others": OTHERS}
         )
+
+    @classmethod
+    def witness(cls, host: str) -> None:
+        """`note` at the moment at which it happens: what the guard calls."""
+        cls.note(host, on=day_of(timezone.now()))
 
     @classmethod
     def forget(cls, now: datetime) -> None:

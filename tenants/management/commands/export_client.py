@@ -24,6 +24,7 @@ from tenants.requests import role_of
 
 class Command(ClientCommand):
     help = __doc__
+    needs_grant = True
 
     def add_own_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("subdomain")
@@ -33,9 +34,17 @@ class Command(ClientCommand):
         how.add_argument("--passphrase-file", type=Path)
 
     def run(
-        self, *, subdomain: str, to: Path, recipient: str | None, passphrase_file: Path | None, **options: Any
+        self,
+        *,
+        subdomain: str,
+        to: Path,
+        recipient: str | None,
+        passphrase_file: Path | None,
+        grant: str | None = None,
+        **options: Any,
     ) -> dict[str, Any]:
         tenant, now = find(subdomain), timezone.now()
+        self.permit(tenant, grant)
         encrypted_to = self._recipient(tenant, recipient, passphrase_file)
         if not to.is_dir():
             raise Refused(f"{to} is not a folder.")
