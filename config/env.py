@@ -40,6 +40,7 @@ class Env:
     )
     sign_up_mails: int  # SMOALL_SIGN_UP_MAILS_PER_HOUR: how many mails the public forms of app. may send to strangers in an hour
     copies_days: int  # SMOALL_COPIES_DAYS: how long copies of the database server's files are kept, volume snapshots too
+    web: str  # SMOALL_WEB: where the worker reaches the web process, to ask its pages as a stranger would (promises)
     files_bucket: str  # SMOALL_FILES_BUCKET: an S3 bucket for uploaded files; empty: files in SMOALL_DATA
 
     @property
@@ -82,6 +83,7 @@ class Env:
             retention_per_day=retention,
             sign_up_mails=sign_up_mails,
             copies_days=int(copies_days),
+            web=os.environ.get("SMOALL_WEB") or f"http://127.0.0.1:{port or 8000}",
             files_bucket=os.environ.get("SMOALL_FILES_BUCKET", ""),
         )
 

@@ -20,4 +20,5 @@ TIMED_JOBS = (
     Timed("shared_apps.sharing.jobs.tend", every=900),
     Timed("shared_apps.operators.jobs.watch_requests", every=3600),
     Timed("tenants.orders.tidy", at=time(3, 0)),
+    Timed("shared_apps.promises.jobs.prove", every=6 * 3600),  # promises.checking.EVERY
 )

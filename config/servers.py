@@ -9,7 +9,7 @@ from shared_apps.kit.outgoing import Destination
 
 
 def servers(env: Env, database: dict[str, Any], mail: dict[str, Any]) -> Iterable[Destination]:
-    """Database, mail server, and the store of files when it is an address. Loopback is always allowed."""
+    """Database, mail server, the web process, and the store of files when it is an address. Loopback is always allowed."""
     return tuple(_servers(env, database, mail))
 
 
@@ -17,6 +17,9 @@ def _servers(env: Env, database: dict[str, Any], mail: dict[str, Any]) -> Iterat
     yield Destination(str(database["HOST"]).lower(), database["PORT"], is_ours=True)
     if host := mail.get("EMAIL_HOST"):
         yield Destination(str(host).lower(), mail["EMAIL_PORT"], is_ours=True)
+    web = urlsplit(env.web)
+    if web.hostname:
+        yield Destination(web.hostname, web.port or (443 if web.scheme == "https" else 80), is_ours=True)
     store = urlsplit(env.files_bucket)
     if store.scheme in ("http", "https") and store.hostname:
         port = store.port or (443 if store.scheme == "https" else 80)

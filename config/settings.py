@@ -27,6 +27,7 @@ SMOALL_ERASURES_PER_DAY = ENV.erasures_per_day
 SMOALL_RETENTION_PER_DAY = ENV.retention_per_day
 SMOALL_SIGN_UP_MAILS_PER_HOUR = ENV.sign_up_mails
 SMOALL_SUPPORT = "support@smoall.com"
+SMOALL_WEB = ENV.web
 
 SECRET_KEY = secret_key(ENV.data)
 DEBUG = False
@@ -54,6 +55,7 @@ SHARED_APPS = [
     "shared_apps.operators.apps.OperatorsConfig",
     "shared_apps.jobs.apps.JobsConfig",
     "shared_apps.website.apps.WebsiteConfig",
+    "shared_apps.promises.apps.PromisesConfig",
     "django_q",
 ]
 TENANT_APPS = [

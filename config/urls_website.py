@@ -2,7 +2,10 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = [path("", include("shared_apps.website.urls"))]
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("shared_apps.website.urls")),
+    path("", include("shared_apps.promises.urls_website")),
+]
 
 handler400 = "shared_apps.kit.views.bad_request"
 handler403 = "shared_apps.kit.views.forbidden"

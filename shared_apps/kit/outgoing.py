@@ -61,6 +61,11 @@ def install(ours: Iterable[Destination]) -> None:
         sys.addaudithook(_hear)  # for ever: no code can take it away again
 
 
+def is_installed() -> bool:
+    """Whether this process is guarded."""
+    return _is_installed
+
+
 def destinations() -> Iterator[Destination]:
     """Everything that may be connected to now, beside the machine itself. A source that fails allows nothing."""
     yield from _ours

@@ -20,6 +20,7 @@ class Page:
     name: str  # of its address: "website:<name>"
     label: Any  # lazily translated
     place: Place
+    app: str = "website"  # whose addresses name it, where a module above this one shows the page
 
     def entry(self, path: str, language: str) -> dict[str, Any]:
         """For a menu; `path` is the page that is shown, `language` what its address begins with."""
@@ -34,7 +35,7 @@ PAGES = (
     Page("integrators", _("For integrators"), "menu"),
     Page("security", _("Security"), "menu"),
     Page("contact", _("Contact"), "foot"),
-    # The promises page stands here.
+    Page("promises", _("Promises"), "foot", app="promises"),
     Page("privacy", _("Privacy policy"), "foot"),
     Page("terms", _("Terms of use"), "foot"),
     Page("processing", _("Data processing agreement"), "foot"),
@@ -45,12 +46,13 @@ PAGES = (
 
 def address(name: str, language: str = "", **arguments: Any) -> str:
     """The path of a page: in a language, or without one for whoever has not chosen any."""
-    return reverse(f"website:{name}", kwargs={**arguments, **({"language": language} if language else {})})
+    app = next((page.app for page in PAGES if page.name == name), "website")
+    return reverse(f"{app}:{name}", kwargs={**arguments, **({"language": language} if language else {})})
 
 
 def alternates(match: ResolverMatch | None) -> dict[str, str]:
     """The page that is shown in each language: code -> path. "" names the one that leaves it to the visitor."""
-    if match is None or match.namespace != "website":
+    if match is None or match.namespace not in {page.app for page in PAGES}:
         return {}
     captured: dict[str, Any] = match.captured_kwargs  # type: ignore[attr-defined]
     arguments = {name: value for name, value in captured.items() if name != "language"}

@@ -37,7 +37,7 @@ SECURITY_TXT_DAYS = 330  # from the release on: RFC 9116 wants less than a year,
 @public
 def page(request: HttpRequest, name: str, language: str = "") -> HttpResponse:
     """One of the plain pages of site.PAGES."""
-    return _answer(request, f"website/{name}.html", language)
+    return answer(request, f"website/{name}.html", language)
 
 
 @require_safe
@@ -45,7 +45,7 @@ def page(request: HttpRequest, name: str, language: str = "") -> HttpResponse:
 def prices(request: HttpRequest, language: str = "") -> HttpResponse:
     """The plans that `billing` offers; how it will be counted as long as there are none."""
     context = {"prices": kit_prices.listed(), "trial_days": kit_prices.TRIAL_DAYS}
-    return _answer(request, "website/prices.html", language, **context)
+    return answer(request, "website/prices.html", language, **context)
 
 
 @require_safe
@@ -53,7 +53,7 @@ def prices(request: HttpRequest, language: str = "") -> HttpResponse:
 def contact(request: HttpRequest, language: str = "") -> HttpResponse:
     company, *address, _country = settings.SMOALL_CONTROLLER.split(", ")
     context = {"company": company, "address": [*address, country_name("BE")]}
-    return _answer(request, "website/contact.html", language, **context)
+    return answer(request, "website/contact.html", language, **context)
 
 
 @require_safe
@@ -61,7 +61,7 @@ def contact(request: HttpRequest, language: str = "") -> HttpResponse:
 def cookies(request: HttpRequest, language: str = "") -> HttpResponse:
     """The register outside which no cookie leaves, and its versions (P08, P10)."""
     context = {"register": site.cookie_register(), "versions": reversed(kit_cookies.VERSIONS)}
-    return _answer(request, "website/cookies.html", language, **context)
+    return answer(request, "website/cookies.html", language, **context)
 
 
 @require_safe
@@ -79,7 +79,7 @@ def legal(request: HttpRequest, kind: str, version: str = "", language: str = ""
         "base": site.address(kind, language), "is_to_come": edition.in_force_on > today,
         "sub_processors_url": site.address("sub-processors", language),
     }  # fmt: skip
-    return _answer(request, "website/legal.html", language, **context)
+    return answer(request, "website/legal.html", language, **context)
 
 
 @require_safe
@@ -103,7 +103,7 @@ def legal_changes(request: HttpRequest, kind: str, version: str, language: str =
         "document": document, "before": before, "text_language": shown, "marked": differences.marked(old, new),
         "number": differences.number(old, new), "base": site.address(kind, language),
     }  # fmt: skip
-    return _answer(request, "website/legal_changes.html", language, **context)
+    return answer(request, "website/legal_changes.html", language, **context)
 
 
 @require_safe
@@ -113,7 +113,7 @@ def sub_processors(request: HttpRequest, language: str = "") -> HttpResponse:
     with scope.shared():
         listed = list(Partner.objects.open(timezone.localdate()))
     context = {"partners": listing.shown(listed), "agreement": site.address("processing", language)}
-    return _answer(request, "website/sub_processors.html", language, **context)
+    return answer(request, "website/sub_processors.html", language, **context)
 
 
 def _edition(kind: str, version: str) -> documents.Edition:
@@ -201,7 +201,8 @@ def favicon(request: HttpRequest) -> HttpResponse:
 # --- what every page shows ----------------------------------------------------------------------------
 
 
-def _answer(request: HttpRequest, template: str, language: str, /, **context: Any) -> HttpResponse:
+def answer(request: HttpRequest, template: str, language: str, /, **context: Any) -> HttpResponse:
+    """A page of the website, also for modules above this one. In no scope."""
     return render(request, template, {**_frame(request, language), **context})
 
 

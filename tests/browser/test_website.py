@@ -19,6 +19,7 @@ NAMES = (
     "prices",
     "integrators",
     "security",
+    "promises",
     "contact",
     "cookies",
     "terms",

@@ -202,3 +202,11 @@ def test_progress_asks_again_until_it_is_done() -> None:
     assert 'value="0"' in write(source, percent=0, done=False)
     assert "value=" not in write(source, percent=None, done=False)
     assert "hx-get" not in write(source, percent=100, done=True)
+
+
+def test_a_strip_of_results_tells_them_apart_by_height_and_says_each_in_words() -> None:
+    looks = [("kept", "1/11: kept"), ("unknown", "2/11: could not look"), ("broken", "3/11: broken")]
+    drawn = write('{% result_strip looks "Three looks" %}', looks=looks)
+    assert re.findall(r'<rect [^>]* height="([0-9.]+)"', drawn) == ["10", "4", "24"]
+    assert "<title>3/11: broken</title>" in drawn and 'aria-label="Three looks"' in drawn
+    assert write('{% result_strip looks "None" %}', looks=[]).strip() == ""

@@ -135,3 +135,34 @@ def sparkline(values: Sequence[Number], title: str, width: int = 160, height: in
         "last_y": _at(ends[2]),
         "is_empty": not places,
     }
+
+
+STRIP_HEIGHT = 24
+STRIP_STEPS = {
+    "kept": (10, "chart-kept"),
+    "unknown": (4, "chart-unknown"),
+    "broken": (STRIP_HEIGHT, "chart-broken"),
+}
+
+
+@register.inclusion_tag("kit/components/result_strip.html")
+def result_strip(looks: Sequence[tuple[str, str]], title: str, width: int = 240) -> dict[str, object]:
+    """One small bar for each of `looks`, oldest first: ("kept", "unknown" or "broken", what stands there in words).
+
+    Told apart by height as well as by colour: what is broken towers above the rest.
+    """
+    across = min(8.0, width / max(1, len(looks)))
+    bars = []
+    for position, (result, text) in enumerate(looks):
+        tall, style = STRIP_STEPS[result]
+        bars.append(
+            {
+                "x": _at(across * position),
+                "y": _at(STRIP_HEIGHT - tall),
+                "width": _at(max(1.0, across - 1.5)),
+                "height": _at(tall),
+                "style": style,
+                "text": text,
+            }
+        )
+    return {"bars": bars, "title": title, "width": width, "height": STRIP_HEIGHT}

@@ -1,0 +1,552 @@
+"""A fault for each live check: how somebody could break the promise, planted into a system that keeps it.
+
+`@fault("check")` marks a function that plants one. Pages are changed as they arrive; everything else is changed where
+it stands, as the owner where the database refuses everybody else, and goes with the test.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from shared_apps.accounts.models import Cause, Session, SignIn
+from shared_apps.clients.models import Client
+from shared_apps.integrators.models import Look
+from shared_apps.jobs.models import Job
+from shared_apps.kit import outgoing, scope
+from shared_apps.kit.dates import day_of
+from shared_apps.kit.outgoing import Destination
+from shared_apps.kit.rows import uuid7
+from shared_apps.legal import documents
+from shared_apps.legal.models import Acceptance
+from shared_apps.mail.models import Message, Refusal, print_of
+from shared_apps.promises import crawl
+from shared_apps.promises.checks import tables, work
+from shared_apps.sharing.models import Disclosure
+from tenants import gate
+from tenants.keys import KeyStore
+from tenants.ledger import Entry, Ledger
+from tenants.models import Departure, Export
+from tenants.stores import folder
+from tests.conftest import TESTER, Cast
+from tests.integrators.conftest import link, make_partner
+from tests.sharing.conftest import make_shared_with
+
+NOW = timezone.now
+ADDRESS = "203.0.113.77"
+
+
+@dataclass
+class Stage:
+    acme: Cast
+    zenith: Cast
+    patch: pytest.MonkeyPatch
+
+    @property
+    def client(self) -> Any:
+        return self.acme.tenant.client_id
+
+    def ddl(self, *statements: str) -> None:
+        """As the owner, in acme's schema: {schema} is its name."""
+        with scope.owner(tenant=self.acme.id, actor=TESTER), connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement.replace("{schema}", self.acme.tenant.schema_name))
+
+    def answers(self, change: Callable[[crawl.Answer], crawl.Answer]) -> None:
+        """Every page arrives changed."""
+        before = crawl.get
+        self.patch.setattr(crawl, "get", lambda *a, **k: change(before(*a, **k)))
+
+
+Plant = Callable[[Stage], None]
+FAULTS: list[tuple[str, Plant]] = []
+
+
+def fault(check: str) -> Callable[[Plant], Plant]:
+    def mark(plant: Plant) -> Plant:
+        FAULTS.append((check, plant))
+        return plant
+
+    return mark
+
+
+def on_page(
+    path: str, change: Callable[[crawl.Answer], crawl.Answer]
+) -> Callable[[crawl.Answer], crawl.Answer]:
+    return lambda one: change(one) if one.path == path else one
+
+
+def with_header(name: str, value: str) -> Callable[[crawl.Answer], crawl.Answer]:
+    return lambda one: replace(one, headers={**one.headers, name: value})
+
+
+# --- pages --------------------------------------------------------------------------------------------------
+
+
+@fault("website-leaves-nothing")
+def a_cookie_for_every_visitor(on: Stage) -> None:
+    on.answers(on_page("/contact/", lambda one: replace(one, cookies=("_ga=1; Path=/",))))
+
+
+@fault("website-leaves-nothing")
+@fault("pages-stay-at-home")
+def a_font_from_elsewhere(on: Stage) -> None:
+    font = '<link rel="stylesheet" href="https://fonts.test/a.css">'
+    on.answers(on_page("/security/", lambda one: replace(one, body=one.body + font)))
+
+
+@fault("website-leaves-nothing")
+def a_page_that_fails(on: Stage) -> None:
+    on.answers(on_page("/terms/", lambda one: replace(one, status=500)))
+
+
+@fault("cookies-are-registered")
+def a_cookie_of_no_register(on: Stage) -> None:
+    on.answers(on_page("/sign-in/", lambda one: replace(one, cookies=(*one.cookies, "messages=x"))))
+
+
+@fault("cookies-hold-no-more")
+def a_session_that_scripts_can_read(on: Stage) -> None:
+    on.answers(
+        on_page("/sign-in/", lambda one: replace(one, cookies=("__Host-session=x; Secure; SameSite=Lax",)))
+    )
+
+
+@fault("cookies-hold-no-more")
+def a_cookie_for_all_hosts(on: Stage) -> None:
+    on.answers(
+        on_page("/sign-in/", lambda one: replace(one, cookies=("language=fr; Domain=smoall.localhost",)))
+    )
+
+
+@fault("cookies-are-shown")
+def a_page_that_hides_a_cookie(on: Stage) -> None:
+    hidden = "<code>__Host-session</code>"
+    on.answers(on_page("/cookies/", lambda one: replace(one, body=one.body.replace(hidden, ""))))
+
+
+@fault("search-engines-are-told")
+def an_application_that_may_be_cached(on: Stage) -> None:
+    on.answers(on_page("/sign-in/", with_header("cache-control", "max-age=600")))
+
+
+@fault("search-engines-are-told")
+def robots_that_hide_the_header(on: Stage) -> None:
+    on.answers(on_page("/robots.txt", lambda one: replace(one, body="User-agent: *\nDisallow: /\n")))
+
+
+@fault("https-everywhere")
+def a_plain_page(on: Stage) -> None:
+    on.answers(lambda one: replace(one, status=200) if one.is_plain else one)
+
+
+@fault("https-everywhere")
+def a_page_without_hsts(on: Stage) -> None:
+    on.answers(on_page("/find/", with_header("strict-transport-security", "")))
+
+
+@fault("pages-stay-at-home")
+def a_policy_that_allows_inline_code(on: Stage) -> None:
+    on.answers(on_page("/", with_header("content-security-policy", "default-src 'self' 'unsafe-inline'")))
+
+
+@fault("contact-points-are-shown")
+def a_page_without_the_address(on: Stage) -> None:
+    on.answers(on_page("/contact/", lambda one: replace(one, body=one.body.replace("Rue des Anges 65", ""))))
+
+
+@fault("texts-are-as-published")
+def a_page_with_another_text(on: Stage) -> None:
+    on.answers(on_page("/privacy/", lambda one: replace(one, body="<p>We may now sell everything.</p>")))
+
+
+@fault("texts-are-as-published")
+def a_text_that_was_edited(on: Stage) -> None:
+    on.patch.setattr(documents, "altered", lambda: ["privacy 1 fr"])
+
+
+# --- tables and logs ----------------------------------------------------------------------------------------
+
+
+@fault("everything-is-declared")
+def a_table_by_hand(on: Stage) -> None:
+    on.ddl("CREATE TABLE {schema}.visitors (id integer PRIMARY KEY, note text)")
+
+
+@fault("everything-is-declared")
+def a_column_by_hand(on: Stage) -> None:
+    on.ddl("ALTER TABLE {schema}.contacts_contact ADD COLUMN mood text")
+
+
+@fault("no-column-for-addresses")
+def a_column_called_remote_addr(on: Stage) -> None:
+    on.ddl("ALTER TABLE {schema}.history_logentry ADD COLUMN remote_addr text")
+
+
+@fault("no-column-for-addresses")
+def a_column_of_addresses_under_another_name(on: Stage) -> None:
+    on.ddl("ALTER TABLE {schema}.accounts_signin ADD COLUMN origin inet")
+
+
+@fault("no-address-in-rows")
+def an_address_in_the_ledger_of_sign_ins(on: Stage) -> None:
+    sign_in(on, device=f"Firefox at {ADDRESS}")
+
+
+@fault("no-address-in-rows")
+def an_address_in_a_jobs_error(on: Stage) -> None:
+    with scope.shared(actor=TESTER):
+        Job.objects.create(
+            purpose="mail.deliver", name="x", error="refused 2001:db8:0:0:0:0:0:7", state="failed"
+        )
+
+
+@fault("no-address-in-rows")
+def a_place_in_a_jobs_arguments(on: Stage) -> None:
+    with scope.shared(actor=TESTER):
+        Job.objects.create(purpose="mail.deliver", name="x", args=[{"latitude": "50.84"}], state="failed")
+
+
+@fault("no-address-in-logs")
+def an_access_log_with_addresses(on: Stage) -> None:
+    log(f'{ADDRESS} - - "GET / HTTP/1.1" 200\n')
+
+
+@fault("no-address-in-logs")
+def an_access_log_with_new_addresses(on: Stage) -> None:
+    log("[2001:db8::7]:443 GET /\n")
+
+
+@fault("roles-are-walled")
+def a_right_on_a_workspaces_table(on: Stage) -> None:
+    on.ddl("GRANT SELECT ON {schema}.contacts_contact TO smoall_shared")
+
+
+@fault("register-says-all")
+def a_table_that_left_the_register(on: Stage) -> None:
+    held = [one for one in tables.all_holdings() if one.what != "clients.Client"]
+    on.patch.setattr(tables, "all_holdings", lambda: held)
+
+
+# --- people -------------------------------------------------------------------------------------------------
+
+
+def sign_in(on: Stage, **fields: Any) -> SignIn:
+    given = {"session_hash": uuid7().hex, "device": "Firefox", "signed_in_at": NOW(), **fields}
+    with on.acme.inside():
+        made: SignIn = SignIn.objects.create(user=on.acme.owner, **given)
+    return made
+
+
+def session(on: Stage, **fields: Any) -> None:
+    """Of the colleague, with its line in the ledger."""
+    hashed = uuid7().hex
+    given = {
+        "realm": str(on.acme.id),
+        "user": on.acme.colleague,
+        "expires_at": NOW() + timedelta(days=1),
+        **fields,
+    }
+    with on.acme.inside():
+        Session.objects.create(key_hash=hashed, data="", **given)
+        SignIn.objects.create(
+            user=on.acme.colleague, session_hash=hashed, device="Firefox", signed_in_at=NOW()
+        )
+
+
+@fault("sign-ins-are-noted")
+def a_session_beside_the_ledger(on: Stage) -> None:
+    session(on)
+    with on.acme.inside():
+        SignIn.objects.all().delete()
+
+
+@fault("sign-outs-are-noted")
+def a_line_that_was_never_closed(on: Stage) -> None:
+    sign_in(on, signed_in_at=NOW() - timedelta(days=40))
+
+
+@fault("sign-outs-are-noted")
+def a_line_closed_without_a_cause(on: Stage) -> None:
+    on.ddl("ALTER TABLE {schema}.accounts_signin DROP CONSTRAINT accounts_signin_closed_with_cause")
+    sign_in(on, signed_out_at=NOW(), cause="")
+
+
+@fault("who-is-out-is-out")
+def a_session_of_somebody_who_left(on: Stage) -> None:
+    session(on)
+    with on.acme.inside():
+        type(on.acme.colleague).objects.filter(pk=on.acme.colleague.pk).update(deactivated_at=NOW())
+
+
+@fault("who-is-out-is-out")
+def a_session_from_another_workspace(on: Stage) -> None:
+    session(on, realm=str(on.zenith.id))
+
+
+def look_under_a_grant(on: Stage, *, until: datetime) -> None:
+    from tests.operators.conftest import make_operator
+
+    grant, visit = apps.get_model("operators", "Grant"), apps.get_model("operators", "Visit")
+    opal, then = make_operator("Opal"), NOW() - timedelta(hours=10)
+    with scope.shared(actor=TESTER):
+        held = grant._default_manager.create(
+            client_id=on.client, tenant_uuid=on.acme.id, operator=opal, operator_name="Opal", reason="Help",
+            hours=1, asked_at=then, starts_at=then, until=until,
+        )  # fmt: skip
+        visit._default_manager.create(grant=held, at=NOW(), page="x", address="x", method="GET")
+
+
+if apps.is_installed("shared_apps.operators") and "grant" in apps.all_models["operators"]:
+
+    @fault("looks-are-granted")
+    def a_look_after_the_grant(on: Stage) -> None:
+        look_under_a_grant(on, until=NOW() - timedelta(hours=9))
+
+
+# --- history ------------------------------------------------------------------------------------------------
+
+
+@fault("history-is-written-by-the-database")
+def a_trigger_that_is_gone(on: Stage) -> None:
+    on.ddl("DROP TRIGGER history ON {schema}.contacts_contact")
+
+
+@fault("history-is-written-by-the-database")
+def a_trigger_that_is_off(on: Stage) -> None:
+    on.ddl("ALTER TABLE {schema}.contacts_contact DISABLE TRIGGER history")
+
+
+@fault("history-is-written-by-the-database")
+def a_program_that_may_write_the_history(on: Stage) -> None:
+    on.ddl("GRANT DELETE ON {schema}.history_logentry TO smoall_tenant")
+
+
+@fault("every-change-has-an-author")
+def an_entry_that_nobody_signed(on: Stage) -> None:
+    on.ddl(
+        "INSERT INTO {schema}.history_logentry (content_type_id, object_pk, object_repr, action, changes, cid, timestamp,"
+        " module, table_name, parent_pk, actor_kind, actor_id, actor_name, actor_behalf) SELECT id, '1', '', 1, '{}', '1',"
+        " now(), 'contacts', 'contacts_contact', '', '', '', '', '' FROM {schema}.django_content_type LIMIT 1"
+    )
+
+
+# --- leaving ------------------------------------------------------------------------------------------------
+
+
+def departure(on: Stage, **fields: Any) -> None:
+    today = day_of(NOW())
+    given = {
+        "noticed_at": NOW() - timedelta(days=200), "noticed_by": {"role": "owner"},
+        "data_promised_on": today, "contacts_promised_on": today, "data_on": today, "contacts_on": today, **fields,
+    }  # fmt: skip
+    with scope.shared(actor=TESTER):
+        Departure.objects.create(tenant_uuid=on.acme.id, client_uuid=on.client, **given)
+
+
+def entry(on: Stage, tenant: Any) -> Entry:
+    then = datetime(2026, 1, 1, tzinfo=UTC)
+    return Entry(kind="data", tenant=tenant, client=uuid7(), requested_at=then, erased_at=then)
+
+
+@fault("nothing-is-erased-unasked")
+def an_erasure_that_nobody_asked_for(on: Stage) -> None:
+    Ledger.default().append(entry(on, uuid7()))
+
+
+@fault("nothing-is-erased-unasked")
+def a_workspace_that_vanished(on: Stage) -> None:
+    with scope.shared(actor=TESTER):
+        made = Client.objects.create(company="Gone SRL", contact_name="G", contact_email="g@gone.test")
+        Client.objects.filter(pk=made.pk).update(created_at=NOW() - timedelta(days=2))
+
+
+@fault("data-goes-on-its-day")
+def data_that_outlived_its_day(on: Stage) -> None:
+    over = day_of(NOW()) - timedelta(days=4)
+    departure(on, data_promised_on=over, data_on=over)
+
+
+@fault("contacts-go-on-their-day")
+def details_that_outlived_their_day(on: Stage) -> None:
+    over = day_of(NOW()) - timedelta(days=4)
+    days = {"data_promised_on": over, "data_on": over, "contacts_promised_on": over, "contacts_on": over}
+    departure(on, **days, data_erased_at=NOW() - timedelta(days=3))
+
+
+@fault("days-are-as-said")
+def a_day_that_moved_by_itself(on: Stage) -> None:
+    departure(on, contacts_on=day_of(NOW()) + timedelta(days=30))
+
+
+@fault("days-are-as-said")
+def data_that_went_too_early(on: Stage) -> None:
+    later = day_of(NOW()) + timedelta(days=30)
+    days = {"data_promised_on": later, "data_on": later, "contacts_promised_on": later, "contacts_on": later}
+    departure(on, **days, data_erased_at=NOW())
+
+
+@fault("erased-is-gone")
+def a_database_that_lags_behind_the_ledger(on: Stage) -> None:
+    Ledger.default().append(entry(on, uuid7()))
+
+
+@fault("erased-is-gone")
+def somebody_erased_who_is_back(on: Stage) -> None:
+    gate.record(entry(on, on.acme.id))
+
+
+@fault("erased-is-gone")
+def a_ledger_that_was_edited(on: Stage) -> None:
+    ledger = Ledger.default()
+    ledger.append(entry(on, uuid7()))
+    ledger.append(entry(on, uuid7()))
+    ledger.path.write_bytes(ledger.path.read_bytes().replace(b"2026-01-01", b"2026-01-02", 1))
+
+
+@fault("copies-are-encrypted")
+def a_plain_copy(on: Stage) -> None:
+    place = folder("exports", on.acme.id)
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "copy.zip").write_bytes(b"PK\x03\x04 every contact")
+
+
+@fault("copies-are-encrypted")
+def a_workspace_without_a_key(on: Stage) -> None:
+    KeyStore.default().destroy(on.acme.id)
+
+
+@fault("copies-are-whole")
+def a_copy_that_is_gone(on: Stage) -> None:
+    with scope.shared(actor=TESTER):
+        Export.objects.create(
+            tenant_uuid=on.acme.id, requested_by={"role": "owner"}, recipient="age", ready_at=NOW(),
+            expires_at=NOW() + timedelta(days=3), size=10, sha256="0" * 64,
+        )  # fmt: skip
+
+
+# --- sharing ------------------------------------------------------------------------------------------------
+
+
+@fault("looks-have-a-link")
+def a_look_after_the_link_ended(on: Stage) -> None:
+    partner = make_partner("Links & Co", "links.test")
+    link(on.acme, partner)
+    with scope.shared(actor=TESTER):
+        found = partner.organisation.links.get()
+        Look.note([found], by=partner.ines, now=NOW() + timedelta(seconds=5))
+        found.end(by="client", now=NOW())
+
+
+@fault("partners-are-verified")
+def a_wall_that_is_off(on: Stage) -> None:
+    shared_ddl("ALTER TABLE sharing_disclosure DISABLE TRIGGER check_disclosure")
+
+
+@fault("partners-are-verified")
+def something_given_after_the_reading_expired(on: Stage) -> None:
+    partner = make_shared_with()
+    shared_ddl("ALTER TABLE sharing_disclosure DISABLE TRIGGER check_disclosure")
+    with scope.shared(actor=TESTER):
+        Disclosure.objects.create(
+            verification=partner.policy, client_uuid=on.client, categories=["contact"], why="x",
+            at=NOW() + timedelta(days=400),
+        )  # fmt: skip
+    shared_ddl("ALTER TABLE sharing_disclosure ENABLE TRIGGER check_disclosure")
+
+
+@fault("orders-have-two-operators")
+def an_order_that_can_be_rewritten(on: Stage) -> None:
+    shared_ddl("DROP TRIGGER check_order ON sharing_order")
+
+
+@fault("destinations-are-known")
+def a_place_that_no_partner_names(on: Stage) -> None:
+    on.patch.setattr(outgoing, "sources", [*outgoing.sources, lambda: [Destination("tracker.test")]])
+
+
+@fault("destinations-are-known")
+def a_process_without_a_guard(on: Stage) -> None:
+    on.patch.setattr(outgoing, "_is_installed", False)
+
+
+# --- mails --------------------------------------------------------------------------------------------------
+
+
+def mail(on: Stage, purpose: str, **fields: Any) -> None:
+    given = {"to_address": "olga@acme.test", "language": "en", "subject": "x", "key": uuid7().hex, **fields}
+    with scope.shared(actor=TESTER):
+        Message.objects.create(purpose=purpose, **given)
+
+
+@fault("purposes-are-declared")
+def a_mail_for_no_declared_purpose(on: Stage) -> None:
+    mail(on, "growth.hacking")
+
+
+@fault("purposes-are-declared")
+def a_job_for_no_declared_purpose(on: Stage) -> None:
+    with scope.shared(actor=TESTER):
+        Job.objects.create(purpose="profiling", name="x", state="done")
+
+
+@fault("refusals-are-heeded")
+def news_to_somebody_who_refused(on: Stage) -> None:
+    with scope.shared(actor=TESTER):
+        Refusal.refuse("information", address=print_of("olga@acme.test"), now=NOW() - timedelta(hours=2))
+    mail(on, "toys.news", state="sent", sent_at=NOW())
+
+
+@fault("refusals-are-heeded")
+def news_to_a_client_who_was_erased(on: Stage) -> None:
+    mail(on, "toys.news", state="sent", sent_at=NOW(), about=uuid7())
+
+
+@fault("changes-are-mailed-once")
+def a_second_mail_about_one_change(on: Stage) -> None:
+    for _time in range(2):
+        mail(on, "toys.policy", topic="privacy 2", about=on.client)
+
+
+# --- texts and work -----------------------------------------------------------------------------------------
+
+
+@fault("terms-are-accepted")
+def a_workspace_in_use_that_accepted_nothing(on: Stage) -> None:
+    with scope.shared(actor=TESTER):
+        Acceptance.objects.filter(client_uuid=on.client).delete()
+    sign_in(on, signed_out_at=NOW(), cause=Cause.SIGNED_OUT)
+
+
+@fault("terms-are-accepted")
+def an_acceptance_of_no_published_text(on: Stage) -> None:
+    with scope.shared(actor=TESTER):
+        Acceptance.objects.create(
+            client_uuid=uuid7(), kind="terms", version="1", language="fr", sha256="0" * 64, accepted_at=NOW()
+        )
+
+
+@fault("deployment-is-clean")
+def a_deployment_with_a_warning(on: Stage) -> None:
+    from django.core.checks import Warning as Warned
+
+    on.patch.setattr(work, "run_checks", lambda **_: [Warned("careless")])
+
+
+def shared_ddl(statement: str) -> None:
+    with scope.owner(actor=TESTER), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(statement)
+
+
+def log(text: str) -> None:
+    place = Path(settings.SMOALL_DATA) / "log"
+    place.mkdir(exist_ok=True)
+    (place / "web.log").write_text(text)
