@@ -34,6 +34,7 @@ class LegalConfig(Module):
             kept=_("While you use Smoall, then twelve months"),
             exported="shared",
             erased="rows",
+            about="client_uuid",
         ),
         Holding(
             "legal.Publication",

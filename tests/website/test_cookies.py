@@ -98,14 +98,14 @@ def test_P08_a_view_that_sets_one_fails_as_a_request(
     """Planted in the middle of the program, not in front of the middleware."""
     from shared_apps.website import views
 
-    original = views.answer
+    original = views.render
 
     def stray(*args: Any, **kwargs: Any) -> HttpResponse:
         response = original(*args, **kwargs)
         response.set_cookie("visits", "1")
         return response
 
-    monkeypatch.setattr(views, "answer", stray)
+    monkeypatch.setattr(views, "render", stray)
     with pytest.raises(UnlawfulCookie, match="visits"):
         browser(WEBSITE).get("/")
 
