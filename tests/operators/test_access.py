@@ -16,6 +16,7 @@ from shared_apps.kit import scope
 from shared_apps.kit.module import all_rights
 from shared_apps.operators import urls
 from shared_apps.operators.models import Grant, Inspection
+from shared_apps.requests.models import Breach, Request
 from tenants import sagas
 from tenants.models import Saga
 from tests.conftest import TESTER, Cast
@@ -83,6 +84,18 @@ ADDRESSES = {
     "documents/privacy/{version}/propose/": ("get", 200),
     "documents/privacy/{version}/confirm/": ("post", 302),  # published with the release
     "documents/privacy/{version}/withdraw/": ("post", 302),
+    "requests/": ("get", 200),
+    "requests/new/": ("get", 200),
+    "requests/breaches/": ("get", 200),
+    "requests/breaches/new/": ("get", 200),
+    "requests/breaches/{breach}/": ("get", 200),
+    "requests/breaches/{breach}/authority/": ("post", 200),
+    "requests/breaches/{breach}/no-authority/": ("post", 200),
+    "requests/breaches/{breach}/notify/": ("post", 200),
+    "requests/{request}/": ("get", 200),
+    "requests/{request}/answer/": ("post", 200),
+    "requests/{request}/extend/": ("post", 200),
+    "requests/{request}/scan/": ("get", 404),
     "mails/": ("get", 200),
     "health/": ("get", 200),
     "health/inspect/": ("post", 302),
@@ -104,12 +117,21 @@ def ids(acme: Cast, partner: Partner, opal: User) -> dict[str, Any]:
             client=acme.tenant.client, tenant_uuid=acme.id, operator=opal, operator_name="Opal", reason="Help",
             hours=1, asked_at=timezone.now(), starts_at=timezone.now(), until=timezone.now() + timedelta(hours=1),
         )  # fmt: skip
+        request = Request.register(
+            received_on=timezone.localdate(), by=opal, now=timezone.now(), kind="question", channel="mail",
+            from_name="Ida", from_address="ida@x.test", text="Why?",
+        )  # fmt: skip
+        breach = Breach.register(
+            found_at=timezone.now() - timedelta(hours=1), clients=[acme.tenant.client_id], by=opal, now=timezone.now(),
+            summary="A disk", happened="Stolen.", categories=["contact"],
+        )  # fmt: skip
         Inspection.objects.create(asked_at=timezone.now(), finished_at=timezone.now(), problems=["a folder"])
     return {
         "client": acme.tenant.client_id, "saga": saga.id, "job": job.id, "opal": opal.id,
         "instruction": UNKNOWN,
         "organisation": partner.organisation.id, "ines": partner.ines.id,
         "shared_with": shared_with.id, "order": order.id, "grant": grant.id, "version": "1",
+        "request": request.id, "breach": breach.id,
     }  # fmt: skip
 
 
@@ -118,6 +140,7 @@ def shapes() -> Iterator[str]:
     for pattern in urls.urlpatterns:
         route = str(pattern.pattern)
         for kind, word in (("clients", "client"), ("work/jobs", "job"), ("work", "saga"), ("operators", "opal"),
+                           ("requests/breaches", "breach"), ("requests", "request"),
                            ("sharing/orders", "order"), ("sharing", "shared_with"),
                            ("grants", "grant"), ("integrators", "organisation")):  # fmt: skip
             if route.startswith(f"{kind}/"):
