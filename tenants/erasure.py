@@ -264,6 +264,7 @@ def destroy_tables(saga: Saga) -> None:
     with scope.owner(tenant=id), connection.cursor() as cursor:
         cursor.execute(f"DROP SCHEMA IF EXISTS {scope.schema_of(id)} CASCADE")
     saga.data["destroyed_at"] = timezone.now().isoformat()
+    saga.data.pop("reason_before", None)  # of a suspension: nothing can be stopped any more
 
 
 def _wait_for_requests(id: UUID) -> None:
