@@ -14,6 +14,8 @@ from typing import Any
 MOST = 64 * 1024 * 1024  # bytes: several files of the biggest size that is kept, in one form
 PATIENCE, SLOWEST = 10.0, 50_000  # seconds for any body, and one more for each so many bytes that have come
 
+SMALL, SOON = 64 * 1024, 1.0  # bytes that nobody read are waited for, this long; more of them end the connection
+
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
@@ -38,6 +40,7 @@ def limited(application: Application, *, most: int = MOST, patience: float = PAT
             return application(environ, start_response)
         finally:
             body.unwatch()
+            body.get_rid()
 
     return answer
 
@@ -81,6 +84,18 @@ class Paced:
         self._is_over = True
         if self._clock is not None:
             self._clock.cancel()
+
+    def get_rid(self) -> None:
+        """What nobody read: gunicorn would wait five seconds for it, with the thread, before it took another request."""
+        if self._left > SMALL:
+            _end(self._connection)
+        elif self._left > 0:
+            clock = Timer(SOON, _end, [self._connection])
+            clock.daemon = True
+            clock.start()
+            with suppress(OSError):
+                self._body.read(self._left)
+            clock.cancel()
 
 
 def _length(environ: Environ) -> int:
