@@ -8,6 +8,8 @@ from django.utils.translation import gettext as _
 
 WEB_ADDRESS = re.compile(r"://|\bwww\.|\.[a-z]{2,24}/", re.IGNORECASE)
 
+TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")  # embeddings, overrides and isolates of direction
+
 
 def fold(text: str) -> str:
     """Lower case, without accents, one space between words: "Éric  Œuvre" gives "eric oeuvre".
@@ -32,7 +34,9 @@ def fold_email(email: str) -> str:
 def refuse_web_addresses(text: str) -> None:
     """For names that stand in mails to strangers: "booking.com" may be a company, "https://…" is bait.
 
+    Also when signs without a width part it, or when it is written backwards under a sign that turns it round.
     Raises ValidationError.
     """
-    if WEB_ADDRESS.search(text):
+    seen = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
+    if WEB_ADDRESS.search(seen) or TURNS.search(text):
         raise ValidationError(_("Write a name here, no web address."), code="web_address")

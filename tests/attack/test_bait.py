@@ -16,7 +16,10 @@ from tests.conftest import Cast
 APP = "app.smoall.localhost"
 FORM = {"company": "Éclair", "country": "BE", "language": "fr", "subdomain": "eclair-bait", "name": "Élodie",
         "email": "stranger@far.test", "terms": "on"}  # fmt: skip
-BAIT = ("https://evil.test/login", "Blocked! See www.evil.test", "evil.test/pay now")
+BAIT = (
+    "https://evil.test/login", "Blocked! See www.evil.test", "evil.test/pay now",
+    "https:\u200b//evil.test", "evil.test\u2060/pay", "\u202enigol/tset.live//:sptth",
+)  # fmt: skip
 
 
 def hrefs(html: str) -> list[str]:
@@ -29,7 +32,7 @@ def test_only_our_own_addresses_become_links(acme: Cast) -> None:
     assert hrefs(as_html(Message(subject="x", body=body, language="en"))) == [ours]
 
 
-@pytest.mark.parametrize("bait", BAIT)
+@pytest.mark.parametrize("bait", BAIT, ids=ascii)
 def test_a_web_address_is_no_name(db: None, acme: Cast, browser: Callable[..., Browser], bait: str) -> None:
     for field in ("company", "name"):
         answer = browser(APP).post("/sign-up/", {**FORM, field: bait})
