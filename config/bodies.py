@@ -14,7 +14,10 @@ from typing import Any
 MOST = 64 * 1024 * 1024  # bytes: several files of the biggest size that is kept, in one form
 PATIENCE, SLOWEST = 10.0, 50_000  # seconds for any body, and one more for each so many bytes that have come
 
-SMALL, SOON = 64 * 1024, 1.0  # bytes that nobody read are waited for, this long; more of them end the connection
+SMALL, SOON = (
+    64 * 1024,
+    1.0,
+)  # bytes that nobody read are waited for, this long; more of them end the connection
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
