@@ -16,7 +16,7 @@ from shared_apps.accounts.access import public
 from shared_apps.promises import document, verifiers
 from shared_apps.promises.catalogue import SECTIONS
 from shared_apps.promises.words import STANDING_WORDS, as_row, counted
-from shared_apps.website.views import answer
+from shared_apps.website import views as website
 
 
 @require_safe
@@ -47,7 +47,7 @@ def page(request: HttpRequest, language: str = "") -> HttpResponse:
         "release": values.get("release", settings.SMOALL_RELEASE),
         "key_id": values.get("key_id", ""),
     }
-    return answer(request, "promises/page.html", language, **context)
+    return website.answer(request, "promises/page.html", language, **context)
 
 
 @require_safe
