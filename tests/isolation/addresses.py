@@ -163,6 +163,7 @@ class Objects:
                 f"operators:{page}": lambda: [{"id": row("requests.Notice").breach_id}]
                 for page in ("breach", "breach-authority", "breach-no-authority", "notify-breach")
             },
+            "promises:promises": lambda: [{"language": "fr"}],
             "promises:promise": lambda: [{"id": "p12"}],
             "operators": lambda: [{"id": id} for id in (self.victim.tenant.client_id, self.victim.id)],
             "operators:move-day": lambda: [
