@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.utils.translation import get_language_info
+
 from shared_apps.kit.dates import day_of
 from shared_apps.legal import documents
 from shared_apps.legal.documents import CONTRACT, Document, Edition
@@ -20,10 +22,23 @@ class Accepted:
     acceptance: Acceptance
     document: Document | None
 
+    @property
+    def language(self) -> str:
+        """The name of the language in which it was accepted, in that language."""
+        return language_name(self.acceptance.language)
+
 
 def accepted(client: UUID) -> list[Accepted]:
     """The newest first. In the shared scope."""
     return [Accepted(one, _document(one)) for one in Acceptance.objects.by(client)]
+
+
+def language_name(code: str) -> str:
+    """The code itself for a language that nobody knows."""
+    try:
+        return str(get_language_info(code)["name_local"]).capitalize()
+    except KeyError:
+        return code
 
 
 def _document(acceptance: Acceptance) -> Document | None:

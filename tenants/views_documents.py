@@ -84,7 +84,8 @@ def document(request: HttpRequest, kind: str, version: str, language: str) -> Ht
         accepted = Acceptance.objects.by(client).filter(kind=kind, version=version).first()
     context = {
         "document": found, "text": found.text(language), "text_language": language, "sha256": found.sha256(language),
-        "authentic": AUTHENTIC, "accepted": accepted, "before": documents.before(found),
+        "authentic": AUTHENTIC, "accepted": accepted,
+        "accepted_language": contract.language_name(accepted.language) if accepted else "", "before": documents.before(found),
     }  # fmt: skip
     return render(request, "tenants/account/document.html", context)
 

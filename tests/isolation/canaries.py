@@ -41,7 +41,6 @@ READ_BY_THE_SYSTEM = {
     "tenants.Domain": {"domain"},
     "accounts.User": {"email_folded", "language"},
     "clients.Client": {"language", "country"},
-    "legal.Acceptance": {"language"},
     "mail.Message": {"language"},
     "jobs.Job": {"name"},
 }
