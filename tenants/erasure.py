@@ -304,7 +304,6 @@ def destroy_key(saga: Saga) -> None:
 def erase_shared(saga: Saga) -> None:
     """Rows that name the tenant, and what the shared history knows of its people and addresses. A replay names the client."""
     id = saga.subject
-    saga.data.pop("reason_before", None)  # nothing opens again: what an operator wrote about the client goes too
     saga.data["copies"] = [
         {
             "taken_at": (export.taken_at or export.created_at).isoformat(),

@@ -29,6 +29,7 @@ from shared_apps.legal.models import Acceptance
 from shared_apps.mail.models import Message, Refusal, print_of
 from shared_apps.promises import crawl
 from shared_apps.promises.checks import tables, work
+from shared_apps.requests.models import Request
 from shared_apps.sharing.models import Disclosure
 from tenants import gate
 from tenants.keys import KeyStore
@@ -538,6 +539,16 @@ def a_deployment_with_a_warning(on: Stage) -> None:
     from django.core.checks import Warning as Warned
 
     on.patch.setattr(work, "run_checks", lambda **_: [Warned("careless")])
+
+
+@fault("requests-are-answered")
+def a_request_left_for_longer_than_a_month(on: Stage) -> None:
+    today = day_of(NOW())
+    with scope.shared(actor=TESTER):
+        Request.objects.create(
+            kind="access", channel="mail", from_name="Odile", from_address="odile@left.test",
+            received_on=today - timedelta(days=40), due_on=today - timedelta(days=9),
+        )  # fmt: skip
 
 
 def shared_ddl(statement: str) -> None:

@@ -6,7 +6,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from shared_apps.kit import scope
-from shared_apps.promises.checking import Result, Round, check, kept_if, model_of, reading, unknown
+from shared_apps.kit.dates import day_of
+from shared_apps.promises.checking import Result, Round, check, kept_if, reading, unknown
+from shared_apps.requests.models import Breach, Request
 
 
 @check("P21", title=_("The framework's own checks for deployments"))
@@ -26,17 +28,18 @@ def deployment_is_clean(around: Round) -> Result:
 
 @check("P44", title=_("Requests that wait for an answer"))
 def requests_are_answered(around: Round) -> Result:
-    """The register of requests, once a module has one: rows with `due_at` and `answered_at`."""
-    request = model_of("operators.Request")
-    if request is None:
-        return unknown(gettext_noop("There is no register of requests yet."))
+    """Nobody waits longer than the law's month, and no breach longer than its 72 hours."""
     with reading(scope.shared()):
-        waiting = request._default_manager.filter(answered_at=None)
-        late = waiting.filter(due_at__lt=around.now).count()
-        open_ = waiting.count()
+        waiting = Request.objects.open().count()
+        late = Request.objects.overdue(day_of(around.now)).count()
+        breaches = Breach.objects.overdue(around.now).count()
     return kept_if(
-        late == 0,
-        gettext_noop("Requests that wait: %(open)s; longer than they may: %(late)s."),
-        open=open_,
+        late == 0 and breaches == 0,
+        gettext_noop(
+            "Requests that wait: %(open)s; longer than they may: %(late)s; "
+            "breaches not told to the authority in time: %(breaches)s."
+        ),
+        open=waiting,
         late=late,
+        breaches=breaches,
     )
