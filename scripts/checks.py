@@ -45,7 +45,7 @@ NAMES_SCHEMAS = {
     "tenants/erasure.py",
     "tenants/fingerprint.py",
     "tenants/fleet.py",
-    "tenants/models.py",
+    "tenants/models/tenant.py",
     "tenants/postgresql/base.py",
     "tenants/restore.py",
     "tenants/roles.py",

@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import shared_apps.kit.rows
-import tenants.models
+import tenants.models.departure
 from django.db import migrations, models
 
 
@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
                 ('on', models.DateField(blank=True, null=True, verbose_name='day')),
                 ('given_at', models.DateTimeField(verbose_name='given')),
                 ('given_by', models.JSONField()),
-                ('proof', models.FileField(blank=True, max_length=120, upload_to=tenants.models._proof_name, verbose_name='proof')),
+                ('proof', models.FileField(blank=True, max_length=120, upload_to=tenants.models.departure.proof_name, verbose_name='proof')),
                 ('proof_type', models.CharField(blank=True, max_length=100)),
                 ('departure', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='instructions', to='tenants.departure')),
             ],

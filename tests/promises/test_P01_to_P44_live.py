@@ -18,7 +18,6 @@ from tests.promises import faults
 from tests.promises.conftest import looked
 from tests.promises.faults import FAULTS, Plant, Stage
 
-# What looks at rows that another module has yet to bring: it says so, and proves nothing until then.
 PRODUCTION = {
     "SECURE_SSL_REDIRECT": True, "SECURE_HSTS_SECONDS": 31_536_000, "SMOALL_IS_PRODUCTION": True,
     "SECURE_PROXY_SSL_HEADER": None, "SESSION_COOKIE_SECURE": True,
