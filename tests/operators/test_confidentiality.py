@@ -12,9 +12,10 @@ from django.utils import timezone
 from shared_apps.accounts.models import User
 from shared_apps.kit import scope
 from shared_apps.legal import documents
+from shared_apps.legal.models import Publication
 from shared_apps.operators.models import CannotAlter, Signature
 from tests.conftest import TESTER
-from tests.operators.conftest import OPS, page_of
+from tests.operators.conftest import OPS, make_operator, page_of
 
 Open = Callable[..., Browser]
 BODY = {"version": "1", "undertakes": "on"}
@@ -51,12 +52,20 @@ def test_P22_nothing_opens_before_the_text_is_signed(unsigned: Browser, opal: Us
 
 
 @pytest.fixture
-def second_version(monkeypatch: pytest.MonkeyPatch) -> None:
+def second_version(opal: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the release, and published by two operators: until then nobody has to sign it."""
     first = documents.find("confidentiality", "1")
     today = timezone.localdate()
     later = replace(first, version="2", published_on=max(today, first.published_on + timedelta(days=1)))
     monkeypatch.setattr(documents, "DOCUMENTS", (*documents.DOCUMENTS, later))
-    monkeypatch.setattr(documents, "_read", lambda kind, version, language: b"<p>Anew.</p>")
+    monkeypatch.setattr(documents, "_read", lambda path: b"<p>Anew.</p>")
+    now = timezone.now()
+    with scope.shared(actor=TESTER):
+        Publication.objects.create(
+            kind=later.kind, version="2", digests=dict(later.digests), in_force_on=later.published_on,
+            explanation="Clearer.", proposed_by=opal, proposed_at=now, confirmed_by=make_operator("Oda"),
+            confirmed_at=now,
+        )  # fmt: skip
 
 
 def test_P22_a_new_version_stops_the_work_until_it_is_signed(
