@@ -84,7 +84,7 @@ def test_what_was_done_on_the_way_out_leaves_with_the_contact_details(
         held = Client.objects.get(pk=tenant.client_id)
         with scope.acting(_person(held)):
             answers = {"contact_email": f"{WORD}.moved@c.test"}
-            assert correction.correct(given.pk, answers, now=now)
+            assert correction.correct_after(given.pk, answers, now=now)
     drain()
 
     its_day_comes(given, Category.CONTACTS)
