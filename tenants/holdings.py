@@ -131,11 +131,11 @@ def count(holding: Holding, tenant: Tenant, *, today: date) -> int:
     number = model._default_manager.count() if stands_in(model, tenant=True) else 0
     if stands_in(model, tenant=False):
         with scope.shared():
-            number += shared_rows(holding, tenant, today=today).count()
+            number += rows_about(holding, tenant, today=today).count()
     return number
 
 
-def shared_rows(holding: Holding, tenant: Tenant, *, today: date) -> "QuerySet[Any]":
+def rows_about(holding: Holding, tenant: Tenant, *, today: date) -> "QuerySet[Any]":
     """The shared schema's rows about this client that it may know of. In the shared scope. Raises Uncountable."""
     model = apps.get_model(holding.what)
     how, _colon, field = holding.about.rpartition(":")
@@ -160,7 +160,7 @@ def _keys(tenant: Tenant, today: date) -> list[str]:
     for model in models_with_history(tenant=False):
         holding = declared.get(model._meta.label)
         if holding and holding.whose == "client" and ":" not in holding.about and holding.about != NOBODY:
-            keys |= {str(key) for key in _pks(shared_rows(holding, tenant, today=today))}
+            keys |= {str(key) for key in _pks(rows_about(holding, tenant, today=today))}
     return sorted(keys)
 
 
@@ -175,7 +175,7 @@ def _files(holding: Holding, name: str, tenant: Tenant, today: date) -> int:
     if holding.about:
         counted = next(one for one in all_holdings() if one.what == holding.about)
         with scope.shared():
-            return shared_rows(counted, tenant, today=today).count()
+            return rows_about(counted, tenant, today=today).count()
     if name in stores.FOLDERS:
         ids: Collection[UUID] = (tenant.id, tenant.client_id)
         return sum(stores.files_in(stores.folder(name, id)) for id in ids)

@@ -41,7 +41,7 @@ from shared_apps.kit.text import fold
 from shared_apps.mail import backend
 from shared_apps.mail.models import Message
 from tenants import sagas
-from tenants.holdings import called, shared_rows
+from tenants.holdings import called, rows_about
 from tenants.keys import KeyStore
 from tenants.models import CannotAct, Departure, Domain, Export, Saga, State, Tenant
 
@@ -616,7 +616,7 @@ def _rename_in_shared(person: Person, tenant: Tenant) -> None:
         if not stands_in(model, tenant=False):
             continue
         fields = [one for one in _fields(holding) if not isinstance(one, JSONField)]
-        for row in shared_rows(holding, tenant, today=today):
+        for row in rows_about(holding, tenant, today=today):
             new = {one.name: without(getattr(row, one.name), person.words) for one in fields}
             changed = {name: value for name, value in new.items() if value != getattr(row, name)}
             if not changed:
