@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from shared_apps.accounts.models import Kind, Totp, User, factor
 from shared_apps.clients.models import Client
@@ -91,6 +92,12 @@ def committing(_files_as_found: None, django_db_setup: None, django_db_blocker: 
         yield
         database.put_back()
         connection.close()
+
+
+@pytest.fixture(autouse=True)
+def _source_language() -> None:
+    """A request leaves its language to the thread; no test begins in that of the one before."""
+    translation.activate(settings.LANGUAGE_CODE)
 
 
 @pytest.fixture(autouse=True, scope="session")

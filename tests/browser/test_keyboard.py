@@ -9,6 +9,7 @@ def test_a_day_without_a_mouse(visitor: Visitors) -> None:
     sofie = visitor("en")
     page, person = sofie.page, sofie.world.sign_in_of("Sofie")
     page.goto(person["url"])
+    expect(page.locator("[name=email]")).to_be_focused()
     page.keyboard.type(person["email"])
     page.keyboard.press("Tab")
     page.keyboard.type(person["password"])
