@@ -15,7 +15,6 @@ from importlib import import_module
 from time import monotonic
 from typing import Any, Literal
 
-from django.apps import apps
 from django.conf import settings
 from django.db import ProgrammingError, connection, transaction
 from django.utils.translation import gettext_noop
@@ -149,14 +148,6 @@ def reading(entered: AbstractContextManager[scope.Scope]) -> Iterator[None]:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [STATEMENT_TIMEOUT])
         yield
         transaction.set_rollback(True)
-
-
-def model_of(label: str) -> Any:
-    """A model that another module may bring: "app.Model", or None where there is no such module yet."""
-    try:
-        return apps.get_model(label)
-    except LookupError:
-        return None
 
 
 def rows(sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:

@@ -305,11 +305,9 @@ def look_under_a_grant(on: Stage, *, until: datetime) -> None:
         visit._default_manager.create(grant=held, at=NOW(), page="x", address="x", method="GET")
 
 
-if apps.is_installed("shared_apps.operators") and "grant" in apps.all_models["operators"]:
-
-    @fault("looks-are-granted")
-    def a_look_after_the_grant(on: Stage) -> None:
-        look_under_a_grant(on, until=NOW() - timedelta(hours=9))
+@fault("looks-are-granted")
+def a_look_after_the_grant(on: Stage) -> None:
+    look_under_a_grant(on, until=NOW() - timedelta(hours=9))
 
 
 # --- history ------------------------------------------------------------------------------------------------
