@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.test import override_settings
 
 from config import embedded_postgres
+from shared_apps.jobs import timed
 from shared_apps.kit import scope
 from shared_apps.mail.models import Message
 from tenants import sagas
@@ -34,7 +35,9 @@ def toys() -> Iterator[None]:
         INSTALLED_APPS=[*settings.INSTALLED_APPS, "tests.toys.apps.ToysConfig"],
         SMOALL_TIMED_JOBS="tests.toys.jobs.NO_TIMED_JOBS",
     ):
+        timed.everything.cache_clear()  # an earlier test may have asked for the deployment's own
         yield
+    timed.everything.cache_clear()
 
 
 @pytest.fixture
