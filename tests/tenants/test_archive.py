@@ -97,6 +97,7 @@ def is_refused(path: Path, store: KeyStore, identity: str | None = None) -> bool
         ([age.PublicKey.parse(PUBLIC)], SECRET),
         ([age.Passphrase("correct horse battery", work=10)], "correct horse battery"),
     ],
+    ids=["plain", "text", "key", "passphrase"],
 )
 def test_what_goes_in_comes_out(
     tmp_path: Path, store: KeyStore, recipients: Any, identity: str | None
@@ -600,14 +601,14 @@ def test_a_key_or_a_passphrase_is_told_apart() -> None:
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        (SECRET, "secret"),
-        (SECRET.lower(), "secret"),
+        pytest.param(SECRET, "secret", id="secret"),
+        pytest.param(SECRET.lower(), "secret", id="secret in small letters"),
         ("ssh-ed25519 AAAAC3Nza", "kind"),
         ("age1pq1qqqqqq", "kind"),
         ("age1yubikey1qwerty", "kind"),
-        (PUBLIC[:-1], "mistyped"),
-        (PUBLIC[:-1] + "b", "mistyped"),
-        (PUBLIC.upper(), "mistyped"),
+        pytest.param(PUBLIC[:-1], "mistyped", id="key cut short"),
+        pytest.param(PUBLIC[:-1] + "b", "mistyped", id="key with another letter"),
+        pytest.param(PUBLIC.upper(), "mistyped", id="key in capitals"),
         ("", "short"),
         ("fourteen chars", "short"),
         ("x" * 1001, "long"),
