@@ -32,6 +32,11 @@ LANGUAGES = ("fr", "nl", "de")
 VISITORS_LANGUAGES = {"nl", "de"}
 VISITORS_FILES = (
     "shared_apps/website/*",
+    "shared_apps/promises/catalogue.py",
+    "shared_apps/promises/checking.py",
+    "shared_apps/promises/checks/*",
+    "shared_apps/promises/words.py",
+    "shared_apps/promises/templates/promises/page.html",
     "shared_apps/legal/differences.py",
     "shared_apps/legal/documents.py",
     "shared_apps/sharing/listing.py",
