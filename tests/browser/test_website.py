@@ -62,8 +62,8 @@ NAMES = {
     "support@smoall.com", "www.smoall.com", "1320 Beauvechain", "__Host-language", "__Host-session", "Ctrl",
 }  # fmt: skip
 ALIKE = {
-    "Assistance", "Contact", "Contacts", "Cookie", "Cookies", "Copies", "Firewall", "Instructions", "Menu", "Signatures", "Smoall",
-    "Suspension", "Team", "Version", "Versions", "Website", "client", "release",
+    "Assistance", "Contact", "Contacts", "Cookie", "Cookies", "Copies", "Firewall", "Instructions", "Menu", "Signatures",
+    "Smoall", "Suspension", "Team", "Version", "Versions", "Website", "client", "release",
 }  # fmt: skip
 CANARY, ADDRESS = "203.0.113.77", "127.0.0.77"
 
