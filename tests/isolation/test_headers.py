@@ -7,6 +7,7 @@ from http.cookies import Morsel
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.http import HttpResponse
 from django.test import Client as Browser
 from django.utils import timezone
@@ -142,6 +143,11 @@ def test_the_crawl_was_everywhere(crawl: list[Answer]) -> None:
     assert {answer.status // 100 for answer in crawl} >= {2, 3, 4}
     pages = {answer.path for answer in crawl if answer.status == 200}
     assert {"/nl/cookies/", "/sign-in/", "/contacts/", "/team/"} <= pages
+
+
+def test_no_answer_may_be_read_by_the_pages_of_others(crawl: list[Answer]) -> None:
+    assert not settings.WHITENOISE_ALLOW_ALL_ORIGINS
+    assert [answer.where for answer in crawl if "Access-Control-Allow-Origin" in answer.headers] == []
 
 
 def test_P11_every_answer_of_every_host_says_what_may_be_kept_of_it(crawl: list[Answer]) -> None:
