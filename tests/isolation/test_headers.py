@@ -145,6 +145,13 @@ def test_the_crawl_was_everywhere(crawl: list[Answer]) -> None:
     assert {"/nl/cookies/", "/sign-in/", "/contacts/", "/team/"} <= pages
 
 
+def test_every_text_says_its_type_and_its_encoding(crawl: list[Answer]) -> None:
+    types = {answer.where: answer.headers.get("Content-Type", "") for answer in crawl if answer.status == 200}
+    texts = {where: type for where, type in types.items() if type.startswith("text/")}
+    assert texts and [where for where, type in types.items() if not type] == []
+    assert [where for where, type in texts.items() if "charset=utf-8" not in type.lower()] == []
+
+
 def test_no_answer_may_be_read_by_the_pages_of_others(crawl: list[Answer]) -> None:
     assert not settings.WHITENOISE_ALLOW_ALL_ORIGINS
     assert [answer.where for answer in crawl if "Access-Control-Allow-Origin" in answer.headers] == []
