@@ -145,6 +145,7 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "shared_apps.accounts.backend.OwnWordsValidator"},
 ]
 LOGIN_URL = "accounts:sign-in"
 
@@ -200,6 +201,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "shared_apps.kit.files.StaticStorage"},
 }
 WHITENOISE_MAX_AGE = 3600
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 # --- cache, jobs, mail -----------------------------------------------------------------------------------
 CACHES = {

@@ -42,7 +42,7 @@ class HostMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path == "/healthz":
-            return HttpResponse("ok", content_type="text/plain")
+            return HttpResponse("ok", content_type="text/plain; charset=utf-8")
         if request.path == "/internal/known-host":
             if not gate.look().is_open:
                 return HttpResponse(status=503)

@@ -1,5 +1,6 @@
 """Sessions, language and access of a request, inside the transaction and scope of the host's middleware."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +20,7 @@ from shared_apps.accounts.models import REQUIRED, Cause, User, has_second_factor
 from shared_apps.accounts.sessions import BY_SECOND, Nothing, end, store_of
 from shared_apps.kit import languages, scope
 
+log = logging.getLogger("smoall.access")
 Answer = Callable[[HttpRequest], HttpResponse]
 SETTING_UP = ("accounts:factors", "accounts:prove", "accounts:app", "accounts:add-passkey")
 READING = ("GET", "HEAD", "OPTIONS")
@@ -86,6 +88,9 @@ class AccessMiddleware:
         if access.kind != "public" and (missing := _without_second(request)):
             return missing
         if access.kind == "requires" and not person_of(request).may(access.right):
+            log.warning(
+                "refused: %s wants %s", view.__qualname__, access.right
+            )  # nobody's name, address or path
             raise PermissionDenied(access.right)
         return _refused_when_suspended(request, access)
 

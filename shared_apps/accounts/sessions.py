@@ -7,6 +7,7 @@ A visitor who only looks has a key and no row: a random number signed for the re
 forms is derived. The row comes with the first thing that is to be kept (docs/decisions/0011-visitors-without-rows.md).
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
 from types import MappingProxyType
@@ -39,6 +40,8 @@ SECOND_WITHIN = timedelta(minutes=10)  # from the password to the second factor
 AWAITED = "second_awaited"  # keys of a session's data: whose second factor is awaited,
 BY_SECOND = "by_second"  # whether it was given,
 PROVED = "proved"  # and when the person last proved who they are
+BEGAN = "began"  # and when they signed in
+LONGEST = timedelta(days=30)  # from the sign-in, however often they come
 RENEWED_AFTER = timedelta(days=1)  # a visit prolongs a sign-in, with one write a day
 
 
@@ -77,10 +80,11 @@ class SessionStore(SessionBase):
         row = self._rows(self.session_key or "").first()
         now = timezone.now()
         if row is not None and row.expires_at > now:
-            fresh = timedelta(seconds=settings.SESSION_COOKIE_AGE) - RENEWED_AFTER
-            if row.user_id and row.expires_at - now < fresh:
+            data = self.decode(row.data)
+            age = self._age(data, now) if row.user_id else timedelta()
+            if now + age - row.expires_at > min(RENEWED_AFTER, age):
                 self.modified = True  # saved with this request, and so lives on
-            return self.decode(row.data)
+            return data
         if row is not None:
             SignIn.objects.filter(session_hash=row.key_hash).close(Cause.EXPIRED, now=row.expires_at)
             row.delete()
@@ -153,11 +157,18 @@ class SessionStore(SessionBase):
         close_expired(timezone.now())
 
     def get_expiry_age(self, **kwargs: Any) -> int:
-        """Seconds: SESSION_COOKIE_AGE for the signed in, half a day for visitors (a form's token)."""
+        """Seconds: SESSION_COOKIE_AGE for the signed in, less near LONGEST; half a day for visitors (a form's token)."""
         if not kwargs and SESSION_KEY not in self:
             return int(VISITORS_AGE.total_seconds())
         age: int = super().get_expiry_age(**kwargs)
-        return age
+        return age if kwargs else int(self._age(self._get_session(), timezone.now()).total_seconds())  # type: ignore[attr-defined]
+
+    @staticmethod
+    def _age(data: Mapping[str, Any], now: datetime) -> timedelta:
+        """How long a sign-in would live from now on."""
+        idle = timedelta(seconds=settings.SESSION_COOKIE_AGE)
+        since = timedelta(seconds=now.timestamp() - data.get(BEGAN, now.timestamp()))
+        return max(min(idle, LONGEST - since), timedelta())
 
     def get_expiry_date(self, **kwargs: Any) -> datetime:
         if not kwargs:
@@ -218,7 +229,7 @@ def begin(request: HttpRequest, person: User, *, now: datetime, by_second: bool 
     end(request, Cause.SIGNED_OUT, now=now)
     login(request, person, backend="shared_apps.accounts.backend.EmailBackend")
     request.session.pop(AWAITED, None)
-    request.session[PROVED] = now.timestamp()
+    request.session[PROVED] = request.session[BEGAN] = now.timestamp()
     if by_second:
         request.session[BY_SECOND] = True
     device = device_label(request.headers.get("User-Agent", ""))

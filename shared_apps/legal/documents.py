@@ -124,7 +124,9 @@ DOCUMENTS = (
         "confidentiality", "1", date(2026, 11, 25),
         {
             "fr": "5e506e82245306b3e97f377fb18618e177a51d58d05fe1899267b17f8e68fe18",
+            "nl": "7c367fccb556b2a6a045709b7af5eed3933fdce5a9615a9e7b13bc4d40c65cda",
             "en": "e6e92a61d16b572b5c6c2d1e42d4192cf79b107f4ed914f66d09861d311af6b0",
+            "de": "ce8d0d37b345eb89640069ab74be0d5b2008b43e3a5e8cf67efdd34c1f261dc2",
         },
         _("First version."),
     ),

@@ -1,10 +1,12 @@
 """The page by which somebody refuses mails; and, in development alone, the mails that would have been sent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_binary_file, policy
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -14,7 +16,7 @@ from django.utils import timezone, translation
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from shared_apps.kit import tokens
+from shared_apps.kit import languages, tokens
 from shared_apps.mail import backend, refusing
 
 SHOWN = 200
@@ -37,19 +39,37 @@ class Shown:
 @csrf_exempt  # mail programs post without a session; the link itself is the proof, and the page sets no cookie
 @require_http_methods(["GET", "HEAD", "POST"])
 def refuse(request: HttpRequest, token: str) -> HttpResponse:
-    """A page with a button; posting refuses (RFC 8058: by the mail program itself), `answer=accept` takes it back."""
+    """A page with a button; posting refuses (RFC 8058: by the mail program itself), `answer=accept` takes it back.
+
+    In any language of the website: the link's reader chooses by `?language=`, without a cookie.
+    """
+    chosen = request.GET.get("language", "")
+    is_chosen = chosen in languages.of_website()
+    if is_chosen:
+        translation.activate(chosen)
     try:
         offer = refusing.read(token)
-    except tokens.BadToken:
-        return render(request, "mail/refuse_void.html", status=410)  # as all else where a workspace closes
+    except tokens.BadToken:  # 410, as all else where a workspace closes
+        return render(request, "mail/refuse_void.html", {"languages": _choices()}, status=410)
     if request.method == "POST" and request.POST.get("answer") == "accept":
         offer.accept()
     elif request.method == "POST":
         offer.refuse(now=timezone.now())
-    if settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:  # nobody chose another one here
+    if (
+        not is_chosen and settings.LANGUAGE_COOKIE_NAME not in request.COOKIES
+    ):  # nobody chose another one here
         translation.activate(offer.language)
-    context = {"offer": offer, "is_new": request.method == "POST"}
+    context = {"offer": offer, "is_new": request.method == "POST", "languages": _choices()}
     return render(request, "mail/refuse.html", context)
+
+
+def _choices() -> Sequence[dict[str, Any]]:
+    """For kit/components/languages.html: this page in each language."""
+    here = translation.get_language()
+    return [
+        {"code": code, "label": name, "url": f"?language={code}", "active": code == here}
+        for code, name in languages.of_website().items()
+    ]
 
 
 def is_available() -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import translation
 
+from shared_apps.kit import languages
 from shared_apps.kit.hosts import host_url
 from shared_apps.promises.catalogue import PROMISES, Look, Promise, Standing, standing
 from shared_apps.promises.checking import Check, checks_of
@@ -92,9 +93,9 @@ def _check(check: Check, proof: Proof | None) -> dict[str, Any]:
 
 
 def _in_all(text: Any) -> dict[str, str]:
-    """A lazily translated text, or what a function says, in every language whose catalogue is complete."""
+    """A lazily translated text, or what a function says, in every language of the website."""
     found = {}
-    for code, _name in settings.LANGUAGES:
+    for code in languages.of_website():
         with translation.override(code):
             found[code] = str(text() if callable(text) else text)
     return found
@@ -201,12 +202,8 @@ def _look(last: Mapping[str, Any] | None) -> Look | None:
 
 
 def _of(texts: Mapping[str, str], language: str) -> str:
+    """What a document says in a language; in English where it was written before that language was there."""
     return texts.get(language) or texts.get("en", "")
-
-
-def spoken(wanted: str) -> str:
-    """The language in which somebody who reads `wanted` gets the promises: one whose catalogue is complete."""
-    return wanted if wanted in dict(settings.LANGUAGES) else "en"
 
 
 def empty() -> dict[str, Any]:

@@ -22,17 +22,15 @@ from shared_apps.website import views as website
 @require_safe
 @public
 def page(request: HttpRequest, language: str = "") -> HttpResponse:
-    """In the languages that the catalogue of promises speaks; visitors of another one read English, marked as such."""
+    """Every promise, where it stands at this moment, and what that does not prove."""
     now = timezone.now()
     try:
         published = document.read()
     except document.NotPublished:
         published = None
     values = published.values if published else document.empty()
-    spoken = document.spoken(get_language() or "")
-    every = document.shown(values, language=spoken, now=now)
+    every = document.shown(values, language=get_language() or "", now=now)
     context: dict[str, Any] = {
-        "spoken": spoken,
         "sections": [
             {
                 "number": number,

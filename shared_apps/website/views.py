@@ -16,6 +16,7 @@ from django.urls import NoReverseMatch, Resolver404, resolve, reverse
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
 
 from shared_apps.accounts.access import public
@@ -201,6 +202,7 @@ def favicon(request: HttpRequest) -> HttpResponse:
 # --- what every page shows ----------------------------------------------------------------------------
 
 
+@gzip_page  # no page here holds a secret that its length could give away (BREACH)
 def answer(request: HttpRequest, template: str, language: str, /, **context: Any) -> HttpResponse:
     """A page of the website, also for modules above this one. In no scope."""
     return render(request, template, {**_frame(request, language), **context})

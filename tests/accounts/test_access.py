@@ -131,6 +131,17 @@ def test_a_view_opens_to_those_it_names_and_denies_by_default(
             assert (b"opened by" in found.content) == (expected == 200)
 
 
+def test_a_refusal_is_logged_by_view_and_right_and_names_nobody(
+    acme: Cast, browser: Open, stage: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    here = browser(acme, acme.colleague)
+    with caplog.at_level("WARNING", "smoall.access"):
+        here.get("/t/admins/")
+    [said] = [record.getMessage() for record in caplog.records if record.name == "smoall.access"]
+    assert said.startswith("refused: ") and "wants" in said
+    assert str(acme.colleague.id) not in said and acme.colleague.email not in said and "/t/" not in said
+
+
 def test_the_author_of_a_request_is_who_is_signed_in(acme: Cast, browser: Open, stage: object) -> None:
     assert browser(acme, acme.colleague).get("/t/all/").content == b"opened by user"
     assert browser(acme).get("/t/all/").content == b"opened by nobody"

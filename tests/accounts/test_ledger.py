@@ -25,7 +25,8 @@ def is_in(browser: Browser) -> bool:
 
 def test_P05_signing_out_closes_one_row(acme: Cast, browser: Open) -> None:
     here, elsewhere = browser(acme, acme.colleague), browser(acme, acme.colleague)
-    assert here.post("/sign-out/").status_code == AWAY
+    left = here.post("/sign-out/")
+    assert left.status_code == AWAY and left.headers["Clear-Site-Data"] == '"cache"'
     assert ledger(acme, acme.colleague) == [("signed_out", True), ("", False)]
     assert not is_in(here)
     assert is_in(elsewhere)
@@ -111,7 +112,9 @@ def test_the_present_password_is_asked_for_and_guesses_are_throttled(acme: Cast,
         assert User.objects.get(id=acme.colleague.id).check_password(PASSWORD)
 
 
-@pytest.mark.parametrize("weak", ["short", "password1234", "colin@acme.test", "Colin Acme 1", ""])
+@pytest.mark.parametrize(
+    "weak", ["short", "password1234", "colin@acme.test", "Colin Acme 1", "smoall-2026!", "Passwort-Wago", ""]
+)
 def test_a_weak_password_is_refused(acme: Cast, browser: Open, weak: str) -> None:
     here = browser(acme, acme.colleague)
     assert here.post("/me/password/", {"current": PASSWORD, "password": weak}).status_code == 200
@@ -254,6 +257,24 @@ def test_a_visit_prolongs_a_session_once_a_day_and_fourteen_days_without_one_end
     assert here.get("/me/").cookies["__Host-session"]["max-age"] == 14 * 24 * 3600
     with acme.inside():
         assert Session.objects.get(user=acme.colleague.id).expires_at > soon + timedelta(days=13)
+
+
+def test_a_session_ends_thirty_days_after_the_sign_in_however_often_somebody_comes(
+    acme: Cast, browser: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, now = browser(acme, acme.colleague), timezone.now()
+    for days, left in ((13, 14), (26, 4), (28, 2)):
+        monkeypatch.setattr(timezone, "now", lambda days=days: now + timedelta(days=days))
+        age = here.get("/me/").cookies.get("__Host-session", {"max-age": 0})["max-age"]
+        with acme.inside():
+            until = Session.objects.get(user=acme.colleague.id).expires_at - now
+        assert abs(until - timedelta(days=min(days + 14, 30))) < timedelta(minutes=1)
+        assert age in (0, left * 24 * 3600) or abs(age - left * 24 * 3600) < 60
+    assert here.get("/me/").status_code == 200
+    monkeypatch.setattr(timezone, "now", lambda: now + timedelta(days=30, seconds=1))
+    assert here.get("/me/").status_code == 302
+    with acme.inside():
+        assert SignIn.objects.get().cause == Cause.EXPIRED
 
 
 def test_the_job_closes_each_sign_in_at_the_moment_its_own_session_ended(acme: Cast, browser: Open) -> None:

@@ -7,6 +7,7 @@ from http.cookies import Morsel
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.http import HttpResponse
 from django.test import Client as Browser
 from django.utils import timezone
@@ -142,6 +143,18 @@ def test_the_crawl_was_everywhere(crawl: list[Answer]) -> None:
     assert {answer.status // 100 for answer in crawl} >= {2, 3, 4}
     pages = {answer.path for answer in crawl if answer.status == 200}
     assert {"/nl/cookies/", "/sign-in/", "/contacts/", "/team/"} <= pages
+
+
+def test_every_text_says_its_type_and_its_encoding(crawl: list[Answer]) -> None:
+    types = {answer.where: answer.headers.get("Content-Type", "") for answer in crawl if answer.status == 200}
+    texts = {where: type for where, type in types.items() if type.startswith("text/")}
+    assert texts and [where for where, type in types.items() if not type] == []
+    assert [where for where, type in texts.items() if "charset=utf-8" not in type.lower()] == []
+
+
+def test_no_answer_may_be_read_by_the_pages_of_others(crawl: list[Answer]) -> None:
+    assert not settings.WHITENOISE_ALLOW_ALL_ORIGINS
+    assert [answer.where for answer in crawl if "Access-Control-Allow-Origin" in answer.headers] == []
 
 
 def test_P11_every_answer_of_every_host_says_what_may_be_kept_of_it(crawl: list[Answer]) -> None:

@@ -25,6 +25,9 @@ from tests.conftest import TESTER, Cast
 from tests.mail.conftest import Committed, Inbox, queued, state
 from tests.mail.test_send import send
 from tests.toys.fixtures import undone
+from tests.website.test_languages import Missing, missing
+
+__all__ = ["missing"]
 
 pytestmark = pytest.mark.usefixtures("toys")
 Open = Callable[..., Browser]
@@ -397,3 +400,32 @@ def test_a_rolled_back_click_refuses_nothing(acme: Cast) -> None:
     with acme.inside(), undone():
         mail.refuse("information", to=ZOE, now=timezone.now())
     assert refusals(acme) == []
+
+
+# --- in four languages ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("nl", "Algemene informatie per e-mail"),
+        ("de", "Allgemeine Informationen per E-Mail"),
+        ("fr", "Informations générales"),
+    ],
+)
+def test_the_page_is_read_in_each_language_of_the_website_without_a_cookie(
+    db: None, missing: Callable[[str], Missing], language: str, words: str
+) -> None:
+    address, lacking = link(language="en"), missing(language)
+    page = strict(APP).get(f"{address}?language={language}")
+    assert words in page.content.decode() and page.headers["Content-Language"] == language
+    assert f'href="?language={language}"' in strict(APP).get(address).content.decode()
+    refused = strict(APP).post(f"{address}?language={language}", {"answer": "refuse"})
+    assert f'lang="{language}"' in refused.content.decode() and refusals()
+    torn = strict(APP).get(f"{address[:-3]}/?language={language}")
+    assert torn.status_code == 410 and f'<html lang="{language}">' in torn.content.decode()
+    assert not page.cookies and not refused.cookies and lacking.texts == set()
+
+
+def test_a_language_that_there_is_none_of_is_the_mails(db: None) -> None:
+    assert strict(APP).get(f"{link(language='fr')}?language=tlh").headers["Content-Language"] == "fr"

@@ -51,6 +51,21 @@ def test_P22_nothing_opens_before_the_text_is_signed(unsigned: Browser, opal: Us
         assert (signed.version, signed.language, signed.sha256) == ("1", "en", current.sha256("en"))
 
 
+@pytest.mark.parametrize(
+    ("language", "words"), [("nl", "Wat vertrouwelijk is"), ("de", "Was vertraulich ist")]
+)
+def test_P22_the_text_is_read_and_signed_in_any_of_its_languages(
+    unsigned: Browser, opal: User, language: str, words: str
+) -> None:
+    address = f"/confidentiality/?language={language}"
+    assert words in page_of(unsigned, address) and f'lang="{language}"' in page_of(unsigned, address)
+    assert unsigned.post(address, BODY).headers["Location"] == "/"
+    with scope.shared():
+        signed = Signature.objects.get(operator=opal)
+        assert signed.language == language
+        assert signed.sha256 == documents.find("confidentiality", "1").sha256(language)
+
+
 @pytest.fixture
 def second_version(opal: User, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the release, and published by two operators: until then nobody has to sign it."""

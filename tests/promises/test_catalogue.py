@@ -22,7 +22,7 @@ def test_the_catalogue_holds_P01_to_P44_once_each_and_in_order() -> None:
     assert list(dict.fromkeys(promise.section for promise in PROMISES)) == list(SECTIONS)
 
 
-@pytest.mark.parametrize("language", [code for code, _name in settings.LANGUAGES])
+@pytest.mark.parametrize("language", [code for code, _name in settings.WEBSITE_LANGUAGES])
 def test_each_promise_says_its_sentence_what_keeps_it_and_what_is_not_proven(language: str) -> None:
     with translation.override(language):
         for promise in PROMISES:

@@ -86,6 +86,19 @@ def test_P01_to_P44_stand_on_the_page_with_their_looks(visitor: Browser) -> None
     assert "Erreurs : 0" in shown(visitor, "fr").replace("\N{NO-BREAK SPACE}", " ")
 
 
+def test_the_document_says_all_it_says_in_each_language_of_the_website(visitor: Browser) -> None:
+    publish(at=timezone.now())
+    for promise in document.read().values["promises"]:
+        texts = [promise["sentence"], promise["kept_by"], promise["not_proven"]]
+        texts += [each["title"] for each in promise["checks"]] + [
+            each["last"]["seen"] for each in promise["checks"]
+        ]
+        for text in texts:
+            assert len(set(text.values())) == len(settings.WEBSITE_LANGUAGES), text
+    assert "Fouten: 0; waarschuwingen: 7." in card(shown(visitor, "nl"), "P12")
+    assert "Was das nicht beweist" in card(shown(visitor, "de"), "P12")
+
+
 def test_a_broken_promise_is_red_in_words_and_picture_too(visitor: Browser) -> None:
     publish(at=timezone.now(), P12="broken")
     assert "promise-broken" in card(shown(visitor), "P12") and "broken</span>" in card(shown(visitor), "P12")

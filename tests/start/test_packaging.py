@@ -53,7 +53,7 @@ def test_web_and_worker_are_not_given_the_administrators_password() -> None:
 
 def test_certificates_are_only_for_known_hosts_and_visitors_are_not_logged() -> None:
     assert "ask http://web:8000/internal/known-host" in CADDY
-    assert "respond /internal/* 404" in CADDY
+    assert "respond /internal/* 404" in CADDY and "respond @trace 405" in CADDY
     assert "Strict-Transport-Security" in CADDY
     assert "header_up -X-Forwarded-For" in CADDY
     assert CADDY.count("{") == CADDY.count("}")

@@ -6,12 +6,14 @@ import pytest
 from django.conf import settings
 from django.test import Client as Browser
 from django.test import RequestFactory
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import trans_real
 
 from shared_apps.kit import languages
+from shared_apps.promises import document
 from shared_apps.website import site
 from tests.conftest import Cast
+from tests.promises.test_page import publish
 
 HOST = "smoall.localhost"
 OTHERS = [code for code, _name in settings.WEBSITE_LANGUAGES if code != settings.LANGUAGE_CODE]
@@ -49,6 +51,7 @@ def missing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Missing
 def test_a_visitor_reads_no_word_in_another_language(
     db: None, browser: Callable[..., Browser], missing: Callable[[str], Missing], language: str
 ) -> None:
+    publish(at=timezone.now(), P12="broken", P11="unknown")
     visitor, lacking = browser(HOST), missing(language)
     visitor.raise_request_exception = False
     for page in site.listed():
@@ -62,6 +65,7 @@ def test_a_visitor_reads_no_word_in_another_language(
             from django.template.loader import render_to_string
 
             render_to_string(template)
+    document._known = None
     assert lacking.texts == set()
 
 
