@@ -173,7 +173,7 @@ def shared_rows(tenant: Tenant) -> dict[str, Any]:
         },
         "terms": list(
             Acceptance.objects.filter(client_uuid=client.pk).values(
-                "kind", "version", "sha256", "accepted_at"
+                "kind", "version", "language", "sha256", "accepted_at"
             )
         ),
         "notices": list(

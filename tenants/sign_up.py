@@ -31,7 +31,7 @@ from shared_apps.legal.documents import Document
 from shared_apps.legal.documents import find as find_document
 from shared_apps.legal.models import Acceptance
 from shared_apps.mail.models import Message
-from tenants import departure, names, provision, sagas
+from tenants import contract, departure, names, provision, sagas
 from tenants.keys import KeyStore
 from tenants.models import CannotAct, Saga, SignUp, State, Tenant, WorkspaceSearch, host_url
 
@@ -278,8 +278,7 @@ def _key(id: UUID) -> str:
 def _stage_of_owner(tenant: Tenant, owner: User) -> Stage:
     if owner.entered_at:
         return Stage.ENTERED
-    accepted = Acceptance.objects.filter(client_uuid=tenant.client_id, kind="terms").exists()
-    return Stage.READY if accepted else Stage.TERMS
+    return Stage.READY if contract.has_terms(tenant.client_id) else Stage.TERMS
 
 
 def is_free(sign_up: SignUp) -> bool:
