@@ -82,7 +82,7 @@ def write(
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             for number, (table, columns) in enumerate(tables):
                 progress(80 * number // len(tables), _("Copying the tables"))
-                rows = _Rows(cursor, table, columns)
+                rows = Rows(cursor, table, columns)
                 archive.add(f"rows/{table}.csv", rows)
                 counts[table] = rows.count
         progress(80, _("Copying the files"))
@@ -120,11 +120,22 @@ def secret_columns() -> dict[str, set[str]]:
     }
 
 
-class _Rows:
+def _one_of(cursor: Any, keys: Sequence[Any]) -> str:
+    if not keys:
+        return "false"
+    kind = "uuid[]" if isinstance(keys[0], UUID) else "bigint[]"
+    return str(cursor.mogrify(f"id = ANY(%s::{kind})", [[*map(str, keys)]]).decode())
+
+
+class Rows:
     """One table as CSV with a header, ordered by its key, in blocks of whole rows; `count` after they are read."""
 
-    def __init__(self, cursor: Any, table: str, columns: list[str]) -> None:
+    def __init__(
+        self, cursor: Any, table: str, columns: list[str], *, only: Sequence[Any] | None = None
+    ) -> None:
+        """`only`: the keys of the rows that are wanted, where it isn't all of them."""
         self.cursor, self.table, self.count = cursor, table, 0
+        self.only = None if only is None else _one_of(cursor, only)
         hidden = secret_columns().get(table, set())
         self.columns = ", ".join(f"'{UNUSABLE}' AS \"{c}\"" if c in hidden else f'"{c}"' for c in columns)
 
@@ -152,7 +163,9 @@ class _Rows:
         return self.cursor.fetchone()[0]
 
     def _where(self, after: Any) -> str:
-        return f"WHERE id > '{after}'" if after else ""  # a UUID or a number that the database itself gave
+        later = f"id > '{after}'" if after else ""  # a UUID or a number that the database itself gave
+        asked = " AND ".join(filter(None, (self.only, later)))
+        return f"WHERE {asked}" if asked else ""
 
 
 def shared_rows(tenant: Tenant) -> dict[str, Any]:

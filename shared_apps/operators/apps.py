@@ -55,6 +55,9 @@ class OperatorsConfig(Module):
         "operators.grant": Purpose(
             _("To tell the owners of a workspace that somebody of Smoall enters it, and why"), mail="service"
         ),
+        "operators.invited": Purpose(
+            _("To tell every operator that somebody is invited to become one"), mail="service"
+        ),
         "operators.copy": Purpose(
             _("To ask the owners of a workspace to take a copy of their data"), mail="service"
         ),

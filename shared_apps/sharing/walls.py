@@ -67,16 +67,20 @@ BEGIN
         END IF;
         RETURN OLD;
     END IF;
-    IF (OLD.client_uuid, OLD.authority, OLD.reference, OLD.extent, OLD.period_from, OLD.period_until, OLD.received_on,
-        OLD.document, OLD.document_sha256, OLD.registered_by_id, OLD.registered_at) IS DISTINCT FROM
-       (NEW.client_uuid, NEW.authority, NEW.reference, NEW.extent, NEW.period_from, NEW.period_until, NEW.received_on,
-        NEW.document, NEW.document_sha256, NEW.registered_by_id, NEW.registered_at)
+    IF (OLD.client_uuid, OLD.authority, OLD.reference, OLD.extent, OLD.selection, OLD.period_from, OLD.period_until,
+        OLD.received_on, OLD.document, OLD.document_sha256, OLD.registered_by_id, OLD.registered_at) IS DISTINCT FROM
+       (NEW.client_uuid, NEW.authority, NEW.reference, NEW.extent, NEW.selection, NEW.period_from, NEW.period_until,
+        NEW.received_on, NEW.document, NEW.document_sha256, NEW.registered_by_id, NEW.registered_at)
        OR OLD.confirmed_at IS NOT NULL AND (OLD.confirmed_by_id, OLD.confirmed_at, OLD.recipient) IS DISTINCT FROM
                                            (NEW.confirmed_by_id, NEW.confirmed_at, NEW.recipient)
        OR OLD.record <> '' AND (OLD.record, OLD.made_at, OLD.sha256) IS DISTINCT FROM (NEW.record, NEW.made_at, NEW.sha256)
        OR OLD.told_at IS NOT NULL AND OLD.told_at IS DISTINCT FROM NEW.told_at
        OR OLD.gag_until IS NOT NULL AND (NEW.gag_until IS NULL OR NEW.gag_until < OLD.gag_until) THEN
         RAISE EXCEPTION 'what an order says is not altered' USING ERRCODE = 'SH003';
+    END IF;
+    IF OLD.confirmed_at IS NULL AND NEW.confirmed_at IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM public.accounts_user u WHERE u.id = NEW.confirmed_by_id AND u.entered_at <= NEW.registered_at) THEN
+        RAISE EXCEPTION 'who confirms an order was there before it' USING ERRCODE = 'SH003';
     END IF;
     RETURN NEW;
 END

@@ -30,7 +30,7 @@ from shared_apps.mail.models import Message, Refusal, print_of
 from shared_apps.promises import crawl
 from shared_apps.promises.checks import tables, work
 from shared_apps.requests.models import Request
-from shared_apps.sharing.models import Disclosure
+from shared_apps.sharing.models import Disclosure, Order
 from tenants import gate, holdings
 from tenants.keys import KeyStore
 from tenants.ledger import Entry, Ledger
@@ -497,6 +497,20 @@ def something_given_after_the_reading_expired(on: Stage) -> None:
 @fault("orders-have-two-operators")
 def an_order_that_can_be_rewritten(on: Stage) -> None:
     shared_ddl("DROP TRIGGER check_order ON sharing_order")
+
+
+@fault("orders-have-two-operators")
+def an_order_confirmed_by_an_account_made_for_it(on: Stage) -> None:
+    from tests.operators.conftest import make_operator
+
+    first, then = make_operator("Orla"), NOW() - timedelta(hours=2)
+    with scope.shared(actor=TESTER):
+        Order.objects.create(
+            client_uuid=on.client, authority="T", reference="1", extent="contact", received_on=day_of(then),
+            document="orders/x", document_type="text/plain", document_sha256="0" * 64, registered_by=first,
+            registered_at=then, confirmed_by=make_operator("Orla Two"), confirmed_at=NOW(), recipient="age1",
+            made_at=NOW(), record="{}", told_at=NOW(),
+        )  # fmt: skip
 
 
 @fault("destinations-are-known")

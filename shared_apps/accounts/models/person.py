@@ -203,6 +203,14 @@ class User(AbstractBaseUser, Row):
         """ "active", "invited" (never entered) or "deactivated"."""
         return "deactivated" if self.deactivated_at else "active" if self.entered_at else "invited"
 
+    def was_inside(self, moment: datetime) -> bool:
+        """Whether this account had entered by then, and was not let in anew since.
+
+        Of two people who must agree the second may not be an account that the first has made for it.
+        """
+        came = [one for one in (self.entered_at, self.reactivated_at) if one is not None]
+        return self.entered_at is not None and max(came) <= moment
+
     def get_full_name(self) -> str:
         return self.name
 
