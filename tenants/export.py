@@ -7,7 +7,7 @@ an export for an owner.
 import base64
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -168,10 +168,14 @@ class Rows:
         return f"WHERE {asked}" if asked else ""
 
 
+# What modules above hold about a client: {part of shared.json: JSON values}. They join in their apps' `ready`.
+sources: list[Callable[[Tenant], Mapping[str, Any]]] = []
+
+
 def shared_rows(tenant: Tenant) -> dict[str, Any]:
     """What the shared schema holds about a client, as JSON values (holdings with exported="shared")."""
     client = tenant.client
-    return {
+    rows = {
         "client": {
             field.name: getattr(client, field.attname)
             for field in client._meta.concrete_fields
@@ -246,6 +250,9 @@ def shared_rows(tenant: Tenant) -> dict[str, Any]:
             for one in Departure.objects.filter(tenant_uuid=tenant.id).prefetch_related("instructions")
         ],
     }
+    for source in sources:
+        rows |= source(tenant)
+    return rows
 
 
 def _ddl(recorded: Snapshot) -> tuple[str, str]:

@@ -49,6 +49,7 @@ class Totp(Row):
         step = step_of(secret, code, now=now)
         if step is None:
             raise CannotChange(gettext("This code is not right. Is the clock of your telephone?"))
+        User.objects.select_for_update().get(pk=person.pk)  # of two set-ups at once the second sees the first
         if cls.objects.filter(user=person).exists():
             raise CannotChange(gettext("An app is set up already: remove it first."))
         sealed = sealing.seal(secret, purpose=f"accounts.totp:{person.pk}")
