@@ -212,7 +212,7 @@ def _entries(words: Sequence[str], people: Sequence[Any]) -> Iterator[int]:
     for row in people:
         type_ = ContentType.objects.get_for_model(row)
         asked |= Q(content_type_id=type_.pk, object_pk=str(row.pk)) | Q(actor_id=str(row.pk))
-    for entry in persons._holding(words, asked):
+    for entry in persons.entries_with(words, asked):
         is_theirs = any(str(row.pk) in (entry.object_pk, entry.actor_id) for row in people)
         said = [entry.changes, entry.object_repr, entry.actor_name, entry.actor_behalf]
         if is_theirs or _names(said, words):
