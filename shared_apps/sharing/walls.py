@@ -1,9 +1,10 @@
 """What the database itself refuses: a disclosure without a verified policy, and an order that changes its story.
 
-Triggers of the shared schema, made anew with every release (tenants/snapshot.py) and owned by the owner role, which alone
-may go around them. They name every table with its schema and have a fixed search_path, as the history's do, for the
-same reasons (shared_apps/history/triggers.py). SQLSTATE: SH001 a disclosure, SH002 a reading, SH003 an order.
+How such walls are made: kit/walls.py. SQLSTATE: SH001 a disclosure, SH002 a reading, SH003 an order.
 """
+
+from shared_apps.kit import walls
+from shared_apps.kit.walls import Wall
 
 OWNER = "smoall_owner"
 CHECK_DISCLOSURE = """
@@ -86,19 +87,12 @@ BEGIN
 END
 $check_order$
 """.replace("OWNER", OWNER)
-TRIGGERS = (
-    ("check_disclosure", "INSERT OR UPDATE", "sharing_disclosure"),
-    ("check_verification", "INSERT OR UPDATE", "sharing_verification"),
-    ("check_order", "UPDATE OR DELETE", "sharing_order"),
+WALLS = (
+    Wall("check_disclosure", "INSERT OR UPDATE", "sharing_disclosure"),
+    Wall("check_verification", "INSERT OR UPDATE", "sharing_verification"),
+    Wall("check_order", "UPDATE OR DELETE", "sharing_order"),
 )
 
 
 def statements() -> list[str]:
-    """DDL that makes or renews the walls, one by one. To be run by the owner, in the shared schema."""
-    made = [body.strip() for body in (CHECK_DISCLOSURE, CHECK_VERIFICATION, CHECK_ORDER)]
-    for name, events, table in TRIGGERS:
-        made.append(
-            f"CREATE OR REPLACE TRIGGER {name} BEFORE {events} ON public.{table} "
-            f"FOR EACH ROW EXECUTE FUNCTION public.{name}()"
-        )
-    return made
+    return walls.statements((CHECK_DISCLOSURE, CHECK_VERIFICATION, CHECK_ORDER), WALLS)

@@ -31,7 +31,7 @@ EXPIRED = """
 
 def walls_missing(*names: str) -> int:
     """How many of these triggers are missing or off. In the shared schema."""
-    wanted = {(name, table) for name, _events, table in walls.TRIGGERS if name in names}
+    wanted = {(wall.name, wall.table) for wall in walls.WALLS if wall.name in names}
     return len(wanted - set(rows(STANDING)))
 
 
