@@ -33,8 +33,8 @@ from shared_apps.legal.models import Acceptance
 from shared_apps.legal.models import Notice as PolicyNotice
 from shared_apps.requests.models import Notice, Request
 from shared_apps.sharing.models import Disclosure
-from tenants import age, sagas, snapshot, stores
-from tenants.archive import ArchiveWriter, BadRecipient, ManifestFields, Written, parse_recipient
+from tenants import sagas, snapshot, stores
+from tenants.archive import ArchiveWriter, BadRecipient, ManifestFields, Written, age, parse_recipient
 from tenants.keys import KeyStore
 from tenants.models import CannotAct, Departure, Export, Saga, Snapshot, State, Tenant
 from tenants.requests import role_of

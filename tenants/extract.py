@@ -28,7 +28,8 @@ from shared_apps.kit import scope
 from shared_apps.kit.dates import end_of
 from shared_apps.kit.module import Holding, all_holdings, stands_in
 from shared_apps.sharing.models import Order
-from tenants import age, export, persons, stores
+from tenants import export, persons, stores
+from tenants.archive import age
 from tenants.holdings import called
 from tenants.models import CannotAct, Snapshot, Tenant
 

@@ -28,8 +28,8 @@ from shared_apps.kit import scope
 from shared_apps.kit.dates import day_of, end_of, plus_months
 from shared_apps.sharing import jobs as sharing_jobs
 from shared_apps.sharing.models import YEARS_KEPT, CannotShare, Order
-from tenants import age, canonical, export, extract, keys
-from tenants.archive import BadRecipient, parse_recipient
+from tenants import canonical, export, extract, keys
+from tenants.archive import BadRecipient, age, parse_recipient
 from tenants.keys import KeyStore, PublicKeys, Signature
 from tenants.models import CannotAct, State, Tenant
 

@@ -31,8 +31,8 @@ from shared_apps.operators.forms_sharing import OrderForm
 from shared_apps.sharing import jobs as sharing_jobs
 from shared_apps.sharing import timeline
 from shared_apps.sharing.models import CannotShare, Order
-from tenants import age, forgetting, orders
-from tenants.archive import BadRecipient
+from tenants import forgetting, orders
+from tenants.archive import BadRecipient, age
 from tenants.keys import KeyStore
 from tenants.models import CannotAct
 from tests.conftest import TESTER, Cast
