@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+SHORTEST_KEY = 32  # characters of a secret key
 Process = Literal["web", "worker", "command"]
 
 
@@ -33,6 +34,9 @@ class Env:
     mail_provider: str  # SMOALL_MAIL_PROVIDER: mailgun, mailjet or postmark, by its interface instead of SMTP; empty: SMTP
     mail_key: str  # SMOALL_MAIL_KEY: the provider's key; mailjet: key:secret; mailgun: key@the sending domain
     mail_from: str  # SMOALL_MAIL_FROM
+    old_secret_keys: tuple[
+        str, ...
+    ]  # SMOALL_OLD_SECRET_KEYS: those that SMOALL_SECRET_KEY replaced, with spaces between, the newest first
     kill_at: str  # SMOALL_KILL_AT: where a crash test wants this process to die, "kind:step:when"; never in production
     erasures_per_day: int  # SMOALL_ERASURES_PER_DAY: how many clients operators may have erased in 24 hours
     retention_per_day: (
@@ -62,6 +66,11 @@ class Env:
         erasures = _number("SMOALL_ERASURES_PER_DAY", "5")
         retention = _number("SMOALL_RETENTION_PER_DAY", "20")
         sign_up_mails = _number("SMOALL_SIGN_UP_MAILS_PER_HOUR", "200")
+        old_keys = tuple(os.environ.get("SMOALL_OLD_SECRET_KEYS", "").split())
+        if any(
+            len(key) < SHORTEST_KEY for key in old_keys
+        ):  # never the key itself: this message is read by many
+            raise BadSetting(f"SMOALL_OLD_SECRET_KEYS: each has at least {SHORTEST_KEY} characters.")
         copies_days = os.environ.get("SMOALL_COPIES_DAYS", "7")
         if not (copies_days.isdigit() and int(copies_days) <= 7):
             raise BadSetting(f"SMOALL_COPIES_DAYS is {copies_days!r}: use 0 to 7, the policy's limit.")
@@ -78,6 +87,7 @@ class Env:
             mail_provider=os.environ.get("SMOALL_MAIL_PROVIDER", ""),
             mail_key=os.environ.get("SMOALL_MAIL_KEY", ""),
             mail_from=os.environ.get("SMOALL_MAIL_FROM", f"Smoall <support@{domain}>"),
+            old_secret_keys=old_keys,
             kill_at=os.environ.get("SMOALL_KILL_AT", "") if environment != "production" else "",
             erasures_per_day=erasures,
             retention_per_day=retention,

@@ -30,6 +30,7 @@ SMOALL_SUPPORT = "support@smoall.com"
 SMOALL_WEB = ENV.web
 
 SECRET_KEY = secret_key(ENV.data)
+SECRET_KEY_FALLBACKS = list(ENV.old_secret_keys)  # docs/secret-key.md
 DEBUG = False
 ALLOWED_HOSTS = [f".{ENV.domain}"]
 FORCE_SCRIPT_NAME = ""  # no server and no header moves the addresses

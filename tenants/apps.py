@@ -215,8 +215,10 @@ class TenantsConfig(Module):
     )
 
     def ready(self) -> None:
+        from shared_apps.accounts import entering
         from tenants import (  # noqa: F401  (their sagas are known from the start)
             contenttypes,
+            contract,
             erasure,
             export,
             forgetting,
@@ -229,3 +231,4 @@ class TenantsConfig(Module):
 
         contenttypes.keep_apart()
         join(jobs.gates, replay.may_work)
+        join(entering.sources, contract.condition)

@@ -55,6 +55,9 @@ class OperatorsConfig(Module):
         "operators.grant": Purpose(
             _("To tell the owners of a workspace that somebody of Smoall enters it, and why"), mail="service"
         ),
+        "operators.invited": Purpose(
+            _("To tell every operator that somebody is invited to become one"), mail="service"
+        ),
         "operators.copy": Purpose(
             _("To ask the owners of a workspace to take a copy of their data"), mail="service"
         ),
@@ -74,9 +77,10 @@ class OperatorsConfig(Module):
             category="contact",
             why=_("To show you who of Smoall may enter your workspace, why and until when"),
             kept=_("As long as your contact details"),
-            exported="no",
+            exported="shared",
             erased="rows",
             personal=("operator_name", "consented_by", "ended_by"),
+            of_workspace=("consented_by", "ended_by"),
             called=_("Grants to enter your workspace"),
             about="client",
         ),
@@ -86,7 +90,7 @@ class OperatorsConfig(Module):
             category="contact",
             why=_("To show you which pages somebody of Smoall opened in your workspace"),
             kept=_("As long as your contact details"),
-            exported="no",
+            exported="shared",
             erased="rows",
             called=_("Pages that somebody of Smoall opened"),
             about="grant__client",
@@ -97,7 +101,7 @@ class OperatorsConfig(Module):
             category="contact",
             why=_("To ask you first before somebody of Smoall enters your workspace"),
             kept=_("As long as your contact details"),
-            exported="no",
+            exported="shared",
             erased="rows",
             called=_("Whether you are asked before somebody of Smoall enters"),
             about="client",
@@ -127,5 +131,7 @@ class OperatorsConfig(Module):
     def ready(self) -> None:
         from shared_apps import sharing
         from shared_apps.operators.models import Grant
+        from tenants import export
 
         join(sharing.sources, Grant.entries)
+        join(export.sources, Grant.exported)

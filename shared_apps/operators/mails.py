@@ -6,7 +6,7 @@ from datetime import date
 from django.urls import reverse
 
 from shared_apps import mail
-from shared_apps.accounts.models import User
+from shared_apps.accounts.models import Kind, User
 from shared_apps.operators.models import Grant
 from tenants.models import host_url
 
@@ -74,3 +74,22 @@ def late_requests(operator: User, alarms: Sequence[str], *, day: date) -> None:
         },
         key=f"operators.late_requests:{operator.id}:{day}",
     )
+
+
+def invited(person: User, *, by: str) -> None:
+    """Tells every operator whom somebody lets in, each time that a link is made: two of them must be two people."""
+    for operator in User.objects.entered().filter(kind=Kind.OPERATOR).order_by("pk"):
+        mail.send(
+            purpose="operators.invited",
+            to=operator.email,
+            name=operator.name,
+            language=operator.language,
+            template="operators/mail/invited",
+            context={
+                "name": person.name,
+                "email": person.email,
+                "by": by,
+                "url": host_url("ops") + reverse("operators:team", urlconf="config.urls_ops"),
+            },
+            key=f"operators.invited:{person.id}:{operator.id}:{person.invited_at:%Y%m%d%H%M%S%f}",
+        )

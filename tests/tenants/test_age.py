@@ -7,7 +7,7 @@ from random import Random
 import pyrage
 import pytest
 
-from tenants import age
+from tenants.archive import age
 
 IDENTITY = pyrage.x25519.Identity.generate()
 PUBLIC, SECRET = age.PublicKey.parse(str(IDENTITY.to_public())), age.SecretKey.parse(str(IDENTITY))

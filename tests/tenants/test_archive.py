@@ -16,7 +16,7 @@ from uuid import UUID
 import pyrage
 import pytest
 
-from tenants import age, archive, verifiers
+from tenants import archive, verifiers
 from tenants.archive import (
     ArchiveReader,
     ArchiveWriter,
@@ -26,7 +26,9 @@ from tenants.archive import (
     Report,
     Written,
     WrongKey,
+    age,
 )
+from tenants.archive.reader import _Checked
 from tenants.keys import KeyStore
 from tenants.verifiers import verify
 
@@ -417,14 +419,14 @@ def test_a_part_that_grew_is_refused_before_it_is_unpacked(plain: Path, store: K
 
 def test_a_part_gives_an_error_where_its_size_ends_whatever_the_zip_gives() -> None:
     endless = io.BytesIO(bytes(10_000_000))
-    part = io.BufferedReader(archive._Checked(endless, archive.Part(100, "0" * 64)), 1000)
+    part = io.BufferedReader(_Checked(endless, archive.Part(100, "0" * 64)), 1000)
     with part, pytest.raises(BadArchive, match="longer"):
         part.read()
     assert endless.closed
 
 
 def test_a_huge_directory_is_not_read_into_memory(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "INDEX_LIMIT", 100)
+    monkeypatch.setattr("tenants.archive.reader.INDEX_LIMIT", 100)
     with pytest.raises(BadArchive, match="directory"):
         ArchiveReader(plain)
 
