@@ -22,7 +22,7 @@ from tests.conftest import TESTER, make_workspace
 from tests.fleet.conftest import again, as_it_is, committed, current, later, own_template
 
 __all__ = ["committed", "later", "own_template"]
-EVERYTHING = os.environ.get("SMOALL_FLEET_TESTS") == "full"
+EVERYTHING = os.environ.get("FLEET_TESTS") == "full"
 
 
 def dumped(id: UUID) -> str:
@@ -90,7 +90,7 @@ def test_step_by_step_the_whole_history_replayed_gives_the_tables_of_plain_migra
 
 
 def test_from_a_release_of_the_past_the_recorded_way_leads_to_todays_tables(committed: Any) -> None:
-    """Its triggers, rights and rows too. From every point of the history with SMOALL_FLEET_TESTS=full."""
+    """Its triggers, rights and rows too. From every point of the history with FLEET_TESTS=full."""
     past = uuid7()
     with scope.owner(), connection.cursor() as cursor:
         cursor.execute(f"CREATE SCHEMA {scope.schema_of(past)}")
