@@ -24,7 +24,9 @@ BEGIN
         RAISE EXCEPTION 'what was proposed is withdrawn, not altered' USING ERRCODE = 'LE001';
     END IF;
     IF OLD.confirmed_at IS NULL AND NEW.confirmed_at IS NOT NULL AND NOT EXISTS (
-        SELECT 1 FROM public.accounts_user u WHERE u.id = NEW.confirmed_by_id AND u.entered_at <= NEW.proposed_at) THEN
+        SELECT 1 FROM public.accounts_user u WHERE u.id = NEW.confirmed_by_id
+          AND greatest(u.entered_at, u.reactivated_at) <= NEW.proposed_at
+          AND u.entered_at IS NOT NULL) THEN
         RAISE EXCEPTION 'who confirms a version was there before it was proposed' USING ERRCODE = 'LE001';
     END IF;
     RETURN NEW;

@@ -78,20 +78,29 @@ def late_requests(operator: User, alarms: Sequence[str], *, day: date) -> None:
 
 def invited(person: User, *, by: str) -> None:
     """Tells every operator whom somebody lets in, each time that a link is made: two of them must be two people."""
+    _tell_everybody("invited", person, by=by, at=person.invited_at)
+
+
+def returned(person: User, *, by: str) -> None:
+    """The same for an account that may be used again."""
+    _tell_everybody("returned", person, by=by, at=person.reactivated_at)
+
+
+def _tell_everybody(what: str, person: User, *, by: str, at: datetime | None) -> None:
     for operator in User.objects.entered().filter(kind=Kind.OPERATOR).order_by("pk"):
         mail.send(
             purpose="operators.invited",
             to=operator.email,
             name=operator.name,
             language=operator.language,
-            template="operators/mail/invited",
+            template=f"operators/mail/{what}",
             context={
                 "name": person.name,
                 "email": person.email,
                 "by": by,
                 "url": host_url("ops") + reverse("operators:team", urlconf="config.urls_ops"),
             },
-            key=f"operators.invited:{person.id}:{operator.id}:{person.invited_at:%Y%m%d%H%M%S%f}",
+            key=f"operators.{what}:{person.id}:{operator.id}:{at}",
         )
 
 

@@ -80,7 +80,9 @@ BEGIN
         RAISE EXCEPTION 'what an order says is not altered' USING ERRCODE = 'SH003';
     END IF;
     IF OLD.confirmed_at IS NULL AND NEW.confirmed_at IS NOT NULL AND NOT EXISTS (
-        SELECT 1 FROM public.accounts_user u WHERE u.id = NEW.confirmed_by_id AND u.entered_at <= NEW.registered_at) THEN
+        SELECT 1 FROM public.accounts_user u WHERE u.id = NEW.confirmed_by_id
+          AND greatest(u.entered_at, u.reactivated_at) <= NEW.registered_at
+          AND u.entered_at IS NOT NULL) THEN
         RAISE EXCEPTION 'who confirms an order was there before it' USING ERRCODE = 'SH003';
     END IF;
     RETURN NEW;

@@ -179,3 +179,8 @@ def test_P32_every_invitation_of_an_operator_is_mailed_to_all_of_them(
     assert len(told_of_operators()) == 4, "a new link is a new invitation"
     create_operator("--language", "en")
     assert len(told_of_operators()) == 6
+    here.post(f"/operators/{otto.pk}/deactivate/")
+    here.post(f"/operators/{otto.pk}/reactivate/")
+    assert told_of_operators()[-1][1] == "Otto may enter again as an operator of Smoall"
+    here.post(f"/operators/{otto.pk}/reactivate/")
+    assert len(told_of_operators()) == 8, "to both of them, once"

@@ -126,6 +126,8 @@ def deactivate(request: HttpRequest, id: UUID) -> HttpResponse:
 @says_refusals
 def reactivate(request: HttpRequest, id: UUID) -> HttpResponse:
     operator = _operator(id)
-    operator.reactivate(by=person_of(request), now=timezone.now())
+    by = person_of(request)
+    operator.reactivate(by=by, now=timezone.now())
+    operator_mails.returned(operator, by=by.name)
     messages.success(request, _("%(name)s can enter again.") % {"name": operator.name})
     return redirect("operators:team")
