@@ -261,6 +261,7 @@ class TenantsConfig(Module):
             persons,
             pool,
             publishing,
+            releases,
             replay,
             restore,
             sign_up,
@@ -270,3 +271,4 @@ class TenantsConfig(Module):
         contenttypes.keep_apart()
         join(jobs.gates, replay.may_work)
         join(entering.sources, contract.condition)
+        join(jobs.fits, releases.serves)
