@@ -85,8 +85,8 @@ def test_the_button_has_a_worker_migrate_one_workspace_again(here: Browser, acme
         assert Tenant.objects.get(pk=acme.id).fingerprint == target.fingerprint
         entry.refresh_from_db()
     assert (entry.status, entry.error) == ("done", "")
-    here.post(f"/fleet/{UNKNOWN}/retry/")
-    assert "It has not failed" in page_of(here, "/fleet/")
+    assert "It has not failed" in page_of(here, "/fleet/"), "of the second click"
+    assert here.post(f"/fleet/{UNKNOWN}/retry/").status_code == 404
 
 
 @pytest.mark.usefixtures("zenith")
