@@ -49,7 +49,11 @@ def test_P43_the_accepted_version_is_read_in_the_workspace_with_its_date_languag
     found = accept_first(acme)
     here = browser(acme, acme.colleague)
     page = page_of(here, HOME)
-    assert found.sha256 in page and "Français" in page and f'datetime="{found.accepted_at:%Y-%m-%d}' in page
+    assert (
+        found.sha256 in page
+        and "Français" in page
+        and f'datetime="{timezone.localtime(found.accepted_at):%Y-%m-%d}' in page
+    )
     text = page_of(here, f"{HOME}terms/1/fr/")
     assert documents.find("terms", "1").text("fr") in text and found.sha256 in text
 
