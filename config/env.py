@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+SHORTEST_KEY = 32  # characters of a secret key
 Process = Literal["web", "worker", "command"]
 
 
@@ -33,12 +34,18 @@ class Env:
     mail_provider: str  # SMOALL_MAIL_PROVIDER: mailgun, mailjet or postmark, by its interface instead of SMTP; empty: SMTP
     mail_key: str  # SMOALL_MAIL_KEY: the provider's key; mailjet: key:secret; mailgun: key@the sending domain
     mail_from: str  # SMOALL_MAIL_FROM
+    old_secret_keys: tuple[
+        str, ...
+    ]  # SMOALL_OLD_SECRET_KEYS: those that SMOALL_SECRET_KEY replaced, with spaces between, the newest first
     kill_at: str  # SMOALL_KILL_AT: where a crash test wants this process to die, "kind:step:when"; never in production
     erasures_per_day: int  # SMOALL_ERASURES_PER_DAY: how many clients operators may have erased in 24 hours
     retention_per_day: (
         int  # SMOALL_RETENTION_PER_DAY: how many due erasures the schedule may begin in 24 hours
     )
     sign_up_mails: int  # SMOALL_SIGN_UP_MAILS_PER_HOUR: how many mails the public forms of app. may send to strangers in an hour
+    pool_floor: int  # SMOALL_POOL_FLOOR: how many ready schemas wait for new clients at least; 0 with a ceiling of 0: none
+    pool_ceiling: int  # SMOALL_POOL_CEILING: and at most, however many workspaces were opened within a day
+    fleet_at_start: int  # SMOALL_FLEET_AT_START: how many workspaces `prepare` itself migrates; more are for migrate_fleet
     copies_days: int  # SMOALL_COPIES_DAYS: how long copies of the database server's files are kept, volume snapshots too
     web: str  # SMOALL_WEB: where the worker reaches the web process, to ask its pages as a stranger would (promises)
     files_bucket: str  # SMOALL_FILES_BUCKET: an S3 bucket for uploaded files; empty: files in SMOALL_DATA
@@ -62,6 +69,15 @@ class Env:
         erasures = _number("SMOALL_ERASURES_PER_DAY", "5")
         retention = _number("SMOALL_RETENTION_PER_DAY", "20")
         sign_up_mails = _number("SMOALL_SIGN_UP_MAILS_PER_HOUR", "200")
+        old_keys = tuple(os.environ.get("SMOALL_OLD_SECRET_KEYS", "").split())
+        if any(
+            len(key) < SHORTEST_KEY for key in old_keys
+        ):  # never the key itself: this message is read by many
+            raise BadSetting(f"SMOALL_OLD_SECRET_KEYS: each has at least {SHORTEST_KEY} characters.")
+        pool_floor = _number("SMOALL_POOL_FLOOR", "3")
+        pool_ceiling = _number("SMOALL_POOL_CEILING", "50")
+        if pool_floor > pool_ceiling:
+            raise BadSetting(f"SMOALL_POOL_FLOOR is {pool_floor}, above SMOALL_POOL_CEILING, {pool_ceiling}.")
         copies_days = os.environ.get("SMOALL_COPIES_DAYS", "7")
         if not (copies_days.isdigit() and int(copies_days) <= 7):
             raise BadSetting(f"SMOALL_COPIES_DAYS is {copies_days!r}: use 0 to 7, the policy's limit.")
@@ -78,10 +94,14 @@ class Env:
             mail_provider=os.environ.get("SMOALL_MAIL_PROVIDER", ""),
             mail_key=os.environ.get("SMOALL_MAIL_KEY", ""),
             mail_from=os.environ.get("SMOALL_MAIL_FROM", f"Smoall <support@{domain}>"),
+            old_secret_keys=old_keys,
             kill_at=os.environ.get("SMOALL_KILL_AT", "") if environment != "production" else "",
             erasures_per_day=erasures,
             retention_per_day=retention,
             sign_up_mails=sign_up_mails,
+            pool_floor=pool_floor,
+            pool_ceiling=pool_ceiling,
+            fleet_at_start=_number("SMOALL_FLEET_AT_START", "50"),
             copies_days=int(copies_days),
             web=os.environ.get("SMOALL_WEB") or f"http://127.0.0.1:{port or 8000}",
             files_bucket=os.environ.get("SMOALL_FILES_BUCKET", ""),

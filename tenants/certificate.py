@@ -79,6 +79,11 @@ class Certificate:
     last_physical_copy_on: date
     release: str
 
+    @property
+    def is_of_contacts(self) -> bool:
+        """Of the contact details, which outlive the workspace: without its tables."""
+        return not any(one.store == "schema" for one in self.stores)
+
     def as_document(self) -> dict[str, Any]:
         """The document as JSON values, before the key's id and the signature."""
         return {
@@ -252,6 +257,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "closed": "Workspace closed",
         "by": "by",
         "destroyed": "Data destroyed",
+        "contacts title": "Certificate of erasure of contact details",
+        "contacts closed": "Held alone since",
+        "contacts destroyed": "Contact details erased",
         "issued": "Certificate issued",
         "stores": "What was erased",
         "before": "before",
@@ -290,6 +298,12 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "legal_acceptance": "accepted terms",
         "legal_notice": "notices of changes in the privacy policy",
         "integrators_link": "links with integrators",
+        "integrators_look": "looks of integrators at contact details",
+        "sharing_disclosure": "what was given to partners",
+        "requests_request": "requests",
+        "requests_notice": "notices of breaches",
+        "mail_refusal": "refused mails",
+        "mail_suppression": "addresses that mails came back from",
         "proofs": "proofs of what the client wrote",
     },
     "fr": {
@@ -302,6 +316,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "closed": "Espace fermé",
         "by": "par",
         "destroyed": "Données détruites",
+        "contacts title": "Certificat d’effacement des coordonnées",
+        "contacts closed": "Seules depuis",
+        "contacts destroyed": "Coordonnées effacées",
         "issued": "Certificat délivré",
         "stores": "Ce qui a été effacé",
         "before": "avant",
@@ -340,6 +357,12 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "legal_acceptance": "conditions acceptées",
         "legal_notice": "avis de changement de la politique de confidentialité",
         "integrators_link": "liens avec des intégrateurs",
+        "integrators_look": "consultations des coordonnées par des intégrateurs",
+        "sharing_disclosure": "ce qui a été remis à des partenaires",
+        "requests_request": "demandes",
+        "requests_notice": "avis de violations de données",
+        "mail_refusal": "mails refusés",
+        "mail_suppression": "adresses dont des mails sont revenus",
         "proofs": "preuves de ce que le client a écrit",
     },
 }
@@ -350,7 +373,8 @@ def as_text(verified: Verified, language: str) -> str:
     words = WORDS.get(language[:2], WORDS["en"])
     printer = _Printer(words, "fr_BE" if words is WORDS["fr"] else "en_GB")
     one = verified.certificate
-    lines = [words["title"], "=" * len(words["title"]), ""]
+    title = words["contacts title" if one.is_of_contacts else "title"]
+    lines = [title, "=" * len(title), ""]
     lines += printer.facts(one)
     lines += ["", words["stores"], *(printer.store(each) for each in one.stores)]
     lines += ["", words["exceptions"], *(printer.kept(each) for each in one.exceptions)]
@@ -369,14 +393,15 @@ class _Printer:
 
     def facts(self, one: Certificate) -> list[str]:
         by = f"{self.words['by']} {self.word(one.requested_by)}"
+        of = "contacts " if one.is_of_contacts else ""
         rows = [
             ("id", str(one.id)),
             ("controller", one.controller),
             ("tenant", str(one.tenant)),
             ("client", str(one.client)),
             ("requested", f"{self.moment(one.requested_at)}, {by}"),
-            ("closed", self.moment(one.closed_at)),
-            ("destroyed", self.moment(one.destroyed_at)),
+            (f"{of}closed", self.moment(one.closed_at)),
+            (f"{of}destroyed", self.moment(one.destroyed_at)),
             ("issued", self.moment(one.issued_at)),
         ]
         return [f"{self.words[name]:<22}{value}" for name, value in rows]

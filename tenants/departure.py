@@ -4,7 +4,6 @@ Each verb locks the workspace's row, then the departure's, keeps what the client
 client's address. Who is due is retention.py's matter; erasing is erasure.py's (data) and forgetting.py's (contact details).
 """
 
-import hmac
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from uuid import UUID
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.urls import reverse
-from django.utils.crypto import salted_hmac
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
@@ -35,6 +33,7 @@ LATEST_MONTHS = 120  # how far from the notice a client may put a day
 LINK_SECONDS = 30 * 24 * 3600  # of the mailed link to the contact details; an older one asks for another
 LEAVABLE = (State.ACTIVE, State.SUSPENDED)
 PURPOSE = "tenants.leaving"
+PRINT = "smoall.departure"  # salt of what a link holds of the address
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,7 +417,8 @@ def contact_link(departure: Departure, client: Client) -> str:
     Bound to the e-mail address on file: a corrected address voids the links that went to the old one.
     """
     with scope.shared(realm="app"):
-        token = tokens.sign([str(departure.id), _print(departure, client)], purpose="contact")
+        made = tokens.print_of(_state(departure, client), salt=PRINT)
+        token = tokens.sign([str(departure.id), made], purpose="contact")
     return host_url("app") + reverse("app:contact", urlconf="config.urls_app", args=[token])
 
 
@@ -431,9 +431,8 @@ def links_of(email: str) -> list[tuple[str, str]]:
     return [(found[one.client_uuid].company, contact_link(one, found[one.client_uuid])) for one in leaving]
 
 
-def _print(departure: Departure, client: Client) -> str:
-    state = f"{departure.id}|{fold_email(client.contact_email)}"
-    return salted_hmac("smoall.departure", state, algorithm="sha256").hexdigest()[:32]
+def _state(departure: Departure, client: Client) -> str:
+    return f"{departure.id}|{fold_email(client.contact_email)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -461,7 +460,9 @@ def _visit(payload: Any, *, is_old: bool) -> Visit:
     if departure is None:
         raise tokens.BadToken("withdrawn, or the client has a workspace")
     client = Client.objects.filter(pk=departure.client_uuid).first()
-    is_void = client is not None and not hmac.compare_digest(_print(departure, client), str(payload[1]))
+    is_void = client is not None and not tokens.is_print(
+        str(payload[1]), _state(departure, client), salt=PRINT
+    )
     return Visit(departure, client, is_old or is_void)
 
 

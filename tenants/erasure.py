@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.apps import apps
 from django.conf import settings
 from django.db import connection
 from django.urls import reverse
@@ -17,10 +18,13 @@ from django.utils.translation import gettext_lazy as _
 from shared_apps import jobs, mail
 from shared_apps.accounts.models import Cause, SignIn, User, fold_email
 from shared_apps.clients.models import Client
+from shared_apps.history.redaction import redact
+from shared_apps.history.registry import is_registered
 from shared_apps.integrators.models import Link
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope, tokens
 from shared_apps.kit.dates import day_of
+from shared_apps.kit.module import all_holdings
 from shared_apps.mail import backend
 from shared_apps.mail.models import Message
 from tenants import certificate, departure, forgetting, gate, physical, publishing, sagas, stores
@@ -333,6 +337,21 @@ def erase_shared(saga: Saga) -> None:
     forgetting.redact_rows(Domain, domains)
     forgetting.redact_rows(Export, exports)
     forgetting.redact_rows(Tenant, [str(id)])
+    _forget_names([id, client])
+
+
+def _forget_names(about: list[UUID]) -> None:
+    """Names of the workspace's people in shared rows that stay as long as the contact details."""
+    for holding in all_holdings():
+        if not holding.of_workspace:
+            continue
+        model: Any = apps.get_model(holding.what)
+        rows = model._default_manager.filter(**{f"{holding.about}__in": about})
+        keys = [str(key) for key in rows.order_by().values_list("pk", flat=True)]
+        rows.update(**dict.fromkeys(holding.of_workspace, ""))
+        with scope.owner():
+            for key in keys if is_registered(model) else ():
+                redact(model, key, fields=holding.of_workspace)
 
 
 def _other_sagas(saga: Saga) -> Any:

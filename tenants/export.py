@@ -7,7 +7,7 @@ an export for an owner.
 import base64
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -33,8 +33,8 @@ from shared_apps.legal.models import Acceptance
 from shared_apps.legal.models import Notice as PolicyNotice
 from shared_apps.requests.models import Notice, Request
 from shared_apps.sharing.models import Disclosure
-from tenants import age, sagas, snapshot, stores
-from tenants.archive import ArchiveWriter, BadRecipient, ManifestFields, Written, parse_recipient
+from tenants import sagas, snapshot, stores
+from tenants.archive import ArchiveWriter, BadRecipient, ManifestFields, Written, age, parse_recipient
 from tenants.keys import KeyStore
 from tenants.models import CannotAct, Departure, Export, Saga, Snapshot, State, Tenant
 from tenants.requests import role_of
@@ -82,7 +82,7 @@ def write(
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             for number, (table, columns) in enumerate(tables):
                 progress(80 * number // len(tables), _("Copying the tables"))
-                rows = _Rows(cursor, table, columns)
+                rows = Rows(cursor, table, columns)
                 archive.add(f"rows/{table}.csv", rows)
                 counts[table] = rows.count
         progress(80, _("Copying the files"))
@@ -120,11 +120,22 @@ def secret_columns() -> dict[str, set[str]]:
     }
 
 
-class _Rows:
+def _one_of(cursor: Any, keys: Sequence[Any]) -> str:
+    if not keys:
+        return "false"
+    kind = "uuid[]" if isinstance(keys[0], UUID) else "bigint[]"
+    return str(cursor.mogrify(f"id = ANY(%s::{kind})", [[*map(str, keys)]]).decode())
+
+
+class Rows:
     """One table as CSV with a header, ordered by its key, in blocks of whole rows; `count` after they are read."""
 
-    def __init__(self, cursor: Any, table: str, columns: list[str]) -> None:
+    def __init__(
+        self, cursor: Any, table: str, columns: list[str], *, only: Sequence[Any] | None = None
+    ) -> None:
+        """`only`: the keys of the rows that are wanted, where it isn't all of them."""
         self.cursor, self.table, self.count = cursor, table, 0
+        self.only = None if only is None else _one_of(cursor, only)
         hidden = secret_columns().get(table, set())
         self.columns = ", ".join(f"'{UNUSABLE}' AS \"{c}\"" if c in hidden else f'"{c}"' for c in columns)
 
@@ -152,13 +163,19 @@ class _Rows:
         return self.cursor.fetchone()[0]
 
     def _where(self, after: Any) -> str:
-        return f"WHERE id > '{after}'" if after else ""  # a UUID or a number that the database itself gave
+        later = f"id > '{after}'" if after else ""  # a UUID or a number that the database itself gave
+        asked = " AND ".join(filter(None, (self.only, later)))
+        return f"WHERE {asked}" if asked else ""
+
+
+# What modules above hold about a client: {part of shared.json: JSON values}. They join in their apps' `ready`.
+sources: list[Callable[[Tenant], Mapping[str, Any]]] = []
 
 
 def shared_rows(tenant: Tenant) -> dict[str, Any]:
     """What the shared schema holds about a client, as JSON values (holdings with exported="shared")."""
     client = tenant.client
-    return {
+    rows = {
         "client": {
             field.name: getattr(client, field.attname)
             for field in client._meta.concrete_fields
@@ -173,7 +190,7 @@ def shared_rows(tenant: Tenant) -> dict[str, Any]:
         },
         "terms": list(
             Acceptance.objects.filter(client_uuid=client.pk).values(
-                "kind", "version", "sha256", "accepted_at"
+                "kind", "version", "language", "sha256", "accepted_at"
             )
         ),
         "notices": list(
@@ -233,6 +250,9 @@ def shared_rows(tenant: Tenant) -> dict[str, Any]:
             for one in Departure.objects.filter(tenant_uuid=tenant.id).prefetch_related("instructions")
         ],
     }
+    for source in sources:
+        rows |= source(tenant)
+    return rows
 
 
 def _ddl(recorded: Snapshot) -> tuple[str, str]:

@@ -49,7 +49,7 @@ def _label_field() -> forms.CharField:
         widget=forms.TextInput(
             attrs={
                 **LOOK,
-                "hx-trigger": "input changed delay:350ms",
+                "hx-trigger": "input changed delay:350ms, early",
                 "hx-target": "#name-status",
                 "autocomplete": "off", "autocapitalize": "off", "spellcheck": "false",
             }
@@ -64,7 +64,7 @@ class CompanyForm(forms.Form):
         label=_("Company"),
         max_length=200,
         widget=forms.TextInput(
-            attrs={**LOOK, "hx-trigger": "input changed delay:500ms", "hx-target": "#workspace-name",
+            attrs={**LOOK, "hx-trigger": "input changed delay:500ms, early", "hx-target": "#workspace-name",
                    "autocomplete": "organization"}
         ),
     )  # fmt: skip

@@ -28,12 +28,13 @@ from shared_apps.kit import scope
 from shared_apps.kit.dates import day_of, end_of, plus_months
 from shared_apps.sharing import jobs as sharing_jobs
 from shared_apps.sharing.models import YEARS_KEPT, CannotShare, Order
-from tenants import age, canonical, export, keys
-from tenants.archive import BadRecipient, parse_recipient
+from tenants import canonical, export, extract, keys
+from tenants.archive import BadRecipient, age, parse_recipient
 from tenants.keys import KeyStore, PublicKeys, Signature
 from tenants.models import CannotAct, State, Tenant
 
-FORMAT, VERSION = "smoall-order-record", 1
+FORMAT, VERSION = "smoall-order-record", 2
+READ = (1, 2)  # versions whose records are verified; the first one had no selection
 FETCHED_WITHIN = timedelta(days=7)
 
 
@@ -119,8 +120,10 @@ def give(order: Order, target: BinaryIO, *, now: datetime) -> None:
         writer.finish()
     elif tenant is None or tenant.state == State.RESTORING:
         raise CannotAct(_("This workspace does not exist any more."))
-    else:
+    elif held.extent == Order.Scope.EVERYTHING:
         export.write(tenant.id, target, recipients, now=now)
+    else:
+        extract.write(held, target, recipients, tenant=tenant.id)
 
 
 def contacts(order: Order, client: Client) -> dict[str, Any]:
@@ -206,6 +209,7 @@ def signed(order: Order, store: KeyStore) -> str:
         "received_on": order.received_on.isoformat(),
         "document_sha256": order.document_sha256,
         "extent": order.extent,
+        "selection": _selected(order),
         "period": period,
         "secret_until": order.gag_until.isoformat() if order.gag_until else None,
         "registered_by": str(order.registered_by_id),
@@ -227,9 +231,10 @@ def verify(text: str, public_keys: PublicKeys) -> dict[str, Any]:
     """The record's facts, once its form and signature were found right. Raises BadRecord."""
     try:
         document = canonical.loads(text)
-        if not isinstance(document, dict) or (document.get("format"), document.get("version")) != (
-            FORMAT,
-            VERSION,
+        if (
+            not isinstance(document, dict)
+            or document.get("format") != FORMAT
+            or document.get("version") not in READ
         ):
             raise BadRecord("This is not a record of an order of Smoall's.")
         facts = {name: value for name, value in document.items() if name != "signature"}
@@ -243,6 +248,14 @@ def verify(text: str, public_keys: PublicKeys) -> dict[str, Any]:
     except keys.BadSignature as error:
         raise BadRecord(str(error)) from error
     return facts
+
+
+def _selected(order: Order) -> dict[str, Any] | None:
+    """A record names nobody: of a person the digest of the words, which whoever holds the order can make again."""
+    selection: dict[str, Any] | None = order.selection
+    if not selection or "person" not in selection:
+        return selection
+    return {"person_sha256": hashlib.sha256(canonical.dumps(selection["person"])).hexdigest()}
 
 
 def _moment(value: datetime) -> str:

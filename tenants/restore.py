@@ -24,7 +24,7 @@ from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from shared_apps.mail.models import Message
-from tenants import departure, export, names, provision, sagas, snapshot, stores
+from tenants import contract, departure, export, names, provision, sagas, snapshot, stores
 from tenants.archive import ArchiveReader, BadArchive, Manifest, Report
 from tenants.keys import KeyStore
 from tenants.models import CannotAct, Saga, Snapshot, State, Tenant
@@ -151,6 +151,7 @@ def load(saga: Saga) -> None:
         manifest = reader.manifest(KeyStore.default().public_keys())
         recorded = check_release(manifest.release, manifest.fingerprint)
         client = _client(_contact_details(reader))
+        contract.carry_over(client.pk, _shared(reader).get("terms") or [])
         tables = export.exported_tables(recorded)
         schema = scope.schema_of(saga.subject)
 
@@ -235,10 +236,18 @@ def _fitting(part: str) -> Iterator[None]:
         raise CannotRestore(f"{part}: the rows do not fit the tables.") from error
 
 
+def _shared(reader: ArchiveReader) -> dict[str, Any]:
+    """Raises ValueError when it is no JSON object."""
+    said = json.loads(reader.read("shared.json"))
+    if not isinstance(said, dict):
+        raise ValueError("shared.json")
+    return said
+
+
 def _contact_details(reader: ArchiveReader) -> Client:
     """What shared.json says of the client, as a row not saved. Raises CannotRestore."""
     try:
-        known = json.loads(reader.read("shared.json"))["client"]
+        known = _shared(reader)["client"]
         client = Client(id=UUID(known["id"]), **{name: known[name] for name in CONTACT_FIELDS})
         client.clean_fields(exclude=["company_folded"])
     except (ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:

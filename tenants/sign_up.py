@@ -17,7 +17,6 @@ from django.conf import settings
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
@@ -31,7 +30,7 @@ from shared_apps.legal.documents import Document
 from shared_apps.legal.documents import find as find_document
 from shared_apps.legal.models import Acceptance
 from shared_apps.mail.models import Message
-from tenants import departure, names, provision, sagas
+from tenants import contract, departure, names, pool, provision, sagas
 from tenants.keys import KeyStore
 from tenants.models import CannotAct, Saga, SignUp, State, Tenant, WorkspaceSearch, host_url
 
@@ -43,6 +42,7 @@ SLOW_AFTER = timedelta(seconds=20)
 RETRY_NAME = timedelta(minutes=1)
 FORGET_FOUND = timedelta(hours=1)
 DOOR = scope.Actor("system", "sign-up", "Smoall")  # who acts before the first owner is known
+PRINT = "smoall.sign_up"  # salt of what a link holds of the address
 CLOSED = (State.ERASING, State.RESTORING)
 PROVISION = sagas.Kind("provision")
 
@@ -232,8 +232,12 @@ def read(token: str, *, lock: bool = False) -> Opening:
     sign_up, saga = rows.filter(pk=id).first(), Saga.objects.filter(key=_key(id)).first()
     if sign_up is None and saga is None:
         raise tokens.BadToken("forgotten")
-    wanted = _print(id, sign_up.email) if sign_up else str(saga and saga.data.get("print"))
-    if not hmac.compare_digest(wanted, made):
+    is_theirs = (
+        tokens.is_print(made, _state(id, sign_up.email), salt=PRINT)
+        if sign_up
+        else hmac.compare_digest(str(saga and saga.data.get("print")), made)
+    )
+    if not is_theirs:
         raise tokens.BadToken("sent to another address")
     return opening(id, sign_up, saga)
 
@@ -268,7 +272,11 @@ def _person(tenant: Tenant, id: UUID) -> User | None:
 
 def _print(id: UUID, email: str) -> str:
     """Names the address in a link and in the saga without holding it."""
-    return salted_hmac("smoall.sign_up", f"{id}|{fold_email(email)}", algorithm="sha256").hexdigest()[:32]
+    return tokens.print_of(_state(id, email), salt=PRINT)
+
+
+def _state(id: UUID, email: str) -> str:
+    return f"{id}|{fold_email(email)}"
 
 
 def _key(id: UUID) -> str:
@@ -278,8 +286,7 @@ def _key(id: UUID) -> str:
 def _stage_of_owner(tenant: Tenant, owner: User) -> Stage:
     if owner.entered_at:
         return Stage.ENTERED
-    accepted = Acceptance.objects.filter(client_uuid=tenant.client_id, kind="terms").exists()
-    return Stage.READY if accepted else Stage.TERMS
+    return Stage.READY if contract.has_terms(tenant.client_id) else Stage.TERMS
 
 
 def is_free(sign_up: SignUp) -> bool:
@@ -305,10 +312,12 @@ def door(tenant: Tenant, owner: User) -> str:
 # --- confirming -----------------------------------------------------------------------------------
 
 
+@sagas.verb("confirm")
 def confirm(sign_up: SignUp, *, now: datetime) -> Saga:
-    """Have the workspace made. Twice the same click is one workspace. The row must be locked.
+    """Have the workspace made: at once where a schema is ready, else by a worker. The row must be locked.
 
-    Raises names.BadName when the name was taken meanwhile, CannotSignUp when the 24 hours are over.
+    Twice the same click is one workspace. Raises names.BadName when the name was taken meanwhile, CannotSignUp when
+    the 24 hours are over.
     """
     if sign_up.confirmed_at is None:
         if sign_up.expires_at <= now:
@@ -317,7 +326,27 @@ def confirm(sign_up: SignUp, *, now: datetime) -> Saga:
         sign_up.confirmed_at, sign_up.expires_at = now, now + CONFIRM_WITHIN
         sign_up.save(update_fields=["confirmed_at", "expires_at"])
     data = {"sign_up": str(sign_up.id), "print": _print(sign_up.id, sign_up.email)}
-    return sagas.start("provision", uuid7(), key=_key(sign_up.id), data=data)
+    return _opened_at_once(sign_up, data) or sagas.start(
+        "provision", uuid7(), key=_key(sign_up.id), data=data
+    )
+
+
+def _opened_at_once(sign_up: SignUp, data: dict[str, Any]) -> Saga | None:
+    """From the pool: its schema and key are there, so every step is a few rows, in the caller's transaction.
+
+    None when the pool is empty, or the name was taken this very moment: the schema is then back in the pool.
+    """
+    if Saga.objects.filter(key=_key(sign_up.id)).exists():
+        return None
+    try:
+        with transaction.atomic():
+            pooled = pool.claim()
+            if pooled is None:
+                return None
+            data = {**data, "pooled": [pooled.release, pooled.fingerprint]}
+            return sagas.carry_out("provision", pooled.id, key=_key(sign_up.id), data=data)
+    except sagas.NotYet:
+        return None
 
 
 def rename(sign_up: SignUp, label: str, *, now: datetime) -> None:
@@ -399,6 +428,7 @@ def _made(saga: Saga, sign_up: SignUp) -> Tenant:
         person=person,
         by=scope.actor(),
         sign_up=sign_up,
+        pooled=saga.data.get("pooled"),
     )
     if sign_up.terms_version:
         terms = find_document("terms", sign_up.terms_version)

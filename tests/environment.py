@@ -6,6 +6,7 @@ A pytest plugin, named in pyproject.toml, since settings are read before any con
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -33,7 +34,9 @@ os.environ |= {
 DATA.chmod(0o755)
 (DATA / "static").mkdir()  # nothing is collected for tests
 compile_catalogues()  # what Django reads is made from the .po files and not committed
-embedded_postgres.start(DATA, durable=False)
+# The process that only deals tests out to others (pytest -n) needs no server.
+if "PYTEST_XDIST_WORKER" in os.environ or "-n" not in sys.argv:
+    embedded_postgres.start(DATA, durable=False)
 _maker = os.getpid()
 
 

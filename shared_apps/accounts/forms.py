@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from shared_apps.accounts import passkeys
+from shared_apps.accounts import entering, passkeys
 from shared_apps.accounts.models import ONE_LINE, Passkey, Throttle, User, has_second_factor, takes_code
 from shared_apps.kit.text import refuse_web_addresses
 
@@ -94,7 +94,24 @@ class NewPasswordForm(forms.Form):
         return password
 
 
-class EnterForm(NewPasswordForm):
+class ConditionalForm(NewPasswordForm):
+    """A password with which somebody enters, and the box of what they agree to when there is something (entering.py)."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.condition = entering.condition(self.person)
+        if self.condition:
+            self.fields["terms"] = forms.BooleanField(
+                label=self.condition.label, error_messages={"required": self.condition.refused}
+            )
+
+    def accept(self, *, language: str, now: datetime) -> None:
+        """What was ticked is on record from now on."""
+        if self.condition:
+            self.condition.accept(language=language, now=now)
+
+
+class EnterForm(ConditionalForm):
     name = forms.CharField(
         label=_("Your name"),
         max_length=200,
@@ -102,7 +119,7 @@ class EnterForm(NewPasswordForm):
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
     password = _password_field(_("Choose a password"), "new-password")
-    field_order = ("name", "password")
+    field_order = ("name", "password", "terms")
 
 
 class OneTimeInput(forms.TextInput):

@@ -18,6 +18,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
@@ -28,11 +29,11 @@ from shared_apps.accounts import mine as holdings
 from shared_apps.accounts import sessions as store
 from shared_apps.accounts.access import person_of, public, signed_in
 from shared_apps.accounts.forms import (
+    ConditionalForm,
     EmailForm,
     EnterForm,
     ForgotForm,
     MeForm,
-    NewPasswordForm,
     PasswordForm,
     SignInForm,
 )
@@ -138,11 +139,12 @@ def reset(request: HttpRequest, token: str) -> HttpResponse:
     person = _person_of(request, Purpose.RESET, token)
     if person is None:
         return _void(request)
-    form = NewPasswordForm(request.POST or None, person=person)
+    form = ConditionalForm(request.POST or None, person=person)
     if not form.is_valid():
         return render(request, "accounts/reset.html", {"form": form, "holder": person})
     now = timezone.now()
     with scope.acting(person.as_actor()):
+        form.accept(language=_language(), now=now)
         person.change_password(form.cleaned_data["password"], now=now)
         Throttle.of(person.email, purpose="sign-in", now=now).clear()
     store.end(request, Cause.SIGNED_OUT, now=now)
@@ -175,10 +177,15 @@ def _enter(request: HttpRequest, purpose: Purpose, token: str) -> HttpResponse:
         )
     now = timezone.now()
     with scope.acting(person.as_actor()):
+        form.accept(language=_language(), now=now)
         person.name = form.cleaned_data["name"]
         person.save(update_fields=["name"])
         person.change_password(form.cleaned_data["password"], now=now)
         return let_in(request, person, "/", now=now)
+
+
+def _language() -> str:
+    return get_language() or settings.LANGUAGE_CODE
 
 
 def _person_of(request: HttpRequest, purpose: Purpose, token: str) -> User | None:

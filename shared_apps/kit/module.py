@@ -47,6 +47,8 @@ class Holding:
         "schema", "rows", "files", "queue", "kept", "public"
     ]  # how erasure reaches it; "kept": the law
     personal: tuple[str, ...] = ()  # fields that name a person
+    # Of a shared row that outlives the workspace: fields that name its people, emptied when its data goes.
+    of_workspace: tuple[str, ...] = ()
     secret: tuple[str, ...] = ()  # columns that leave neither with an export nor otherwise
     law: str = ""  # the law's article that makes Smoall keep it after an erasure: certificates say so
     law_years: int = 0  # for how long, from the erasure on

@@ -154,6 +154,8 @@ class Publication(Row):
             raise CannotPublish(_now("This version was confirmed already."))
         if by.pk == self.proposed_by_id:
             raise CannotPublish(_now("Somebody else has to confirm what you have proposed."))
+        if not by.was_inside(self.proposed_at):
+            raise CannotPublish(_now("Only who was an operator when it was proposed can confirm it."))
         document = self.document
         _refuse_altered(document)
         if dict(document.digests) != self.digests:

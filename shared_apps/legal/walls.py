@@ -1,8 +1,10 @@
 """What the database itself refuses: a publication that changes its story, and a notice that is rewritten.
 
-Triggers of the shared schema, made anew with every release (tenants/snapshot.py), like those of sharing/walls.py and for
-the same reasons. SQLSTATE: LE001 a publication, LE002 a notice. An acceptance has its history instead.
+How such walls are made: kit/walls.py. SQLSTATE: LE001 a publication, LE002 a notice. An acceptance has its history instead.
 """
+
+from shared_apps.kit import walls
+from shared_apps.kit.walls import Wall
 
 CHECK_PUBLICATION = """
 CREATE OR REPLACE FUNCTION public.check_publication() RETURNS trigger
@@ -21,6 +23,12 @@ BEGIN
         NEW.proposed_at) THEN
         RAISE EXCEPTION 'what was proposed is withdrawn, not altered' USING ERRCODE = 'LE001';
     END IF;
+    IF OLD.confirmed_at IS NULL AND NEW.confirmed_at IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM public.accounts_user u WHERE u.id = NEW.confirmed_by_id
+          AND greatest(u.entered_at, u.reactivated_at) <= NEW.proposed_at
+          AND u.entered_at IS NOT NULL) THEN
+        RAISE EXCEPTION 'who confirms a version was there before it was proposed' USING ERRCODE = 'LE001';
+    END IF;
     RETURN NEW;
 END
 $check_publication$
@@ -37,18 +45,11 @@ BEGIN
 END
 $check_told$
 """
-TRIGGERS = (
-    ("check_publication", "check_publication", "UPDATE OR DELETE", "legal_publication"),
-    ("check_notice", "check_told", "UPDATE", "legal_notice"),
+WALLS = (
+    Wall("check_publication", "UPDATE OR DELETE", "legal_publication"),
+    Wall("check_notice", "UPDATE", "legal_notice", function="check_told"),
 )
 
 
 def statements() -> list[str]:
-    """DDL that makes or renews the walls, one by one. To be run by the owner, in the shared schema."""
-    made = [body.strip() for body in (CHECK_PUBLICATION, CHECK_TOLD)]
-    for name, function, events, table in TRIGGERS:
-        made.append(
-            f"CREATE OR REPLACE TRIGGER {name} BEFORE {events} ON public.{table} "
-            f"FOR EACH ROW EXECUTE FUNCTION public.{function}()"
-        )
-    return made
+    return walls.statements((CHECK_PUBLICATION, CHECK_TOLD), WALLS)

@@ -21,6 +21,16 @@ KEPT = timedelta(days=30)
 BOUNCED_KEPT = timedelta(days=365)  # a mailbox may be there again after a year; a complaint stands
 ENHANCED = re.compile(rb"\b5\.(\d{1,3}\.\d{1,3})\b")  # RFC 3463
 OF_THE_MAILBOX = (b"1.1", b"1.2", b"1.3", b"1.6", b"1.10", b"2.1")  # no such one, moved away, disabled
+# Without such a code a refusal may be about us as well ("550 blocked", "554 spam"), so only 550 and 551 (RFC 5321: no
+# mailbox here) count, and only with words that servers use for a mailbox they don't have.
+NOT_HERE = (550, 551)
+NO_SUCH = re.compile(
+    rb"(?:no such|unknown|invalid|non-?existent) (?:user|mailbox|recipient|address|account|person)"
+    rb"|(?:user|mailbox|recipient|address|account)(?: is)? (?:unknown|not found|not known)"
+    rb"|(?:does not|doesn't) exist|no mailbox (?:here )?by that name|user not local",
+    re.IGNORECASE,
+)
+ABOUT_US = re.compile(rb"block|spam|polic|denied|reputation|blacklist|listed|relay", re.IGNORECASE)
 
 
 @job(purpose="mail.deliver", retries=RETRIES)
@@ -88,8 +98,9 @@ def _has_no_mailbox(error: Exception, code: int) -> bool:
     if not isinstance(error, smtplib.SMTPRecipientsRefused) or code < 500:
         return False
     said = b" ".join(_as_bytes(text) for _code, text in error.recipients.values())
-    enhanced = ENHANCED.search(said)
-    return enhanced is None or enhanced.group(1) in OF_THE_MAILBOX
+    if enhanced := ENHANCED.search(said):
+        return enhanced.group(1) in OF_THE_MAILBOX
+    return code in NOT_HERE and bool(NO_SUCH.search(said)) and not ABOUT_US.search(said)
 
 
 def _as_bytes(text: bytes | str) -> bytes:

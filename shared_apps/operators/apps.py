@@ -21,6 +21,7 @@ class OperatorsConfig(Module):
         ),
         Menu(_("Access to data"), "operators:grants", icon="eye", order=3, right="operators.view"),
         Menu(_("Work"), "operators:work", icon="queue-list", order=3, right="operators.view"),
+        Menu(_("Fleet"), "operators:fleet", icon="square-3-stack-3d", order=3, right="operators.view"),
         Menu(_("Integrators"), "operators:integrators", icon="link", order=4, right="operators.view"),
         Menu(_("Who got what"), "operators:partners", icon="eye", order=4, right="operators.view"),
         Menu(_("Requests"), "operators:requests", icon="inbox", order=4, right="operators.view"),
@@ -55,6 +56,9 @@ class OperatorsConfig(Module):
         "operators.grant": Purpose(
             _("To tell the owners of a workspace that somebody of Smoall enters it, and why"), mail="service"
         ),
+        "operators.invited": Purpose(
+            _("To tell every operator that somebody is invited to become one"), mail="service"
+        ),
         "operators.copy": Purpose(
             _("To ask the owners of a workspace to take a copy of their data"), mail="service"
         ),
@@ -65,7 +69,9 @@ class OperatorsConfig(Module):
             _("To tell operators of requests and breaches whose time is over, and to forget old names"),
             mail="service",
         ),
-        "operators.inspect": _("To find what doesn't fit together, before it does harm"),
+        "operators.inspect": Purpose(
+            _("To find what doesn't fit together, before it does harm"), mail="service"
+        ),
     }
     holdings = (
         Holding(
@@ -74,9 +80,10 @@ class OperatorsConfig(Module):
             category="contact",
             why=_("To show you who of Smoall may enter your workspace, why and until when"),
             kept=_("As long as your contact details"),
-            exported="no",
+            exported="shared",
             erased="rows",
             personal=("operator_name", "consented_by", "ended_by"),
+            of_workspace=("consented_by", "ended_by"),
             called=_("Grants to enter your workspace"),
             about="client",
         ),
@@ -86,7 +93,7 @@ class OperatorsConfig(Module):
             category="contact",
             why=_("To show you which pages somebody of Smoall opened in your workspace"),
             kept=_("As long as your contact details"),
-            exported="no",
+            exported="shared",
             erased="rows",
             called=_("Pages that somebody of Smoall opened"),
             about="grant__client",
@@ -97,7 +104,7 @@ class OperatorsConfig(Module):
             category="contact",
             why=_("To ask you first before somebody of Smoall enters your workspace"),
             kept=_("As long as your contact details"),
-            exported="no",
+            exported="shared",
             erased="rows",
             called=_("Whether you are asked before somebody of Smoall enters"),
             about="client",
@@ -127,5 +134,7 @@ class OperatorsConfig(Module):
     def ready(self) -> None:
         from shared_apps import sharing
         from shared_apps.operators.models import Grant
+        from tenants import export
 
         join(sharing.sources, Grant.entries)
+        join(export.sources, Grant.exported)

@@ -18,6 +18,7 @@ from shared_apps.kit.places import countries
 from shared_apps.operators.views.clients import matching
 from shared_apps.sharing.models import CATEGORIES, Order, Partner
 from shared_apps.sharing.models.partner import MONTHS
+from tenants import extract
 
 HOST = re.compile(r"(?=.{4,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]\Z")
 MOST_HOSTS = 20
@@ -99,7 +100,13 @@ class VerifyForm(forms.Form):
         return found | {"text": given[0] if given else ""}
 
 
+def _modules() -> list[tuple[str, str]]:
+    return list(extract.modules().items())
+
+
 class OrderForm(forms.Form):
+    """`selection` after `is_valid()`: what narrows the extent down, None where it says it all."""
+
     client = forms.CharField(
         label=_("Client"),
         max_length=200,
@@ -113,11 +120,26 @@ class OrderForm(forms.Form):
     extent = forms.ChoiceField(
         label=_("What is to be given"), choices=Order.Scope.choices, widget=forms.RadioSelect
     )
-    period_from = _day(_("Changes from"), required=False)
-    period_until = _day(
-        _("Changes until"),
+    modules = forms.MultipleChoiceField(
+        label=_("Which tables"), choices=_modules, required=False, widget=forms.CheckboxSelectMultiple
+    )
+    person = forms.CharField(
+        label=_("Which person"),
         required=False,
-        help_text=_("For contact details: their changes on these days are given too."),
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+        help_text=_(
+            "The full name and e-mail addresses as the order gives them, one a line. Rows are given in which one of them "
+            "stands as a whole."
+        ),
+    )
+    period_from = _day(_("From the day"), required=False)
+    period_until = _day(
+        _("Until the day"),
+        required=False,
+        help_text=_(
+            "For contact details: their changes on these days are given too. For tables: rows of these days alone."
+        ),
     )
     gag_until = _day(
         _("The client may not be told until"),
@@ -143,14 +165,29 @@ class OrderForm(forms.Form):
         begin, end = found.get("period_from"), found.get("period_until")
         if bool(begin) != bool(end) or (begin and end and begin > end):
             self.add_error("period_until", _now("Give both days of the period, the earlier one first."))
-        elif begin and found.get("extent") == Order.Scope.EVERYTHING:
+        elif begin and found.get("extent") in (Order.Scope.EVERYTHING, Order.Scope.PERSON):
             self.add_error(
                 "period_until",
-                _now("A copy of everything can't be limited to some days. Only contact details can."),
+                _now("Only tables and the changes of contact details can be limited to some days."),
             )
+        found["selection"] = self._selection(found)
         if isinstance(until := found.get("gag_until"), date) and until < timezone.localdate():
             self.add_error("gag_until", _now("This day is over: leave it empty."))
         return found
+
+    def _selection(self, found: dict[str, Any]) -> dict[str, list[str]] | None:
+        """Takes both fields out of `found`; one that belongs to another extent is refused, never dropped in silence."""
+        extent, modules = found.get("extent"), sorted(found.pop("modules", []))
+        person = [" ".join(line.split()) for line in found.pop("person", "").splitlines() if line.strip()]
+        if bool(modules) != (extent == Order.Scope.MODULES) and "modules" not in self.errors:
+            self.add_error("modules", _now("Choose tables when tables are to be given, and only then."))
+        if bool(person) != (extent == Order.Scope.PERSON) and "person" not in self.errors:
+            self.add_error(
+                "person", _now("Name somebody when rows about a person are to be given, and only then.")
+            )
+        if any(len(word) < extract.SHORTEST for word in person):
+            self.add_error("person", _now("Each line has four characters at least."))
+        return {"modules": modules} if modules else {"person": person} if person else None
 
 
 class ConfirmForm(forms.Form):

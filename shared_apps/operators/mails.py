@@ -1,12 +1,12 @@
 """The mails of the console."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
 from django.urls import reverse
 
 from shared_apps import mail
-from shared_apps.accounts.models import User
+from shared_apps.accounts.models import Kind, User
 from shared_apps.operators.models import Grant
 from tenants.models import host_url
 
@@ -73,4 +73,48 @@ def late_requests(operator: User, alarms: Sequence[str], *, day: date) -> None:
             "url": host_url("ops") + reverse("operators:requests", urlconf="config.urls_ops"),
         },
         key=f"operators.late_requests:{operator.id}:{day}",
+    )
+
+
+def invited(person: User, *, by: str) -> None:
+    """Tells every operator whom somebody lets in, each time that a link is made: two of them must be two people."""
+    _tell_everybody("invited", person, by=by, at=person.invited_at)
+
+
+def returned(person: User, *, by: str) -> None:
+    """The same for an account that may be used again."""
+    _tell_everybody("returned", person, by=by, at=person.reactivated_at)
+
+
+def _tell_everybody(what: str, person: User, *, by: str, at: datetime | None) -> None:
+    for operator in User.objects.entered().filter(kind=Kind.OPERATOR).order_by("pk"):
+        mail.send(
+            purpose="operators.invited",
+            to=operator.email,
+            name=operator.name,
+            language=operator.language,
+            template=f"operators/mail/{what}",
+            context={
+                "name": person.name,
+                "email": person.email,
+                "by": by,
+                "url": host_url("ops") + reverse("operators:team", urlconf="config.urls_ops"),
+            },
+            key=f"operators.{what}:{person.id}:{operator.id}:{at}",
+        )
+
+
+def drift(operator: User, alarms: Sequence[str], *, now: datetime) -> None:
+    """Workspaces whose tables were found to differ from their release, which no look before had found."""
+    mail.send(
+        purpose="operators.inspect",
+        to=operator.email,
+        name=operator.name,
+        language=operator.language,
+        template="operators/mail/drift",
+        context={
+            "alarms": alarms,
+            "url": host_url("ops") + reverse("operators:fleet", urlconf="config.urls_ops"),
+        },
+        key=f"operators.drift:{operator.id}:{now.isoformat()}",
     )

@@ -6,7 +6,7 @@ another one each round, so that each comes by. It counts; it returns nobody's de
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,7 +32,7 @@ EVERY = 6 * 3600  # seconds between two rounds of the schedule (config/schedule.
 SHARE = 40  # workspaces whose rows are read in one round
 STATEMENT_TIMEOUT = "30s"
 FAILED = gettext_noop("The look ended with an error: %(error)s.")
-MODULES = ("pages", "tables", "people", "history", "leaving", "sharing", "mails", "texts", "work")
+MODULES = ("pages", "tables", "people", "history", "leaving", "sharing", "mails", "texts", "held", "work")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +121,9 @@ class Round:
         found = list(self.in_share(counted))
         return total + sum(found), 1 + len(found)
 
-    def in_share(self, look: Callable[[], Any]) -> Iterator[Any]:
-        """What `look` finds in each workspace of the share. One that goes meanwhile is passed over."""
-        for tenant in self.share:
+    def in_share(self, look: Callable[[], Any], *, only: Sequence[Tenant] | None = None) -> Iterator[Any]:
+        """What `look` finds in each workspace of the share, or of `only`. One that goes meanwhile is passed over."""
+        for tenant in self.share if only is None else only:
             try:
                 with reading(scope.tenant(tenant.id)):
                     found = look()

@@ -26,7 +26,7 @@ def orders(client: UUID) -> Iterator[Entry]:
         yield Entry(
             at=one.made_at,
             who=one.authority,
-            what=one.get_extent_display(),
+            what=one.extent_text,
             why=_("Order %(reference)s of a court or authority") % {"reference": one.reference},
             kind="order",
         )

@@ -1,9 +1,10 @@
 """What the database itself refuses: a disclosure without a verified policy, and an order that changes its story.
 
-Triggers of the shared schema, made anew with every release (tenants/snapshot.py) and owned by the owner role, which alone
-may go around them. They name every table with its schema and have a fixed search_path, as the history's do, for the
-same reasons (shared_apps/history/triggers.py). SQLSTATE: SH001 a disclosure, SH002 a reading, SH003 an order.
+How such walls are made: kit/walls.py. SQLSTATE: SH001 a disclosure, SH002 a reading, SH003 an order.
 """
+
+from shared_apps.kit import walls
+from shared_apps.kit.walls import Wall
 
 OWNER = "smoall_owner"
 CHECK_DISCLOSURE = """
@@ -67,10 +68,10 @@ BEGIN
         END IF;
         RETURN OLD;
     END IF;
-    IF (OLD.client_uuid, OLD.authority, OLD.reference, OLD.extent, OLD.period_from, OLD.period_until, OLD.received_on,
-        OLD.document, OLD.document_sha256, OLD.registered_by_id, OLD.registered_at) IS DISTINCT FROM
-       (NEW.client_uuid, NEW.authority, NEW.reference, NEW.extent, NEW.period_from, NEW.period_until, NEW.received_on,
-        NEW.document, NEW.document_sha256, NEW.registered_by_id, NEW.registered_at)
+    IF (OLD.client_uuid, OLD.authority, OLD.reference, OLD.extent, OLD.selection, OLD.period_from, OLD.period_until,
+        OLD.received_on, OLD.document, OLD.document_sha256, OLD.registered_by_id, OLD.registered_at) IS DISTINCT FROM
+       (NEW.client_uuid, NEW.authority, NEW.reference, NEW.extent, NEW.selection, NEW.period_from, NEW.period_until,
+        NEW.received_on, NEW.document, NEW.document_sha256, NEW.registered_by_id, NEW.registered_at)
        OR OLD.confirmed_at IS NOT NULL AND (OLD.confirmed_by_id, OLD.confirmed_at, OLD.recipient) IS DISTINCT FROM
                                            (NEW.confirmed_by_id, NEW.confirmed_at, NEW.recipient)
        OR OLD.record <> '' AND (OLD.record, OLD.made_at, OLD.sha256) IS DISTINCT FROM (NEW.record, NEW.made_at, NEW.sha256)
@@ -78,23 +79,22 @@ BEGIN
        OR OLD.gag_until IS NOT NULL AND (NEW.gag_until IS NULL OR NEW.gag_until < OLD.gag_until) THEN
         RAISE EXCEPTION 'what an order says is not altered' USING ERRCODE = 'SH003';
     END IF;
+    IF OLD.confirmed_at IS NULL AND NEW.confirmed_at IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM public.accounts_user u WHERE u.id = NEW.confirmed_by_id
+          AND greatest(u.entered_at, u.reactivated_at) <= NEW.registered_at
+          AND u.entered_at IS NOT NULL) THEN
+        RAISE EXCEPTION 'who confirms an order was there before it' USING ERRCODE = 'SH003';
+    END IF;
     RETURN NEW;
 END
 $check_order$
 """.replace("OWNER", OWNER)
-TRIGGERS = (
-    ("check_disclosure", "INSERT OR UPDATE", "sharing_disclosure"),
-    ("check_verification", "INSERT OR UPDATE", "sharing_verification"),
-    ("check_order", "UPDATE OR DELETE", "sharing_order"),
+WALLS = (
+    Wall("check_disclosure", "INSERT OR UPDATE", "sharing_disclosure"),
+    Wall("check_verification", "INSERT OR UPDATE", "sharing_verification"),
+    Wall("check_order", "UPDATE OR DELETE", "sharing_order"),
 )
 
 
 def statements() -> list[str]:
-    """DDL that makes or renews the walls, one by one. To be run by the owner, in the shared schema."""
-    made = [body.strip() for body in (CHECK_DISCLOSURE, CHECK_VERIFICATION, CHECK_ORDER)]
-    for name, events, table in TRIGGERS:
-        made.append(
-            f"CREATE OR REPLACE TRIGGER {name} BEFORE {events} ON public.{table} "
-            f"FOR EACH ROW EXECUTE FUNCTION public.{name}()"
-        )
-    return made
+    return walls.statements((CHECK_DISCLOSURE, CHECK_VERIFICATION, CHECK_ORDER), WALLS)

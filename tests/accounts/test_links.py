@@ -205,7 +205,9 @@ def test_the_link_of_a_new_workspace_lets_its_owner_in(acme: Cast, browser: Open
         owner = User.objects.create_user(email="new@acme.test", name="Nora", role=3, language="en")
         path = owner.link(Purpose.ENTER)
     assert path.startswith("/enter/")
-    assert browser(acme).post(path, {"name": "Nora", "password": NEW}).headers["Location"] == "/"
+    assert (
+        browser(acme).post(path, {"name": "Nora", "password": NEW, "terms": "on"}).headers["Location"] == "/"
+    )
 
 
 def test_somebody_invited_who_forgot_gets_the_invitation_again(acme: Cast, browser: Open) -> None:

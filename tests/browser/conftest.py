@@ -97,6 +97,7 @@ def owner(visitor: Visitors, workspace: str) -> Visitor:
     olga = visitor()
     olga.page.goto(ENTRIES.pop(workspace))
     olga.fill(password=PASSWORD)
+    olga.page.locator("[name=terms]").check()
     olga.press("Enter", "a workspace, for the first time")
     olga.page.wait_for_url(lambda found: "/enter/" not in found)
     return olga

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.browser.conftest import Visitors
+from tests.browser.conftest import ENTRIES, Visitors
+from tests.browser.visitor import PASSWORD
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
@@ -44,3 +45,20 @@ def test_an_operator_sees_the_texts(visitor: Visitors) -> None:
     oscar.look("documents", dark=True)
     oscar.open("/documents/privacy/1/")
     oscar.look("document", dark=True)
+
+
+def test_an_owner_who_comes_by_the_operators_link_accepts_the_terms_there(
+    visitor: Visitors, workspace: str
+) -> None:
+    olga = visitor("fr", phone=True)
+    olga.page.goto(ENTRIES.pop(workspace))
+    olga.look("enter", dark=True)
+    olga.fill(password=PASSWORD)
+    olga.press("Enter", "a workspace, for the first time")
+    assert "/enter/" in olga.page.url, "the browser itself asks for the box"
+    olga.page.locator("[name=terms]").check()
+    olga.press("Enter", "a workspace, for the first time")
+    olga.page.wait_for_url(lambda found: "/enter/" not in found)
+    olga.open("/workspace/documents/")
+    olga.look("accepted")
+    assert olga.page.get_by_text(olga.say("Nothing is on record yet.")).count() == 0

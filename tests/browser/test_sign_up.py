@@ -4,7 +4,7 @@ import re
 import secrets
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Visitors
 from tests.browser.visitor import PASSWORD
@@ -62,3 +62,15 @@ def test_a_company_opens_its_workspace_from_the_website(
     elise.look("home", dark=True)
     elise.open("/contacts/")
     elise.look("no-contacts")
+
+
+def test_a_name_typed_before_the_scripts_are_there_is_checked_all_the_same(visitor: Visitors) -> None:
+    elise = visitor()
+    late: list[Route] = []
+    elise.page.route(re.compile(r"/htmx[^/]*\.js"), lambda route: late.append(route))
+    elise.page.goto(elise.world.url("app", "/sign-up/"), wait_until="commit")
+    elise.fill(subdomain="boulangerie")
+    elise.page.wait_for_timeout(1000)
+    assert late, "no script was held back"
+    late[0].continue_()
+    elise.sees("This name is taken.")

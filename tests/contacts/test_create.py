@@ -21,7 +21,7 @@ def create(cast: Cast, browser: Callable[..., Any], **fields: Any) -> Any:
     return browser(cast, cast.colleague).post("/contacts/new/", fields)
 
 
-def test_everything_that_was_typed_is_kept_in_its_stored_form(
+def test_P03_everything_that_was_typed_is_kept_in_its_stored_form(
     acme: Cast, browser: Callable[..., Any]
 ) -> None:
     answer = create(acme, browser, **FULL)
@@ -37,6 +37,44 @@ def test_everything_that_was_typed_is_kept_in_its_stored_form(
         assert (row.website, row.payment_days, row.city) == ("https://www.lefevre.example", 30, "Wavre")
         assert sorted(tag.name for tag in row.tags.all()) == ["Horeca", "VIP", "Wavre"]
         assert row.is_customer and not row.is_supplier
+
+
+ODD = (
+    "plain", "Ünïcödé 中文 🙂 שלום", "two\nlines\n\nand a gap", "tabs\there", "<script>alert(1)</script> & \"quotes\" 'too'",
+    "=HYPERLINK(1)", "\u202eturned", "e\u0301 and é", "\\ / % _ ; --", "x" * 20_000, "0", "None", "null", "  edges  ",
+)  # fmt: skip
+
+
+def lost(cast: Cast, browser: Callable[..., Any]) -> list[str]:
+    """What was typed into the notes and neither stands there as it was typed nor was refused."""
+    here, found = browser(cast, cast.colleague), []
+    for text in ODD:
+        answer = here.post("/contacts/new/", {"kind": "company", "name": "Bakery", "notes": text})
+        if answer.status_code != 302:
+            assert "notes" in answer.context["form"].errors, "it was refused, so it is said why"
+            continue
+        with cast.inside():
+            stored = Contact.objects.get(pk=answer.url.split("/")[2]).notes
+        if stored.replace("\r\n", "\n") != text.strip():
+            found.append(text)
+    return found
+
+
+def test_P03_whatever_is_written_is_read_back_as_it_was(acme: Cast, browser: Callable[..., Any]) -> None:
+    assert lost(acme, browser) == []
+
+
+def test_P03_planted_a_field_that_is_shortened_in_silence_is_noticed(
+    acme: Cast, browser: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = Contact.save
+
+    def shortened(self: Contact, *args: Any, **kwargs: Any) -> None:
+        self.notes = self.notes[:1000]
+        save(self, *args, **kwargs)
+
+    monkeypatch.setattr(Contact, "save", shortened)
+    assert lost(acme, browser) == ["x" * 20_000]
 
 
 def test_a_record_shows_numbers_as_people_write_them(acme: Cast, browser: Callable[..., Any]) -> None:

@@ -131,7 +131,7 @@ def comparable() -> list[Any]:
 
 
 @given(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0")))
-def test_any_cell_comes_back_as_it_was_and_never_runs(cell: str) -> None:
+def test_P03_any_cell_comes_back_as_it_was_and_never_runs(cell: str) -> None:
     line = sheets.written([cell, "x"])
     [read] = sheets.read(io.BytesIO(line.encode()), sheets.Format("utf-8", ";"))
     assert read.cells == [cell.strip(), "x"]

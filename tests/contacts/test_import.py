@@ -72,7 +72,7 @@ def test_a_file_goes_from_upload_to_contacts(acme: Cast, browser: Callable[..., 
     assert ada.post(f"{url}commit/").status_code == 404  # once
 
 
-def test_one_refused_line_refuses_the_file_and_each_is_named_with_its_reason(
+def test_P03_one_refused_line_refuses_the_file_and_each_is_named_with_its_reason(
     acme: Cast, browser: Callable[..., Any]
 ) -> None:
     lines = [
@@ -106,7 +106,7 @@ def test_one_refused_line_refuses_the_file_and_each_is_named_with_its_reason(
     assert names(acme) == []
 
 
-def test_a_line_that_went_wrong_since_the_check_undoes_the_whole_commit(
+def test_P03_a_line_that_went_wrong_since_the_check_undoes_the_whole_commit(
     acme: Cast, browser: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = begin(acme, b"Nom\nUn\nDeux\n")

@@ -23,11 +23,14 @@ from shared_apps.mail.models import Message
 from shared_apps.requests.models import Request
 from tenants import persons, sagas
 from tenants.models import CannotAct, Saga, State, Tenant
+from tenants.persons import found as found_of
+from tenants.persons import redaction
 from tests.conftest import PASSWORD, TESTER, Cast
 from tests.holdings.conftest import deactivate, text_of
 from tests.isolation import catalog
 from tests.isolation.test_erasure_canary import in_files, in_queue
 from tests.leaving.conftest import suspend
+from tests.operators.conftest import make_operator
 
 PAGE = "/workspace/erase-person/"
 FIRST, LAST = "Quirijnella", "Wezembeekster"
@@ -164,6 +167,21 @@ def test_P40_a_former_colleague_is_nowhere_afterwards(acme: Cast, browser: Calla
         )
 
 
+def test_P40_whoever_let_an_operator_in_is_named_there_no_more(acme: Cast) -> None:
+    grants, now = apps.get_model("operators.Grant"), timezone.now()
+    with scope.shared(actor=TESTER):
+        grant = grants.objects.create(
+            client_id=acme.tenant.client_id, tenant_uuid=acme.id, operator=make_operator("Opal"), operator_name="Opal",
+            reason="Help", hours=1, asked_at=now, consented_by=acme.colleague.name, ended_by=acme.colleague.name,
+        )  # fmt: skip
+    with acme.inside():
+        acme.colleague.deactivate(by=acme.owner, now=now)
+    erase(acme, acme.colleague)
+    with scope.shared():
+        grant.refresh_from_db()
+    assert (grant.consented_by, grant.ended_by, grant.operator_name) == ("[erased]", "[erased]", "Opal")
+
+
 def test_P40_planted_a_table_that_hides_what_is_personal_is_caught_by_the_canary(
     acme: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,7 +193,8 @@ def test_P40_planted_a_table_that_hides_what_is_personal_is_caught_by_the_canary
         replace(one, personal=tuple(name for name in one.personal if name != "notes"))
         for one in all_holdings()
     )
-    monkeypatch.setattr(persons, "all_holdings", lambda: poor)
+    for module in (found_of, redaction):
+        monkeypatch.setattr(module, "all_holdings", lambda: poor)
     erase(acme, gone)
     assert [row for row in everywhere(acme, LAST) if "contacts_contact" in row]
 

@@ -24,6 +24,7 @@ from tenants import publishing
 from tenants.models import Saga, State, Tenant
 from tests.conftest import TESTER, Cast
 from tests.legal.conftest import Publish, announce, confirm, propose, run_until_done, saga_of
+from tests.operators.conftest import make_operator
 
 
 def written(client: UUID) -> list[Message]:
@@ -364,3 +365,13 @@ def test_P42_an_erasure_takes_the_notice_with_the_contact_details(
     with scope.shared(actor=TESTER):
         counted = {one["what"]: one["count"] for one in forgetting._count(client)}
     assert counted["legal_notice"] == 1
+
+
+def test_P42_who_came_after_a_version_was_proposed_cannot_confirm_it(second: Document, opal: User) -> None:
+    """A second account of one's own, made for the purpose: the verb refuses it, and so does the database."""
+    proposal = propose(second, opal, changes_contacts=False)
+    own = make_operator("Opal Two")
+    with pytest.raises(CannotPublish, match="when it was proposed"):
+        confirm(proposal, own)
+    with pytest.raises(DatabaseError), scope.shared(actor=TESTER), transaction.atomic():
+        Publication.objects.filter(pk=proposal.pk).update(confirmed_by=own, confirmed_at=timezone.now())

@@ -1,21 +1,24 @@
 """P43: the terms alone are the contract; the version that was accepted is on record and can be read later."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from django.core.serializers.json import DjangoJSONEncoder
 from django.test import Client as Browser
 from django.utils import timezone
 
-from shared_apps.accounts.models import User
+from shared_apps.accounts.models import Purpose, User
 from shared_apps.history.models import LogEntry
 from shared_apps.kit import scope
+from shared_apps.kit.rows import uuid7
 from shared_apps.legal import documents
 from shared_apps.legal.documents import Document
 from shared_apps.legal.models import Acceptance, CannotChange
-from tenants import contract
+from tenants import contract, export
 from tests.conftest import TESTER, Cast
 from tests.legal.conftest import Publish, confirm, prepare_version, propose
 from tests.operators.conftest import page_of
@@ -116,6 +119,7 @@ def test_P43_a_colleague_cannot_accept(acme: Cast, browser: Open, terms: Documen
 def test_P43_who_accepts_the_terms_accepts_the_agreement_on_processing_of_that_day(
     acme: Cast, opal: User, otto: User, texts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    accept_first(acme)
     agreement = prepare_version("processing", "2", texts, monkeypatch)
     publication = confirm(propose(agreement, opal, changes_contacts=False), otto)
     client = acme.tenant.client_id
@@ -123,8 +127,49 @@ def test_P43_who_accepts_the_terms_accepts_the_agreement_on_processing_of_that_d
         assert [one.document.topic for one in contract.asked(client)] == ["processing 2"]
         later = timezone.now() + timedelta(days=40)
         assert publication.in_force_on <= later.date()
+        Acceptance.objects.filter(client_uuid=client).delete()
+        assert [one.document.topic for one in contract.asked(client)] == ["terms 1", "processing 2"]
         Acceptance.record(documents.find("terms", "1"), client=client, language="fr", at=later)
         assert contract.asked(client) == []
+
+
+def test_P43_an_owner_without_terms_on_record_accepts_them_with_a_new_password(
+    acme: Cast, browser: Open
+) -> None:
+    """A restored workspace: passwords are in no copy, so each owner comes by this page."""
+    with acme.inside():
+        links = {who: who.link(Purpose.RESET) for who in (acme.owner, acme.colleague)}
+    page, typed = browser(acme), {"password": "another sentence, long"}
+    assert page.post(links[acme.colleague], typed).status_code == 302, "nobody asks a member"
+    assert 'name="terms"' in page_of(page, links[acme.owner])
+    assert page.post(links[acme.owner], typed).status_code == 200 and not accepted(acme.tenant.client_id)
+    assert page.post(links[acme.owner], typed | {"terms": "on"}).status_code == 302
+    assert accepted(acme.tenant.client_id) == ["terms 1"]
+    owner = browser(acme, acme.owner, password="another sentence, long")
+    assert "To be accepted" not in page_of(owner, HOME)
+
+
+def test_P43_whoever_came_in_before_the_terms_were_asked_for_accepts_them_later(
+    acme: Cast, browser: Open
+) -> None:
+    owner = browser(acme, acme.owner)
+    assert "Read what changes" not in page_of(owner, HOME), "there is none before"
+    owner.post(f"{HOME}accept/", {"topic": ["terms 1", "processing 1"]})
+    assert "terms 1" in accepted(acme.tenant.client_id) and "To be accepted" not in page_of(owner, HOME)
+
+
+def test_P43_what_an_export_says_was_accepted_stays_on_record_when_it_is_loaded(acme: Cast) -> None:
+    found, client = accept_first(acme, "nl"), uuid7()
+    with scope.shared(actor=TESTER):
+        said = json.loads(json.dumps(export.shared_rows(acme.tenant), cls=DjangoJSONEncoder))["terms"]
+        altered = [one | {"sha256": "0" * 64} for one in said]
+        for bad in (altered, [{"kind": "terms"}], [{**said[0], "accepted_at": "yesterday"}]):
+            contract.carry_over(client, bad)
+        assert accepted(client) == []
+        contract.carry_over(client, said)
+        kept = Acceptance.objects.get(client_uuid=client)
+    assert (kept.version, kept.language, kept.sha256) == (found.version, "nl", found.sha256)
+    assert abs(kept.accepted_at - found.accepted_at) < timedelta(seconds=1)
 
 
 def test_P43_what_is_not_published_is_not_read(acme: Cast, browser: Open, terms: Document) -> None:

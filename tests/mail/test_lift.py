@@ -35,6 +35,13 @@ def reasons(where: Cast | None = None) -> list[str]:
         ("550 no such user", ["bounced"]),
         ("550 5.1.1 no such user", ["bounced"]),
         ("550 5.2.1 disabled", ["bounced"]),
+        ("551 Unknown recipient", ["bounced"]),
+        ("550 Requested action not taken: that address does not exist", ["bounced"]),
+        ("550 mailbox unavailable", []),
+        ("550 blocked, no such user of ours would write so", []),
+        ("550 administrative prohibition", []),
+        ("554 no such user", []),
+        ("550 5.1.8 unknown user at the sender's domain", []),
         ("552 5.2.2 full", []),
         ("550 5.7.1 we do not like your server", []),
         ("554 5.7.509 your domain has no DMARC", []),
@@ -69,7 +76,7 @@ def test_P20_what_came_back_is_not_mailed_again_but_what_is_asked_for_is(
 
 def test_the_row_holds_a_hash_a_reason_and_a_moment(committed: Committed, inbox: Inbox) -> None:
     acme, _ = committed
-    inbox.refuse_recipient = "550 no zoe@client.test here"
+    inbox.refuse_recipient = "550 unknown user zoe@client.test"
     queued(acme)
     drain()
     with acme.inside():

@@ -6,6 +6,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, ProgrammingError, transaction
 from django.test import Client as Browser
 from django.utils import timezone
@@ -17,7 +18,9 @@ from shared_apps.kit import scope
 from shared_apps.mail.models import Message
 from shared_apps.operators.middleware import visitor
 from shared_apps.operators.models import ConsentRule, Grant, Signature, Visit
+from shared_apps.operators.models.grant import MOST_A_DAY, MOST_OPEN
 from tenant_apps.contacts.models import Contact
+from tenants import export
 from tests.conftest import TESTER, Cast
 from tests.isolation.addresses import addresses
 from tests.operators.conftest import OPS, UNKNOWN, page_of
@@ -346,3 +349,35 @@ def test_reason_and_names_stay_out_of_the_history(here: Browser, acme: Cast) -> 
     with scope.shared():
         entries = list(LogEntry.objects.filter(content_type__model="grant"))
     assert entries and REASON not in json.dumps([entry.changes for entry in entries])
+
+
+def test_a_client_is_never_asked_without_end(here: Browser, acme: Cast, browser: Open) -> None:
+    browser(acme, acme.owner).post("/workspace/support/rule/", {"needs_consent": "on"})
+    asked = [ask(here, acme) for _each in range(MOST_OPEN)]
+    address, form = f"/clients/{acme.tenant.client_id}/ask/", {"reason": REASON, "scope": "read", "hours": 1}
+    refused = here.post(address, form)
+    assert refused.status_code == 200 and "open or wait for its answer" in refused.content.decode()
+    for _each in range(MOST_A_DAY - MOST_OPEN):
+        with scope.shared(actor=TESTER):
+            Grant.objects.waiting(timezone.now()).order_by("asked_at")[0].end(by="Opal", now=timezone.now())
+        ask(here, acme)
+    with scope.shared(actor=TESTER):
+        for one in Grant.objects.all():
+            one.end(by="Opal", now=timezone.now())
+        assert Grant.objects.count() == MOST_A_DAY and asked
+    assert "Try again tomorrow" in here.post(address, form).content.decode()
+
+
+def test_P29_grants_and_what_was_opened_are_in_the_clients_own_copy(
+    inside: Browser, acme: Cast, zenith: Cast
+) -> None:
+    inside.get("/contacts/")
+    with scope.shared():
+        rows, others = (
+            json.loads(json.dumps(export.shared_rows(one.tenant), cls=DjangoJSONEncoder))
+            for one in (acme, zenith)
+        )
+    (grant,) = rows["grants"]
+    assert grant["operator_name"] == "Opal" and grant["reason"] == REASON and grant["until"]
+    assert "contacts:list" in [seen["page"] for seen in grant["visits"]]
+    assert rows["asks_before_entry"] is False and others["grants"] == []

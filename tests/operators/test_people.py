@@ -155,3 +155,32 @@ def test_the_command_refuses_with_the_reason(partner: Partner, email: str, said:
     with pytest.raises(CommandError, match=said):
         call_command("create_operator", "--email", email, "--name", "X", "--json", stdout=out)
     assert said in json.loads(out.getvalue())["error"]
+
+
+def told_of_operators() -> list[tuple[str, str]]:
+    """(to whom, about whom) of each mail that names a new operator, oldest first."""
+    with scope.shared():
+        rows = Message.objects.filter(purpose="operators.invited").order_by("created_at", "id")
+        return [(row.to_address, row.subject) for row in rows]
+
+
+def test_P32_every_invitation_of_an_operator_is_mailed_to_all_of_them(
+    here: Browser, opal: User, otto: User
+) -> None:
+    """Whoever makes a second account of their own is seen by the others; themselves they are told too."""
+    here.post("/operators/invite/", {"name": "Nora", "email": "nora@smoall.test", "language": "en"})
+    with scope.shared():
+        nora = User.objects.get(email="nora@smoall.test")
+        body = Message.objects.filter(purpose="operators.invited").first()
+    subject = "Nora is invited as an operator of Smoall"
+    assert sorted(told_of_operators()) == [("opal@smoall.test", subject), ("otto@smoall.test", subject)]
+    assert body and "Opal" in body.body and "nora@smoall.test" in body.body
+    here.post(f"/operators/{nora.pk}/resend/")
+    assert len(told_of_operators()) == 4, "a new link is a new invitation"
+    create_operator("--language", "en")
+    assert len(told_of_operators()) == 6
+    here.post(f"/operators/{otto.pk}/deactivate/")
+    here.post(f"/operators/{otto.pk}/reactivate/")
+    assert told_of_operators()[-1][1] == "Otto may enter again as an operator of Smoall"
+    here.post(f"/operators/{otto.pk}/reactivate/")
+    assert len(told_of_operators()) == 8, "to both of them, once"

@@ -25,16 +25,16 @@ from shared_apps.kit.dates import day_of
 from shared_apps.kit.outgoing import Destination
 from shared_apps.kit.rows import uuid7
 from shared_apps.legal import documents
-from shared_apps.legal.models import Acceptance
+from shared_apps.legal.models import Acceptance, Notice, Publication
 from shared_apps.mail.models import Message, Refusal, print_of
 from shared_apps.promises import crawl
 from shared_apps.promises.checks import tables, work
 from shared_apps.requests.models import Request
-from shared_apps.sharing.models import Disclosure
-from tenants import gate
+from shared_apps.sharing.models import Disclosure, Order
+from tenants import gate, holdings
 from tenants.keys import KeyStore
 from tenants.ledger import Entry, Ledger
-from tenants.models import Departure, Export
+from tenants.models import Departure, Export, Tenant
 from tenants.stores import folder
 from tests.conftest import TESTER, Cast
 from tests.integrators.conftest import link, make_partner
@@ -236,6 +236,18 @@ def a_table_that_left_the_register(on: Stage) -> None:
     on.patch.setattr(tables, "all_holdings", lambda: held)
 
 
+@fault("page-shows-the-register")
+def a_thing_held_that_the_page_leaves_out(on: Stage) -> None:
+    held = [one for one in holdings.all_holdings() if one.what != "legal.Acceptance"]
+    on.patch.setattr(holdings, "all_holdings", lambda: held)
+
+
+@fault("page-shows-the-register")
+def a_page_without_reasons(on: Stage) -> None:
+    told = [replace(one, why="") for one in holdings.all_holdings()]
+    on.patch.setattr(holdings, "all_holdings", lambda: told)
+
+
 # --- people -------------------------------------------------------------------------------------------------
 
 
@@ -308,6 +320,27 @@ def look_under_a_grant(on: Stage, *, until: datetime) -> None:
 @fault("looks-are-granted")
 def a_look_after_the_grant(on: Stage) -> None:
     look_under_a_grant(on, until=NOW() - timedelta(hours=9))
+
+
+@fault("operators-are-bound")
+def an_operator_who_never_signed(on: Stage) -> None:
+    look_under_a_grant(on, until=NOW() - timedelta(hours=9))
+    shared_ddl("DELETE FROM operators_signature")
+
+
+@fault("operators-are-bound")
+def a_signature_of_another_text(on: Stage) -> None:
+    look_under_a_grant(on, until=NOW() - timedelta(hours=9))
+    shared_ddl("UPDATE operators_signature SET sha256 = repeat('0', 64)")
+
+
+@fault("operators-are-bound")
+def an_operator_with_a_password_alone(on: Stage) -> None:
+    """As a hand in the database would have it: no row, and nothing of it in the history either."""
+    look_under_a_grant(on, until=NOW() - timedelta(hours=9))
+    shared_ddl("ALTER TABLE accounts_totp DISABLE TRIGGER USER")
+    shared_ddl("DELETE FROM accounts_totp")
+    shared_ddl("ALTER TABLE accounts_totp ENABLE TRIGGER USER")
 
 
 # --- history ------------------------------------------------------------------------------------------------
@@ -466,6 +499,20 @@ def an_order_that_can_be_rewritten(on: Stage) -> None:
     shared_ddl("DROP TRIGGER check_order ON sharing_order")
 
 
+@fault("orders-have-two-operators")
+def an_order_confirmed_by_an_account_made_for_it(on: Stage) -> None:
+    from tests.operators.conftest import make_operator
+
+    first, then = make_operator("Orla"), NOW() - timedelta(hours=2)
+    with scope.shared(actor=TESTER):
+        Order.objects.create(
+            client_uuid=on.client, authority="T", reference="1", extent="contact", received_on=day_of(then),
+            document="orders/x", document_type="text/plain", document_sha256="0" * 64, registered_by=first,
+            registered_at=then, confirmed_by=make_operator("Orla Two"), confirmed_at=NOW(), recipient="age1",
+            made_at=NOW(), record="{}", told_at=NOW(),
+        )  # fmt: skip
+
+
 @fault("destinations-are-known")
 def a_place_that_no_partner_names(on: Stage) -> None:
     on.patch.setattr(outgoing, "sources", [*outgoing.sources, lambda: [Destination("tracker.test")]])
@@ -506,6 +553,40 @@ def news_to_somebody_who_refused(on: Stage) -> None:
 @fault("refusals-are-heeded")
 def news_to_a_client_who_was_erased(on: Stage) -> None:
     mail(on, "toys.news", state="sent", sent_at=NOW(), about=uuid7())
+
+
+def published(on: Stage, *, days: int) -> Publication:
+    """A change in how contact details are used, confirmed so many days ago, of which acme alone was told."""
+    from tests.operators.conftest import make_operator
+
+    then = NOW() - timedelta(days=days)
+    with scope.shared(actor=TESTER):
+        Client.objects.filter(tenant__isnull=False).update(created_at=then - timedelta(days=9))
+        Tenant.objects.update(state_since=then - timedelta(days=9))
+        made = Publication.objects.create(
+            kind="privacy", version="2", digests={}, changes_contacts=True, explanation="New use", proposed_at=then,
+            in_force_on=day_of(NOW()) + timedelta(days=20), proposed_by=make_operator("Orla"),
+            confirmed_by=make_operator("Oda"), confirmed_at=then,
+        )  # fmt: skip
+        Notice.objects.create(publication=made, client_uuid=on.client, language="fr", told_at=then)
+    mail(on, "toys.policy", topic="privacy 2", about=on.client, state="sent", sent_at=then)
+    return made
+
+
+@fault("changes-are-mailed-once")
+def a_client_who_was_left_out(on: Stage) -> None:
+    published(on, days=5)
+
+
+@fault("changes-are-mailed-once")
+def a_notice_whose_mail_never_left(on: Stage) -> None:
+    made = published(on, days=5)
+    with scope.shared(actor=TESTER):
+        for client in Client.objects.exclude(pk=on.client):
+            Notice.objects.create(
+                publication=made, client_uuid=client.pk, language="fr", is_mailed=False, told_at=NOW()
+            )
+        Message.objects.filter(topic="privacy 2").update(state="queued")
 
 
 @fault("changes-are-mailed-once")

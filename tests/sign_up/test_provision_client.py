@@ -18,6 +18,7 @@ from django.utils import timezone
 from shared_apps.accounts.models import User
 from shared_apps.clients.models import Client
 from shared_apps.kit import scope
+from shared_apps.legal import documents
 from shared_apps.legal.models import Acceptance
 from shared_apps.mail.models import Message
 from tenants import sagas, sign_up
@@ -41,10 +42,8 @@ def test_it_prints_where_the_first_owner_enters(db: None, browser: Callable[...,
     assert made["url"] == "http://cafe-noir.smoall.localhost"
     door = urlsplit(made["enter"])
     inside = browser(door.netloc)
-    assert (
-        inside.post(door.path, {"name": "Nora Noir", "password": "a sentence that is long"}).status_code
-        == 302
-    )
+    typed = {"name": "Nora Noir", "password": "a sentence that is long"}
+    assert inside.post(door.path, typed | {"terms": "on"}).status_code == 302
     with scope.shared():
         client = Client.objects.get(pk=made["client"])
         assert (client.vat_number, client.contact_name, client.language) == (
@@ -52,7 +51,33 @@ def test_it_prints_where_the_first_owner_enters(db: None, browser: Callable[...,
             "Nora Noir",
             "en",
         )
-        assert not SignUp.objects.exists() and not Acceptance.objects.filter(client_uuid=client.id).exists()
+        assert not SignUp.objects.exists()
+
+
+def test_P43_the_page_behind_the_printed_link_asks_for_the_terms_and_records_them(
+    db: None, browser: Callable[..., Browser]
+) -> None:
+    made = provision("--language", "en")
+    door = urlsplit(made["enter"])
+    inside = browser(door.netloc)
+    page = inside.get(door.path, headers={"accept-language": "en"}).content.decode()
+    for kind in ("terms", "processing"):
+        assert f"http://smoall.localhost/en/{kind}/1/" in page
+    typed = {"name": "Nora Noir", "password": "a sentence that is long"}
+    refused = inside.post(door.path, typed)
+    assert refused.status_code == 200 and "Without the terms there is no contract" in refused.content.decode()
+    with scope.shared():
+        assert not Acceptance.objects.filter(client_uuid=made["client"]).exists()
+    assert inside.get("/contacts/").status_code == 302, "nobody is in"
+    inside.post(door.path, typed | {"terms": "on"}, headers={"accept-language": "en"})
+    assert inside.get("/contacts/").status_code == 200
+    with scope.shared():
+        accepted = Acceptance.objects.get(client_uuid=made["client"])
+    text = documents.find("terms", "1")
+    assert (accepted.kind, accepted.version, accepted.language) == ("terms", "1", "en")
+    assert accepted.sha256 == text.sha256("en") and accepted.accepted_at <= timezone.now()
+    page = inside.get("/workspace/documents/").content.decode()
+    assert accepted.sha256 in page
 
 
 def test_for_people_it_says_the_same_in_two_sentences(db: None) -> None:
@@ -92,7 +117,10 @@ def test_the_owner_accepts_the_terms_through_the_mailed_link(
     visitor.post(f"{link}terms/", {"terms": "on"})
     with scope.shared():
         assert Acceptance.objects.filter(client_uuid=made["client"], kind="terms").count() == 1
-    assert visitor.get(link).headers["Location"].startswith("http://cafe-noir.smoall.localhost/enter/")
+    door = visitor.get(link).headers["Location"]
+    assert door.startswith("http://cafe-noir.smoall.localhost/enter/")
+    place = urlsplit(door)
+    assert 'name="terms"' not in browser(place.netloc).get(place.path).content.decode(), "once is enough"
 
 
 def test_a_failure_is_taken_back(db: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,11 +36,41 @@ def test_no_file_that_a_run_makes_is_under_version_control() -> None:
     assert not [path for path in tracked if made.search(path)]
 
 
-def test_only_the_web_ports_are_published_and_the_database_has_no_way_out() -> None:
-    assert re.findall(r"ports: (.*)", COMPOSE) == ['["80:80", "443:443"]']
+def open_ports(compose: str) -> set[str]:
+    """The ports of the machine that the deployment takes, in either way of writing them."""
+    given = re.findall(r"^ +ports:(.*(?:\n +- .*)*)", compose, re.MULTILINE)
+    return {port for each in given for port in re.findall(r"(\d+):\d+", each)}
+
+
+def test_P27_only_the_web_ports_are_published_and_the_database_has_no_way_out() -> None:
+    assert open_ports(COMPOSE) == {"80", "443"}
+    assert "network_mode" not in COMPOSE
     assert "inside: {internal: true}" in COMPOSE
     database = COMPOSE[COMPOSE.index("\n  database:") : COMPOSE.index("\nnetworks:")]
     assert "networks: [inside]" in database
+
+
+def test_P27_planted_a_database_port_is_noticed() -> None:
+    for way in ('    ports: ["5432:5432"]\n', '    ports:\n      - "5432:5432"\n'):
+        opened = COMPOSE.replace("\n  database:\n", f"\n  database:\n{way}")
+        assert open_ports(opened) == {"80", "443", "5432"}
+
+
+def plain_ways(caddy: str) -> list[str]:
+    """What of the front would let somebody stay on http."""
+    found = (
+        []
+        if re.search(r"^http:// \{\s+redir https://\{host\}\{uri\} permanent\s+\}", caddy, re.MULTILINE)
+        else ["redirect"]
+    )
+    age = re.search(r'Strict-Transport-Security "max-age=(\d+); includeSubDomains', caddy)
+    return found + ([] if age and int(age[1]) >= 31_536_000 else ["browsers"])
+
+
+def test_P24_the_shipped_front_sends_everything_to_https_and_tells_browsers_to_stay_there() -> None:
+    assert plain_ways(CADDY) == []
+    assert plain_ways(CADDY.replace("redir https", "# redir https")) == ["redirect"], "the planted faults"
+    assert plain_ways(CADDY.replace("max-age=31536000", "max-age=0")) == ["browsers"]
 
 
 def test_web_and_worker_are_not_given_the_administrators_password() -> None:

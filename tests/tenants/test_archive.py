@@ -16,7 +16,7 @@ from uuid import UUID
 import pyrage
 import pytest
 
-from tenants import age, archive, verifiers
+from tenants import archive, verifiers
 from tenants.archive import (
     ArchiveReader,
     ArchiveWriter,
@@ -26,7 +26,9 @@ from tenants.archive import (
     Report,
     Written,
     WrongKey,
+    age,
 )
+from tenants.archive.reader import _Checked
 from tenants.keys import KeyStore
 from tenants.verifiers import verify
 
@@ -97,6 +99,7 @@ def is_refused(path: Path, store: KeyStore, identity: str | None = None) -> bool
         ([age.PublicKey.parse(PUBLIC)], SECRET),
         ([age.Passphrase("correct horse battery", work=10)], "correct horse battery"),
     ],
+    ids=["plain", "text", "key", "passphrase"],
 )
 def test_what_goes_in_comes_out(
     tmp_path: Path, store: KeyStore, recipients: Any, identity: str | None
@@ -416,14 +419,14 @@ def test_a_part_that_grew_is_refused_before_it_is_unpacked(plain: Path, store: K
 
 def test_a_part_gives_an_error_where_its_size_ends_whatever_the_zip_gives() -> None:
     endless = io.BytesIO(bytes(10_000_000))
-    part = io.BufferedReader(archive._Checked(endless, archive.Part(100, "0" * 64)), 1000)
+    part = io.BufferedReader(_Checked(endless, archive.Part(100, "0" * 64)), 1000)
     with part, pytest.raises(BadArchive, match="longer"):
         part.read()
     assert endless.closed
 
 
 def test_a_huge_directory_is_not_read_into_memory(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "INDEX_LIMIT", 100)
+    monkeypatch.setattr("tenants.archive.reader.INDEX_LIMIT", 100)
     with pytest.raises(BadArchive, match="directory"):
         ArchiveReader(plain)
 
@@ -600,14 +603,14 @@ def test_a_key_or_a_passphrase_is_told_apart() -> None:
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        (SECRET, "secret"),
-        (SECRET.lower(), "secret"),
+        pytest.param(SECRET, "secret", id="secret"),
+        pytest.param(SECRET.lower(), "secret", id="secret in small letters"),
         ("ssh-ed25519 AAAAC3Nza", "kind"),
         ("age1pq1qqqqqq", "kind"),
         ("age1yubikey1qwerty", "kind"),
-        (PUBLIC[:-1], "mistyped"),
-        (PUBLIC[:-1] + "b", "mistyped"),
-        (PUBLIC.upper(), "mistyped"),
+        pytest.param(PUBLIC[:-1], "mistyped", id="key cut short"),
+        pytest.param(PUBLIC[:-1] + "b", "mistyped", id="key with another letter"),
+        pytest.param(PUBLIC.upper(), "mistyped", id="key in capitals"),
         ("", "short"),
         ("fourteen chars", "short"),
         ("x" * 1001, "long"),

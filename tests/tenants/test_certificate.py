@@ -155,6 +155,25 @@ def test_the_last_day_counts_in_brussels_time(store: KeyStore) -> None:
     assert certificate.issue(facts, store).document["last_physical_copy_on"] == "2026-12-01"
 
 
+def test_one_of_contact_details_says_that_these_were_erased(store: KeyStore) -> None:
+    facts = replace(
+        FACTS, stores=(Store("shared", "clients_client", 1, 0), Store("shared", "mail_refusal", 2, 0))
+    )
+    verified = certificate.verify(certificate.issue(facts, store).text, store.public_keys())
+    english, french = certificate.as_text(verified, "en"), certificate.as_text(verified, "fr")
+    assert (
+        english.startswith("Certificate of erasure of contact details")
+        and "Contact details erased" in english
+    )
+    assert "Workspace closed" not in english and "Data destroyed" not in english
+    assert (
+        "Coordonnées effacées" in french
+        and "Espace fermé" not in french
+        and "Données détruites" not in french
+    )
+    assert "Shared tables: refused mails (before 2, after 0)" in english
+
+
 def test_it_reads_well_in_english_and_french(store: KeyStore, issued: Issued) -> None:
     verified = certificate.verify(issued.text, store.public_keys())
     english, french = certificate.as_text(verified, "en"), certificate.as_text(verified, "fr")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.test import Client as Browser
 from django.utils import timezone
@@ -24,6 +25,7 @@ from tenants.keys import KeyStore
 from tenants.ledger import Ledger
 from tenants.models import CannotAct, Domain, Erasure, Export, Saga, State, Tenant
 from tests.conftest import PASSWORD, TESTER, make_workspace
+from tests.operators.conftest import make_operator
 from tests.toys.fixtures import committed
 
 __all__ = ["committed"]
@@ -157,6 +159,19 @@ def test_nothing_is_left_but_the_contact_details_the_ledger_and_the_certificate(
     assert verified.certificate.tenant == doomed.id
     assert {store.store for store in verified.certificate.stores} >= {"schema", "files", "queue", "key"}
     assert [one for one in fleet.problems() if str(doomed.id) in one] == []
+
+
+def test_names_of_its_people_leave_what_stays_with_the_contact_details(doomed: Tenant) -> None:
+    grants, now = apps.get_model("operators.Grant"), timezone.now()
+    with scope.shared(actor=TESTER):
+        grant = grants.objects.create(
+            client_id=doomed.client_id, tenant_uuid=doomed.pk, operator=make_operator("Opal"), operator_name="Opal",
+            reason="Help", hours=1, asked_at=now, consented_by="Olga Doomed", ended_by="Ada Doomed",
+        )  # fmt: skip
+    erase(doomed)
+    with scope.shared():
+        grant.refresh_from_db()
+        assert (grant.consented_by, grant.ended_by, grant.operator_name) == ("", "", "Opal")
 
 
 def test_an_erasure_that_was_cancelled_before_leaves_no_entry_in_the_queue(doomed: Tenant) -> None:

@@ -10,6 +10,7 @@ import secrets
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
+from django.conf import settings
 from django.db import models
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext
@@ -49,6 +50,7 @@ class Totp(Row):
         step = step_of(secret, code, now=now)
         if step is None:
             raise CannotChange(gettext("This code is not right. Is the clock of your telephone?"))
+        User.objects.select_for_update().get(pk=person.pk)  # of two set-ups at once the second sees the first
         if cls.objects.filter(user=person).exists():
             raise CannotChange(gettext("An app is set up already: remove it first."))
         sealed = sealing.seal(secret, purpose=f"accounts.totp:{person.pk}")
@@ -153,7 +155,7 @@ class RecoveryCodes(Row):
             "".join(secrets.choice("0123456789") for _each in range(CODE_DIGITS)) for _each in range(CODES)
         ]
         values = {
-            "hashes": [_hash(person, code) for code in codes],
+            "hashes": [_hashes(person, code)[0] for code in codes],
             "left": CODES,
             "made_at": now,
             "holder": person.name,
@@ -165,17 +167,25 @@ class RecoveryCodes(Row):
     def takes(cls, person: User, code: str) -> bool:
         """Whether it is one of them; then it is used up."""
         found = cls.objects.select_for_update().filter(user=person).first()
-        hashed = _hash(person, code)
-        if found is None or not any(hmac.compare_digest(hashed, one) for one in found.hashes):
+        hashed = _hashes(person, code)
+        used = (
+            [one for one in found.hashes if any(hmac.compare_digest(one, each) for each in hashed)]
+            if found
+            else []
+        )
+        if found is None or not used:
             return False
-        found.hashes = [one for one in found.hashes if one != hashed]
+        found.hashes = [one for one in found.hashes if one not in used]
         found.left = len(found.hashes)
         found.save(update_fields=["hashes", "left"])
         return True
 
 
-def _hash(person: User, code: str) -> str:
-    return salted_hmac(f"smoall.accounts.recovery:{person.pk}", code, algorithm="sha256").hexdigest()
+def _hashes(person: User, code: str) -> list[str]:
+    """Under the present secret key, then under those that it replaced."""
+    salt = f"smoall.accounts.recovery:{person.pk}"
+    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return [salted_hmac(salt, code, secret=key, algorithm="sha256").hexdigest() for key in keys]
 
 
 def has_second_factor(person: User) -> bool:

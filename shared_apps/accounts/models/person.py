@@ -1,6 +1,5 @@
 """Somebody who may sign in: address, role, state, links that are mailed, and the verbs of a team."""
 
-import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -11,7 +10,6 @@ from django.core.validators import RegexValidator
 from django.db import IntegrityError, models, router, transaction
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -46,6 +44,7 @@ class Purpose(models.TextChoices):
     EMAIL = "email", _("use another e-mail address")
 
 
+PRINT = "smoall.accounts.link"  # salt of what a link holds of the state that it was made in
 LINK_AGE = {
     Purpose.RESET: timedelta(hours=2),
     Purpose.INVITATION: timedelta(days=14),
@@ -203,6 +202,14 @@ class User(AbstractBaseUser, Row):
         """ "active", "invited" (never entered) or "deactivated"."""
         return "deactivated" if self.deactivated_at else "active" if self.entered_at else "invited"
 
+    def was_inside(self, moment: datetime) -> bool:
+        """Whether this account had entered by then, and was not let in anew since.
+
+        Of two people who must agree the second may not be an account that the first has made for it.
+        """
+        came = [one for one in (self.entered_at, self.reactivated_at) if one is not None]
+        return self.entered_at is not None and max(came) <= moment
+
     def get_full_name(self) -> str:
         return self.name
 
@@ -231,17 +238,17 @@ class User(AbstractBaseUser, Row):
 
         `word` travels in it: the new address of an EMAIL link.
         """
-        token = tokens.sign([str(self.id), self._print(purpose), word], purpose=f"accounts.{purpose}")
+        made = tokens.print_of(self._made_in(purpose), salt=PRINT)
+        token = tokens.sign([str(self.id), made, word], purpose=f"accounts.{purpose}")
         return reverse(str(purpose), urlconf="shared_apps.accounts.urls", args=[token])
 
-    def _print(self, purpose: Purpose) -> str:
+    def _made_in(self, purpose: Purpose) -> str:
         """Changes with the password, the address and the first entry, so that a used link is void.
 
         And with a return: a link from before a deactivation stays void for ever.
         """
         moments = f"{self.entered_at}|{self.invited_at}|{self.reactivated_at}"
-        state = f"{purpose}|{self.id}|{self.password}|{self.email_folded}|{moments}"
-        return salted_hmac("smoall.accounts.link", state, algorithm="sha256").hexdigest()[:32]
+        return f"{purpose}|{self.id}|{self.password}|{self.email_folded}|{moments}"
 
     @classmethod
     def of_link(cls, purpose: Purpose, token: str, *, lock: bool = False) -> "User":
@@ -257,7 +264,7 @@ class User(AbstractBaseUser, Row):
         if (
             person is None
             or not person.is_active
-            or not hmac.compare_digest(person._print(purpose), payload[1])
+            or not tokens.is_print(payload[1], person._made_in(purpose), salt=PRINT)
         ):
             raise tokens.BadToken("used or withdrawn")
         person.link_word = payload[2]

@@ -30,6 +30,7 @@ from tenants.models import State, Tenant
 LONGEST = timedelta(hours=24)
 HOURS = (1, 2, 4, 8, 24)
 ANSWER_WITHIN = timedelta(days=7)  # so long a client may approve what was asked
+MOST_OPEN, MOST_A_DAY = 5, 20  # grants of one client, whoever asks
 TICKET_AGE = timedelta(minutes=2)  # of the link from the console into the workspace
 ENTER = "support.enter"
 
@@ -110,6 +111,7 @@ class Grant(Row):
             raise CannotEnter(gettext("A grant lasts a day at most."))
         if tenant.state in (State.ERASING, State.RESTORING):
             raise CannotEnter(gettext("This workspace is closed: nobody enters it now."))
+        cls._refuse_too_many(tenant, now)
         asks = ConsentRule.objects.filter(client=tenant.client_id, needs_consent=True).exists()
         made = cls(
             client_id=tenant.client_id, tenant_uuid=tenant.pk, operator=by, operator_name=by.name,
@@ -119,6 +121,25 @@ class Grant(Row):
             made.starts_at, made.until = now, now + timedelta(hours=hours)
         made.save()
         return made
+
+    @classmethod
+    def _refuse_too_many(cls, tenant: Tenant, now: datetime) -> None:
+        """Each one mails every owner, and a client must be able to read the list. Of two at once the second waits."""
+        Client.objects.select_for_update().get(pk=tenant.client_id)
+        asked = cls.objects.filter(client=tenant.client_id)
+        if asked.waiting(now).count() + asked.live(now).count() >= MOST_OPEN:
+            raise CannotEnter(
+                gettext(
+                    "%(most)s accesses to this client are open or wait for its answer: end one, or wait, before you ask "
+                    "again."
+                )
+                % {"most": MOST_OPEN}
+            )
+        if asked.filter(asked_at__gt=now - timedelta(hours=24)).count() >= MOST_A_DAY:
+            raise CannotEnter(
+                gettext("Its owners were mailed %(most)s times within a day. Try again tomorrow.")
+                % {"most": MOST_A_DAY}
+            )
 
     def approve(self, *, by: str, now: datetime) -> None:
         """The client lets the operator in; the hours count from now. Raises CannotEnter."""
@@ -199,6 +220,29 @@ class Grant(Row):
                 why=one.reason,
                 kind="operator",
             )
+
+    @classmethod
+    def exported(cls, tenant: Tenant) -> dict[str, Any]:
+        """For the client's own copy: every grant, what was opened under it, and whether the client is asked first."""
+        facts = (
+            "operator_name", "reason", "scope", "hours", "needs_consent", "asked_at", "starts_at", "until",
+            "consented_by", "refused_at", "opened_at", "ended_at", "ended_by",
+        )  # fmt: skip
+        grants = cls.objects.filter(client=tenant.client_id).prefetch_related("visits")
+        return {
+            "grants": [
+                {name: getattr(one, name) for name in facts}
+                | {
+                    "visits": [
+                        {"at": seen.at, "page": seen.page, "method": seen.method} for seen in one.visits.all()
+                    ]
+                }
+                for one in grants
+            ],
+            "asks_before_entry": ConsentRule.objects.filter(
+                client=tenant.client_id, needs_consent=True
+            ).exists(),
+        }
 
     def as_actor(self) -> Actor:
         """Who writes what is done under it."""

@@ -106,7 +106,11 @@ def document(request: HttpRequest, kind: str, version: str) -> HttpResponse:
         "before": before,
         "may_confirm": publication is not None
         and publication.confirmed_at is None
-        and publication.proposed_by_id != by.pk,
+        and publication.proposed_by_id != by.pk
+        and by.was_inside(publication.proposed_at),
+        "is_late": publication is not None
+        and publication.proposed_by_id != by.pk
+        and not by.was_inside(publication.proposed_at),
         **(_compared(found, before) if before else {}),
         **(_result(request, publication) if publication and publication.changes_contacts else {}),
     }

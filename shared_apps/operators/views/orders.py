@@ -21,6 +21,7 @@ from shared_apps.kit.paging import page_of
 from shared_apps.operators.forms_sharing import ConfirmForm, OrderForm, ProlongForm
 from shared_apps.operators.views.sharing import tabs
 from shared_apps.sharing.models import CannotShare, Order
+from tenants import extract
 from tenants import orders as carrying_out
 from tenants.archive import BadRecipient
 
@@ -114,7 +115,11 @@ def _page(request: HttpRequest, found: Order, form: ConfirmForm) -> HttpResponse
         **_row(found, _companies([found])),
         "form": form,
         "prolong": ProlongForm(),
-        "may_confirm": found.confirmed_at is None and by.pk != found.registered_by_id,
+        "selected": extract.describe(found),
+        "may_confirm": found.confirmed_at is None
+        and by.pk != found.registered_by_id
+        and by.was_inside(found.registered_at),
+        "is_late": by.pk != found.registered_by_id and not by.was_inside(found.registered_at),
         "may_take": found.state == "made" and by.pk == found.confirmed_by_id,
         "is_secret": found.is_secret(today),
     }

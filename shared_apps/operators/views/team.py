@@ -17,6 +17,7 @@ from shared_apps.accounts import mails
 from shared_apps.accounts.access import person_of, requires
 from shared_apps.accounts.models import CannotChange, Kind, Passkey, Totp, User
 from shared_apps.kit.module import OWNER
+from shared_apps.operators import mails as operator_mails
 from shared_apps.operators.forms import InviteForm
 
 View = Callable[..., HttpResponse]
@@ -69,7 +70,9 @@ def invite(request: HttpRequest) -> HttpResponse:
 
 
 def _mail(request: HttpRequest, invited: User) -> HttpResponse:
-    mails.invitation(invited, request=request, by=person_of(request))
+    by = person_of(request)
+    mails.invitation(invited, request=request, by=by)
+    operator_mails.invited(invited, by=by.name)
     messages.success(request, _("%(name)s is invited by mail.") % {"name": invited.name})
     return redirect("operators:team")
 
@@ -123,6 +126,8 @@ def deactivate(request: HttpRequest, id: UUID) -> HttpResponse:
 @says_refusals
 def reactivate(request: HttpRequest, id: UUID) -> HttpResponse:
     operator = _operator(id)
-    operator.reactivate(by=person_of(request), now=timezone.now())
+    by = person_of(request)
+    operator.reactivate(by=by, now=timezone.now())
+    operator_mails.returned(operator, by=by.name)
     messages.success(request, _("%(name)s can enter again.") % {"name": operator.name})
     return redirect("operators:team")

@@ -1,8 +1,10 @@
 """The outbox: no mail against a refusal, no purpose that nobody declared, one mail a change (P17, P20, P42)."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Count
+from django.db.models import CharField, Count, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Concat
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
@@ -10,11 +12,15 @@ from shared_apps.clients.models import Client
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
 from shared_apps.kit.module import MailClass, all_purposes, mail_class
+from shared_apps.legal.models import Notice, Publication
+from shared_apps.mail.delivery import KEPT
 from shared_apps.mail.models import Message, Refusal, prints_of
 from shared_apps.promises.checking import Result, Round, check, kept_if, reading
+from tenants import publishing
 
 WINDOW = timedelta(days=30)
 NEWEST = 2_000  # mails of an outbox
+WRITING = timedelta(days=2)  # so long a mail is tried; each client has its notice minutes after a publication
 LEAVING = timedelta(minutes=1)  # a refusal that arrives while a mail leaves comes too late for it
 
 
@@ -91,24 +97,63 @@ def _was_refused(kind: MailClass, message: Message) -> bool:
 
 @check("P42", title=_("Mails about a change, for each client"))
 def changes_are_mailed_once(around: Round) -> Result:
+    """Nobody had two, nobody was left out once the time to write was over, and no noted mail is lost or stuck."""
     with reading(scope.shared()):
         sent = Message.objects.filter(purpose__in=_purposes("policy")).exclude(topic="")
         mails, changes = sent.count(), sent.order_by().values("topic").distinct().count()
         twice = (
             sent.exclude(about=None)
             .order_by()
-            .values("topic", "about", "to_address")
+            .values("topic", "about")
             .annotate(times=Count("pk"))
             .filter(times__gt=1)
             .count()
         )
+        published = Publication.objects.confirmed().filter(changes_contacts=True)
+        told, untold = Notice.objects.count(), sum(_untold(one, around.now) for one in published)
+        lost = _lost(sent, around.now)
     return kept_if(
-        twice == 0,
+        not (twice or untold or lost),
         gettext_noop(
             "Changes that were mailed: %(changes)s; mails about them: %(mails)s; clients who had "
-            "more than one: %(twice)s."
+            "more than one: %(twice)s; clients told: %(told)s; left out: %(untold)s; told by a mail that is lost or "
+            "still waits: %(lost)s."
         ),
         changes=changes,
         mails=mails,
         twice=twice,
+        told=told,
+        untold=untold,
+        lost=lost,
     )
+
+
+def _untold(publication: Publication, now: datetime) -> int:
+    """Clients who were there when it was published, or on the day from which it counts, and have no notice.
+
+    Not those whose workspace was closed meanwhile: their waiting mails went with it, and they are told on that day.
+    """
+    left_out: set[Any] = set()
+    counts = publishing.starts_at(publication)
+    for moment in (publication.confirmed_at, counts):
+        if moment is not None and moment + WRITING < now:
+            stayed = Q(tenant__state_since__lte=moment)
+            there = publishing.untold(publication).filter(created_at__lt=moment)
+            left_out.update(
+                there.filter(stayed | Q(tenant=None) if moment == counts else stayed).values_list(
+                    "pk", flat=True
+                )
+            )
+    return len(left_out)
+
+
+def _lost(sent: QuerySet[Message], now: datetime) -> int:
+    """Notices of the last weeks whose mail is nowhere, or waits for longer than it is tried. Mails go after a month."""
+    topic = Concat("publication__kind", Value(" "), "publication__version", output_field=CharField())
+    letters = sent.filter(about=OuterRef("client_uuid"), topic=OuterRef("topic"))
+    noted = Notice.objects.filter(
+        is_mailed=True, told_at__gt=now - (KEPT - WRITING), told_at__lt=now - WRITING,
+        client_uuid__in=Client.objects.exclude(tenant=None).values("pk"),
+    )  # fmt: skip
+    left = letters.exclude(state=Message.State.QUEUED)
+    return noted.annotate(topic=topic).exclude(Exists(left)).count()

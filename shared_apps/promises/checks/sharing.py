@@ -31,7 +31,7 @@ EXPIRED = """
 
 def walls_missing(*names: str) -> int:
     """How many of these triggers are missing or off. In the shared schema."""
-    wanted = {(name, table) for name, _events, table in walls.TRIGGERS if name in names}
+    wanted = {(wall.name, wall.table) for wall in walls.WALLS if wall.name in names}
     return len(wanted - set(rows(STANDING)))
 
 
@@ -92,8 +92,9 @@ def orders_have_two_operators(around: Round) -> Result:
     done = Q(made_at__isnull=False)
     with reading(scope.shared()):
         orders = Order.objects.count()
+        latecomer = Q(confirmed_by__entered_at__gt=F("registered_at"))  # a second account of one's own
         alone = Order.objects.filter(
-            done & (Q(confirmed_by=None) | Q(confirmed_by=F("registered_by")))
+            done & (Q(confirmed_by=None) | Q(confirmed_by=F("registered_by")) | latecomer)
         ).count()
         silent = Order.objects.filter(done, record="", made_at__lt=around.now - timedelta(hours=1)).count()
         untold = Order.objects.untold(day_of(around.now)).filter(made_at__lt=around.now - timedelta(days=1))

@@ -6,9 +6,11 @@ from django.utils.translation import gettext_noop
 from shared_apps.accounts.models import SignIn
 from shared_apps.kit import scope
 from shared_apps.kit.dates import day_of
+from shared_apps.kit.module import Role
 from shared_apps.legal import documents
 from shared_apps.legal.models import Acceptance
 from shared_apps.promises.checking import Result, Round, check, kept_if, reading, unknown
+from tenants.models import Tenant
 
 FIRST_VISIT = 500  # workspaces without an acceptance that are looked into
 
@@ -43,7 +45,7 @@ def texts_are_as_published(around: Round) -> Result:
 
 @check("P43", title=_("Accepted terms, for each client"))
 def terms_are_accepted(around: Round) -> Result:
-    """A workspace that an operator made accepts at its first visit: without a sign-in nothing is missing."""
+    """A workspace that an operator made accepts at its first visit: before an owner came, nothing is missing."""
     with reading(scope.shared()):
         accepted = list(
             Acceptance.objects.filter(kind="terms").values_list(
@@ -53,7 +55,7 @@ def terms_are_accepted(around: Round) -> Result:
     clients = {client for client, *_what in accepted}
     wrong = sum(not _is_published(*what) for _client, *what in accepted)
     waiting = [tenant for tenant in around.tenants if tenant.client_id not in clients]
-    missing = sum(_has_visitors(tenant.id) for tenant in waiting[:FIRST_VISIT])
+    missing = sum(_has_owner_inside(tenant) for tenant in waiting[:FIRST_VISIT])
     return kept_if(
         not (wrong or missing),
         gettext_noop(
@@ -74,6 +76,7 @@ def _is_published(version: str, language: str, sha256: str) -> bool:
         return False
 
 
-def _has_visitors(tenant: object) -> bool:
-    with reading(scope.tenant(tenant)):  # type: ignore[arg-type]
-        return SignIn.objects.exists()
+def _has_owner_inside(tenant: Tenant) -> bool:
+    """Since it is here: a restored one brings the sign-ins of the workspace that it was."""
+    with reading(scope.tenant(tenant.id)):
+        return SignIn.objects.filter(signed_in_at__gte=tenant.created_at, user__role=Role.OWNER).exists()

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any, Self
 from uuid import UUID
 
+from django.apps import apps
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import models
@@ -47,14 +48,18 @@ class Order(Row):
 
     class Scope(models.TextChoices):
         CONTACTS = "contact", _("contact details")
+        MODULES = "modules", _("some tables of the workspace")
+        PERSON = "person", _("what is about one person in the workspace")
         EVERYTHING = "everything", _("everything in the workspace")
 
     client_uuid = models.UUIDField(db_index=True)
     authority = models.CharField(_("authority"), max_length=200, validators=[ONE_LINE])
     reference = models.CharField(_("reference"), max_length=100, validators=[ONE_LINE])
     extent = models.CharField(_("what is to be given"), max_length=10, choices=Scope)
-    period_from = models.DateField(_("changes from"), null=True, blank=True)
-    period_until = models.DateField(_("changes until"), null=True, blank=True)
+    # {"modules": [labels]} or {"person": [words that name them]}; None where the extent says it all.
+    selection = models.JSONField(null=True, blank=True)
+    period_from = models.DateField(_("from the day"), null=True, blank=True)
+    period_until = models.DateField(_("until the day"), null=True, blank=True)
     received_on = models.DateField(_("received on"))
     document = models.FileField(_("the order itself"), upload_to=_document_name, max_length=100)
     document_type = models.CharField(max_length=100)
@@ -98,8 +103,17 @@ class Order(Row):
             ),
             models.CheckConstraint(
                 condition=Q(period_from=None, period_until=None)
-                | Q(extent="contact", period_from__isnull=False, period_until__gte=F("period_from")),
+                | Q(
+                    extent__in=["contact", "modules"],
+                    period_from__isnull=False,
+                    period_until__gte=F("period_from"),
+                ),
                 name="sharing_order_period",
+            ),
+            models.CheckConstraint(
+                condition=Q(extent__in=["contact", "everything"], selection__isnull=True)
+                | Q(extent__in=["modules", "person"], selection__isnull=False),
+                name="sharing_order_selection",
             ),
         ]
 
@@ -117,19 +131,31 @@ class Order(Row):
             return "failed" if self.error else "confirmed"
         return "registered"
 
+    @property
+    def extent_text(self) -> str:
+        """What is given, for people: with the modules or the words that narrow it down."""
+        selection = self.selection or {}
+        named = [str(apps.get_app_config(one).verbose_name) for one in selection.get("modules", [])]
+        named += selection.get("person", [])
+        return f"{self.get_extent_display()}: {', '.join(named)}" if named else self.get_extent_display()
+
     @classmethod
     def register(
         cls, *, client: UUID, document: "File[bytes]", by: User, now: datetime, **facts: Any
     ) -> "Order":
-        """The first operator's half. `facts`: authority, reference, extent, period, received_on, gag_until.
+        """The first operator's half. `facts`: authority, reference, extent, selection, period, received_on, gag_until.
 
-        Raises CannotShare for an unknown client, an order of tomorrow, a silence without end or a period that nobody can
-        look up, ValidationError for a document that can't be kept; then nothing has changed.
+        Raises CannotShare for an unknown client, an order of tomorrow, a selection of nothing, a silence without end or a
+        period that nobody can look up, ValidationError for a document that can't be kept; then nothing has changed.
         """
         if not Client.objects.filter(pk=client).exists():
             raise CannotShare(_now("Smoall holds nothing about this client any more."))
         if facts["received_on"] > day_of(now):
             raise CannotShare(_now("An order is registered after it was received."))
+        if facts["extent"] in (cls.Scope.MODULES, cls.Scope.PERSON) and not any(
+            (facts.get("selection") or {}).get(name) for name in ("modules", "person")
+        ):
+            raise CannotShare(_now("Say which tables, or which person."))
         last = plus_months(day_of(now), 12 * YEARS_KEPT)
         if (facts.get("gag_until") or date.min) > last:
             raise CannotShare(_too_long())
@@ -159,6 +185,8 @@ class Order(Row):
         """The second operator's half, with the key that what is given is encrypted to. Raises CannotShare."""
         if by.pk == self.registered_by_id:
             raise CannotShare(_now("Somebody else has to confirm what you have registered."))
+        if not by.was_inside(self.registered_at):
+            raise CannotShare(_now("Only who was an operator when it was registered can confirm it."))
         changed = Order.objects.filter(pk=self.pk, confirmed_at=None).update(
             confirmed_by=by, confirmed_at=now, recipient=recipient
         )

@@ -14,8 +14,8 @@ from django.utils import timezone
 from shared_apps.history.models import Event
 from shared_apps.kit import scope
 from tenants import export
-from tenants.age import PublicKey, Recipient
 from tenants.archive import parse_recipient
+from tenants.archive.age import PublicKey, Recipient
 from tenants.keys import KeyStore
 from tenants.management.client_command import ClientCommand, Refused, find
 from tenants.models import Export, Tenant

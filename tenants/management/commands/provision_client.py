@@ -1,6 +1,6 @@
 """Make a client's workspace now, and print where its first owner enters.
 
-The terms are accepted at the first visit, through the mailed link.
+The terms are accepted at the first visit, through the mailed link or the printed one.
 """
 
 from datetime import datetime, timedelta

@@ -92,4 +92,10 @@ addEventListener("beforeunload", (event) => {
 });
 
 prepare(document);
-document.addEventListener("htmx:load", (event) => prepare(event.target));
+document.addEventListener("htmx:load", (event) => {
+  prepare(event.target);
+  // What somebody typed while the scripts were still on their way is asked about too.
+  for (const field of event.target.querySelectorAll("input[hx-trigger~='early']")) {
+    if (field.value !== field.defaultValue) field.dispatchEvent(new Event("early"));
+  }
+});

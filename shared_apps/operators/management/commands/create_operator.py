@@ -9,10 +9,12 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandParser
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from shared_apps.accounts.models import ONE_LINE, CannotChange, Kind, Purpose, User
 from shared_apps.kit import scope
 from shared_apps.kit.module import OWNER
+from shared_apps.operators import mails
 from tenants.management.client_command import ClientCommand, Refused
 from tenants.models import host_url
 
@@ -28,6 +30,7 @@ class Command(ClientCommand):
     def run(self, *, email: str, name: str, language: str, **options: Any) -> dict[str, Any]:
         with scope.shared(realm="ops"):
             person = _invited(email, " ".join(name.split()), language)
+            mails.invited(person, by=gettext("Somebody on the server"))
             url = host_url("ops") + person.link(Purpose.INVITATION)
         return {"id": person.id, "email": person.email, "name": person.name, "url": url}
 

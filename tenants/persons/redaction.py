@@ -1,0 +1,252 @@
+"""Taking a person out: of records, history and mails of the workspace, and of the shared rows about the client."""
+
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+from django.contrib.contenttypes.models import ContentType
+from django.db import IntegrityError, transaction
+from django.db.models import EmailField, JSONField, Model, Q, QuerySet, URLField
+from django.utils import timezone, translation
+from django.utils.translation import ngettext
+
+from shared_apps import mail
+from shared_apps.accounts.models import User
+from shared_apps.clients.models import Client
+from shared_apps.history.models import Event, LogEntry
+from shared_apps.history.redaction import redact
+from shared_apps.history.registry import is_registered
+from shared_apps.jobs.models import Job
+from shared_apps.kit import scope
+from shared_apps.kit.dates import day_of
+from shared_apps.kit.module import all_holdings, stands_in
+from shared_apps.kit.text import fold
+from shared_apps.mail.models import Message
+from tenants import sagas
+from tenants.holdings import rows_about
+from tenants.models import Departure, Domain, Export, Saga, Tenant
+from tenants.persons.found import (
+    entries_with,
+    fields_of,
+    mails_to,
+    may_name,
+    namesakes,
+    occurrences,
+    without,
+)
+from tenants.persons.person import LABEL, MOST, Person, model_of
+
+# Corrected on their own page; redacted by the owner role; made of numbers and roles (requests.py).
+LEFT_IN_SHARED = ("clients.Client", "history.LogEntry", "tenants.SignUp", "jobs.Job")
+
+
+@dataclass(slots=True)
+class _Done:
+    records: int = 0
+    entries: int = 0
+    mails: int = 0
+    rewritten_mails: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+
+
+def redact_workspace(person: Person, tenant_id: UUID) -> _Done:
+    """Records first: what their change writes into the history goes with the rest of it."""
+    done = _Done()
+    shared_words = {word for one in namesakes(person) for word in one.words}
+    changed: list[tuple[Any, list[str]]] = []
+    for found in occurrences(person):
+        for row, names in found.rows:
+            _write(row, names, person.words)
+            changed.append((row, names))
+    done.rewritten_mails = [str(row.pk) for row, _names in changed if isinstance(row, Message)]
+    done.mails = len(done.rewritten_mails)
+    children = _children(person)
+    if not person.row._state.adding:
+        done.files = person.row.forget(LABEL)
+    _make_twins_anew(person.words)
+    done.records = len(changed) - done.mails + 1
+    alone = [word for word in person.words if word not in shared_words]
+    left_alone = _rows_of_namesakes(person)
+    with scope.owner(tenant=tenant_id):
+        done.entries = redact(type(person.row), person.row.pk, fields=None, values=alone)
+        for model, key, fields in children:
+            done.entries += redact(model, key, fields=fields)
+        for row, names in changed:
+            if is_registered(type(row)):
+                done.entries += redact(type(row), row.pk, fields=names)
+        for model, key, fields, names_ in _left(person.words, left_alone):
+            done.entries += redact(model, key, fields=fields, values=names_)
+    return done
+
+
+def _make_twins_anew(words: Sequence[str]) -> None:
+    """What is made from other columns, a search text or a sorting key, is made again by the rows' own save."""
+    for holding in all_holdings():
+        if not may_name(holding):
+            continue
+        model, asked = model_of(holding), Q()
+        for name in holding.personal:
+            if not model._meta.get_field(name).editable:
+                for word in words:
+                    asked |= Q(**{f"{name}__icontains": fold(word)})
+        for row in model._default_manager.filter(asked) if asked else ():
+            row.save()
+
+
+def _write(row: Any, names: Sequence[str], words: Sequence[str]) -> None:
+    for name in names:
+        one = row._meta.get_field(name)
+        if isinstance(one, EmailField | URLField):
+            setattr(
+                row, name, f"{row.pk}@erased.invalid" if isinstance(one, EmailField) and not one.blank else ""
+            )
+        else:
+            text = without(getattr(row, name), words)
+            longest = getattr(one, "max_length", None)
+            setattr(row, name, text[:longest] if isinstance(text, str) and longest else text)
+    _save(row, [name for name in names if getattr(row, name) == LABEL])
+
+
+def _save(row: Any, alone: Sequence[str]) -> None:
+    """With a number behind LABEL where a table wants each name once. Raises IntegrityError for what that doesn't mend."""
+    for number in count(2):
+        try:
+            with transaction.atomic():
+                row.save()
+            return
+        except IntegrityError:
+            if not alone or number > MOST:
+                raise
+            for name in alone:
+                setattr(row, name, f"{LABEL} {number}")
+
+
+def _children(person: Person) -> list[tuple[type[Model], str, list[str]]]:
+    """Rows that show their changes with the person's, such as its files: [(model, key, personal fields)]."""
+    declared = {holding.what: holding for holding in all_holdings()}
+    type_ = ContentType.objects.get_for_model(person.row)
+    found = LogEntry.objects.filter(parent_type=type_, parent_pk=str(person.row.pk))
+    listed = []
+    for content_type, key in sorted(set(found.values_list("content_type_id", "object_pk"))):
+        model = ContentType.objects.get_for_id(content_type).model_class()
+        holding = declared.get(model._meta.label) if model else None
+        if model and holding and holding.personal:
+            listed.append((model, key, list(holding.personal)))
+    return listed
+
+
+def _rows_of_namesakes(person: Person) -> set[tuple[str, str]]:
+    return {(one.holding.what, str(one.row.pk)) for one in namesakes(person)}
+
+
+def _left(
+    words: Sequence[str], left_alone: Collection[tuple[str, str]]
+) -> list[tuple[type[Model], str, list[str], list[str]]]:
+    """Entries that still hold a word within a longer text: [(model, key, fields, names that stand alone)].
+
+    Rows that are gone have entries too. What a namesake's own entries say about themselves stays.
+    """
+    found: dict[tuple[int, str], tuple[set[str], set[str]]] = {}
+    for entry in entries_with(words):
+        fields, alone = found.setdefault((entry.content_type_id, entry.object_pk), (set(), set()))
+        fields |= {name for name, sides in entry.changes.items() if without(sides, words) != sides}
+        for said in (entry.object_repr, entry.actor_name, entry.actor_behalf):
+            if without(said, words) != said:
+                alone.add(said)
+    listed = []
+    for (type_id, key), (fields, alone) in sorted(found.items()):
+        model = ContentType.objects.get_for_id(type_id).model_class()
+        if model is None or not (fields or alone) or (model._meta.label, key) in left_alone:
+            continue
+        listed.append((model, key, sorted(fields), sorted(alone)))
+    return listed
+
+
+def forget_mails(person: Person) -> list[tuple[UUID | str, str]]:
+    """Mails to the person go, queued ones too; what they refused and what came back from them also."""
+    here = scope.tenant_id()
+    assert here is not None
+    gone = [(here, str(message.pk)) for message in mails_to(person)]
+    Message.objects.filter(pk__in=[pk for _folder, pk in gone]).delete()
+    for address in person.emails:
+        with suppress(ValueError):
+            mail.forget(address, is_used=User.objects.by_email(address) is not None)
+    return [*gone]
+
+
+def note(done: _Done, client: Client) -> None:
+    """In the client's own history, with numbers and no name."""
+    with translation.override(client.language):
+        note = ", ".join(
+            (
+                ngettext("%(n)s record", "%(n)s records", done.records) % {"n": done.records},
+                ngettext("%(n)s change in the history", "%(n)s changes in the history", done.entries)
+                % {"n": done.entries},
+                ngettext("%(n)s mail", "%(n)s mails", done.mails) % {"n": done.mails},
+                ngettext("%(n)s file", "%(n)s files", len(done.files)) % {"n": len(done.files)},
+            )
+        )
+    Event.objects.create(what=Event.What.PERSON_ERASED, note=note[:200])
+
+
+def redact_shared(person: Person, tenant: Tenant, mail_stems: list[tuple[UUID | str, str]]) -> None:
+    """What the shared schema knows of them: as an author, in the outbox, as whoever asked for work. In the shared scope.
+
+    The contact details of the company stay: they are corrected on their own page.
+    """
+    key, client = str(person.row.pk), tenant.client
+    kept = client.contact_email.casefold()
+    for address in person.emails:
+        if address.casefold() == kept:
+            continue
+        for message in Message.objects.filter(about__in=(client.pk, tenant.id), to_address__iexact=address):
+            mail_stems.append((message.about or "shared", str(message.pk)))
+            message.delete()
+    _rename_in_shared(person, tenant)
+    if not isinstance(person.row, User):
+        return
+    for job in Job.objects.filter(tenant_uuid=tenant.id, actor__id=key):
+        job.actor = {**(job.actor or {}), "name": LABEL}
+        job.save(update_fields=["actor"])
+    for saga in Saga.objects.filter(subject=tenant.id, data__actor__id=key):
+        Saga.objects.filter(pk=saga.pk).update(
+            data={**saga.data, "actor": {**saga.data["actor"], "name": LABEL}}
+        )
+        _rename_jobs(saga, key)
+    own = [str(tenant.id), str(client.pk)]
+    for model in (Domain, Export, Departure):
+        name = "tenant_id" if model is Domain else "tenant_uuid"
+        rows: QuerySet[Any] = model._default_manager.filter(**{name: tenant.id})  # type: ignore[misc]
+        own += [str(one) for one in rows.order_by().values_list("pk", flat=True)]
+    with scope.owner():
+        redact(User, key, fields=None, about=own)
+
+
+def _rename_in_shared(person: Person, tenant: Tenant) -> None:
+    """Shared rows about the client that name somebody: who let an operator in, who asked Smoall something."""
+    today = day_of(timezone.now())
+    for holding in all_holdings():
+        if holding.whose != "client" or not holding.personal or holding.what in LEFT_IN_SHARED:
+            continue
+        model: Any = model_of(holding)
+        if not stands_in(model, tenant=False):
+            continue
+        fields = [one for one in fields_of(holding) if not isinstance(one, JSONField)]
+        for row in rows_about(holding, tenant, today=today):
+            new = {one.name: without(getattr(row, one.name), person.words) for one in fields}
+            changed = {name: value for name, value in new.items() if value != getattr(row, name)}
+            if not changed:
+                continue
+            model._default_manager.filter(pk=row.pk).update(**changed)
+            if is_registered(model):
+                with scope.owner():
+                    redact(model, row.pk, fields=[*changed])
+
+
+def _rename_jobs(saga: Saga, key: str) -> None:
+    for job in Job.objects.filter(name=sagas.advance.name, args=[str(saga.pk)], actor__id=key):
+        job.actor = {**(job.actor or {}), "name": LABEL}
+        job.save(update_fields=["actor"])
