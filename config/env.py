@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 Process = Literal["web", "worker", "command"]
+EXAMPLE_VAT = "BE0999999922"  # nobody's: for development alone
+EXAMPLE_IBAN = "BE68539007547034"
 
 
 class BadSetting(ValueError):
@@ -41,6 +43,8 @@ class Env:
     sign_up_mails: int  # SMOALL_SIGN_UP_MAILS_PER_HOUR: how many mails the public forms of app. may send to strangers in an hour
     copies_days: int  # SMOALL_COPIES_DAYS: how long copies of the database server's files are kept, volume snapshots too
     web: str  # SMOALL_WEB: where the worker reaches the web process, to ask its pages as a stranger would (promises)
+    seller_vat: str  # SMOALL_SELLER_VAT: the VAT number on Smoall's own invoices; production issues none without it
+    seller_iban: str  # SMOALL_SELLER_IBAN: the account for clients who pay by transfer; empty: no transfer is offered
     files_bucket: str  # SMOALL_FILES_BUCKET: an S3 bucket for uploaded files; empty: files in SMOALL_DATA
 
     @property
@@ -84,6 +88,10 @@ class Env:
             sign_up_mails=sign_up_mails,
             copies_days=int(copies_days),
             web=os.environ.get("SMOALL_WEB") or f"http://127.0.0.1:{port or 8000}",
+            seller_vat=os.environ.get("SMOALL_SELLER_VAT", EXAMPLE_VAT if environment != "production" else ""),
+            seller_iban=os.environ.get(
+                "SMOALL_SELLER_IBAN", EXAMPLE_IBAN if environment != "production" else ""
+            ),
             files_bucket=os.environ.get("SMOALL_FILES_BUCKET", ""),
         )
 

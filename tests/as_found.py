@@ -6,11 +6,14 @@ head in the database go back together, since they must agree; a retired name is 
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
 
+from billing import walls
 from shared_apps.kit import scope
 from tenants import gate
 from tenants.ledger import Head
@@ -81,7 +84,10 @@ class Database:
             cursor.execute("SET CONSTRAINTS ALL DEFERRED")
             while made := {table: keys for table, keys in self._made().items() if keys}:
                 for table, keys in made.items():  # the history grows by it: another turn
-                    cursor.execute(f"DELETE FROM {table} WHERE {_key(table)}::text = ANY(%s)", [sorted(keys)])
+                    with _without_walls(cursor, table):
+                        cursor.execute(
+                            f"DELETE FROM {table} WHERE {_key(table)}::text = ANY(%s)", [sorted(keys)]
+                        )
             LedgerHead.objects.all().delete()
             if self.head != Head(0, gate.BEGINNING):
                 LedgerHead.objects.create(pk=1, seq=self.head.seq, hash=self.head.hash)
@@ -92,6 +98,17 @@ class Database:
 
     def _made(self) -> dict[str, set[str]]:
         return {table: keys - self.rows.get(table, set()) for table, keys in _rows().items()}
+
+
+@contextmanager
+def _without_walls(cursor: Any, table: str) -> Iterator[None]:
+    """Invoices are deleted by nobody, not even the owner: a test takes the wall away, and builds it again."""
+    names = [name for name, _events, walled, *_rest in walls.TRIGGERS if f"public.{walled}" == table]
+    for name in names:
+        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {name}")
+    yield
+    for name in names:
+        cursor.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
 
 
 def _schemas() -> set[str]:
