@@ -5,7 +5,9 @@ from django.utils.translation import gettext_lazy as _
 from shared_apps.kit.module import Holding
 
 LAW = "VAT Code, art. 60; GDPR, art. 17(3)(b)"
-KEPT = _("Ten years after the year of the invoice, as the law asks for, also when your contact details are gone")
+KEPT = _(
+    "Ten years after the year of the invoice, as the law asks for, also when your contact details are gone"
+)
 MONEY = _("To prove what was paid for which invoice, and to give an account of it to the cent")
 LEDGER = _("Ten years, as the books that they belong to")
 

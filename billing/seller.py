@@ -50,7 +50,7 @@ def seller() -> Party:
     return Party(**said, bic=bic_of(said["iban"]))
 
 
-def buyer(client: Client) -> Party:
+def buyer(client: Client, *, reference: str = "") -> Party:
     """The company's name and address as they are now: neither its contact person nor an e-mail address."""
     return Party(
         name=client.company,
@@ -59,5 +59,5 @@ def buyer(client: Client) -> Party:
         city=client.city,
         country=client.country,
         vat_number=client.vat_number,
-        reference=client.pk.hex[-8:].upper(),
+        reference=reference or client.pk.hex[-8:].upper(),
     )

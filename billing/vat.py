@@ -43,9 +43,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "en": "Reverse charge: VAT to be accounted for by the customer, article 196 of Directive 2006/112/EC",
         "fr": "Autoliquidation : TVA due par le preneur, article 196 de la directive 2006/112/CE",
         "nl": "Btw verlegd: btw verschuldigd door de afnemer, artikel 196 van Richtlijn 2006/112/EG",
-        "de": (
-            "Steuerschuldnerschaft des Leistungsempfängers: Artikel 196 der Richtlinie 2006/112/EG"
-        ),
+        "de": ("Steuerschuldnerschaft des Leistungsempfängers: Artikel 196 der Richtlinie 2006/112/EG"),
     },
     "outside": {
         "en": "Service outside the scope of Belgian VAT, article 21 of the Belgian VAT Code",

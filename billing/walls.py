@@ -52,8 +52,8 @@ BEGIN
         IF NOT FOUND OR corrected.kind <> 'invoice' OR corrected.client_uuid <> NEW.client_uuid THEN
             RAISE EXCEPTION 'a credit note corrects an invoice of the same client' USING ERRCODE = 'BI001';
         END IF;
-        SELECT coalesce(sum(gross), 0) INTO credited FROM public.billing_invoice WHERE corrects_id = NEW.corrects_id;
-        IF credited + NEW.gross > corrected.gross THEN
+        SELECT coalesce(sum(payable), 0) INTO credited FROM public.billing_invoice WHERE corrects_id = NEW.corrects_id;
+        IF credited + NEW.payable > corrected.payable THEN
             RAISE EXCEPTION 'more would be credited than was invoiced' USING ERRCODE = 'BI001';
         END IF;
     END IF;
@@ -125,7 +125,10 @@ FUNCTIONS = (KEEP_INVOICE, CHECK_INVOICE, CHECK_LINE, CHECK_TOTALS, KEEP_SERIES,
 KEPT = ("billing_invoice", "billing_invoiceline", "billing_document")
 # (name, events, table, function, what it fires for); the deferred ones look when the transaction commits.
 TRIGGERS = (
-    *(("keep_issued", "BEFORE UPDATE OR DELETE", table, "billing_keep_invoice", "EACH ROW") for table in KEPT),
+    *(
+        ("keep_issued", "BEFORE UPDATE OR DELETE", table, "billing_keep_invoice", "EACH ROW")
+        for table in KEPT
+    ),
     *(("keep_all", "BEFORE TRUNCATE", table, "billing_keep_invoice", "EACH STATEMENT") for table in KEPT),
     ("check_invoice", "BEFORE INSERT", "billing_invoice", "billing_check_invoice", "EACH ROW"),
     ("check_line", "BEFORE INSERT", "billing_invoiceline", "billing_check_line", "EACH ROW"),
@@ -143,6 +146,8 @@ def statements() -> list[str]:
         made.append(f"DROP TRIGGER IF EXISTS {name} ON public.{table}")
         kind = "TRIGGER" if each else "CONSTRAINT TRIGGER"
         when = f"FOR {each}" if each else "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
-        made.append(f"CREATE {kind} {name} {events} ON public.{table} {when} EXECUTE FUNCTION public.{function}()")
+        made.append(
+            f"CREATE {kind} {name} {events} ON public.{table} {when} EXECUTE FUNCTION public.{function}()"
+        )
         made.append(f"ALTER TABLE public.{table} ENABLE ALWAYS TRIGGER {name}")
     return made

@@ -1,6 +1,6 @@
 """Every setting that may come from the environment: its name, type, default and meaning, in one list.
 
-`Env.read()` is called once, by settings.py; nothing else reads os.environ.
+`Env.read()` is called once a process, by settings.py or payments.py; nothing else reads os.environ.
 """
 
 import os
@@ -43,8 +43,17 @@ class Env:
     sign_up_mails: int  # SMOALL_SIGN_UP_MAILS_PER_HOUR: how many mails the public forms of app. may send to strangers in an hour
     copies_days: int  # SMOALL_COPIES_DAYS: how long copies of the database server's files are kept, volume snapshots too
     web: str  # SMOALL_WEB: where the worker reaches the web process, to ask its pages as a stranger would (promises)
-    seller_vat: str  # SMOALL_SELLER_VAT: the VAT number on Smoall's own invoices; production issues none without it
-    seller_iban: str  # SMOALL_SELLER_IBAN: the account for clients who pay by transfer; empty: no transfer is offered
+    stripe_key: (
+        str  # SMOALL_STRIPE_KEY: the payment processor's secret key; empty: the stand-in, not in production
+    )
+    stripe_webhook_secret: str  # SMOALL_STRIPE_WEBHOOK_SECRET: what the processor signs its messages with
+    stripe_api: str  # SMOALL_STRIPE_API: where the stand-in answers; without meaning when there is a key
+    seller_vat: (
+        str  # SMOALL_SELLER_VAT: the VAT number on Smoall's own invoices; production issues none without it
+    )
+    seller_iban: (
+        str  # SMOALL_SELLER_IBAN: the account for clients who pay by transfer; empty: no transfer is offered
+    )
     files_bucket: str  # SMOALL_FILES_BUCKET: an S3 bucket for uploaded files; empty: files in SMOALL_DATA
 
     @property
@@ -69,6 +78,12 @@ class Env:
         copies_days = os.environ.get("SMOALL_COPIES_DAYS", "7")
         if not (copies_days.isdigit() and int(copies_days) <= 7):
             raise BadSetting(f"SMOALL_COPIES_DAYS is {copies_days!r}: use 0 to 7, the policy's limit.")
+        stripe_key = os.environ.get("SMOALL_STRIPE_KEY", "")
+        stripe_webhook_secret = os.environ.get("SMOALL_STRIPE_WEBHOOK_SECRET", "")
+        if bool(stripe_key) != bool(stripe_webhook_secret):
+            raise BadSetting(
+                "SMOALL_STRIPE_KEY and SMOALL_STRIPE_WEBHOOK_SECRET go together: set both or none."
+            )
         return cls(
             environment=environment,  # type: ignore[arg-type]
             process=process,  # type: ignore[arg-type]
@@ -88,7 +103,12 @@ class Env:
             sign_up_mails=sign_up_mails,
             copies_days=int(copies_days),
             web=os.environ.get("SMOALL_WEB") or f"http://127.0.0.1:{port or 8000}",
-            seller_vat=os.environ.get("SMOALL_SELLER_VAT", EXAMPLE_VAT if environment != "production" else ""),
+            stripe_key=stripe_key,
+            stripe_webhook_secret=stripe_webhook_secret,
+            stripe_api=os.environ.get("SMOALL_STRIPE_API", ""),
+            seller_vat=os.environ.get(
+                "SMOALL_SELLER_VAT", EXAMPLE_VAT if environment != "production" else ""
+            ),
             seller_iban=os.environ.get(
                 "SMOALL_SELLER_IBAN", EXAMPLE_IBAN if environment != "production" else ""
             ),

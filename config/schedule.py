@@ -20,5 +20,11 @@ TIMED_JOBS = (
     Timed("shared_apps.sharing.jobs.tend", every=900),
     Timed("shared_apps.operators.jobs.watch_requests", every=3600),
     Timed("tenants.orders.tidy", at=time(3, 0)),
+    Timed("billing.standing.look", every=3600),
+    Timed("billing.seats.nightly", at=time(1, 0)),
+    Timed("billing.reconcile.nightly", at=time(1, 30)),
+    Timed("billing.events.tidy", at=time(3, 10)),
     Timed("shared_apps.promises.jobs.prove", every=6 * 3600),  # promises.checking.EVERY
+    Timed("billing.dunning.remind", at=time(9, 0)),
+    Timed("billing.dunning.tidy", at=time(3, 20)),
 )

@@ -7,6 +7,7 @@ from config import embedded_postgres
 from config.database import LOGINS, UPKEEP, admin_url, databases
 from config.env import Env
 from config.mail import email_settings
+from config.payments import processor
 from config.secrets import login_password, secret_key
 from config.servers import servers
 
@@ -62,10 +63,10 @@ SHARED_APPS = [
     "shared_apps.sharing.apps.SharingConfig",
     "shared_apps.integrators.apps.IntegratorsConfig",
     "shared_apps.requests.apps.RequestsConfig",
-    "billing.apps.BillingConfig",
     "shared_apps.operators.apps.OperatorsConfig",
     "shared_apps.jobs.apps.JobsConfig",
     "shared_apps.website.apps.WebsiteConfig",
+    "billing.apps.BillingConfig",
     "shared_apps.promises.apps.PromisesConfig",
     "django_q",
 ]
@@ -240,6 +241,7 @@ Q_CLUSTER = {
 SMOALL_PERMITS = "shared_apps.operators.permits"
 SMOALL_TIMED_JOBS = "config.schedule.TIMED_JOBS"
 globals().update(email_settings(ENV))
+STRIPE_KEY, STRIPE_WEBHOOK_SECRET, STRIPE_API, STRIPE_PAGES = processor(ENV, SECRET_KEY)
 SMOALL_SERVERS = servers(
     ENV, DATABASES["default"], email_settings(ENV)
 )  # beside partners, all that is connected to

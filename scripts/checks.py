@@ -148,7 +148,7 @@ def _rules(path: Path) -> Iterator[Rule]:
         yield _signals
         if path.as_posix() not in NAMES_SCHEMAS:
             yield _schemas
-        if path.parts[:2] != ("shared_apps", "kit"):
+        if path.parts[:2] not in (("shared_apps", "kit"), ("billing", "standin")):  # a process without scopes
             yield _threads
         if path.parts[0] != "config":
             yield _environment

@@ -5,7 +5,7 @@ client's address. Who is due is retention.py's matter; erasing is erasure.py's (
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -35,6 +35,9 @@ LATEST_MONTHS = 120  # how far from the notice a client may put a day
 LINK_SECONDS = 30 * 24 * 3600  # of the mailed link to the contact details; an older one asks for another
 LEAVABLE = (State.ACTIVE, State.SUSPENDED)
 PURPOSE = "tenants.leaving"
+
+# Told of a client whose departure is another one now, in that transaction: modules above join it in their `ready`.
+watchers: list[Callable[[UUID], None]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +261,7 @@ def note_destroyed(tenant: UUID, *, now: datetime) -> None:
         departure.data_on = day_of(now)
         departure.contacts_on = _contacts_day(departure)
     departure.save(update_fields=["data_erased_at", "data_on", "contacts_on"])
+    _changed(departure)
 
 
 def note_return(client: UUID, *, now: datetime) -> bool:
@@ -336,6 +340,7 @@ def _said(
     proof: "File[bytes] | None" = None,
 ) -> Instruction:
     """Keep what the client said: last in a verb, since a proof's file can't be rolled back."""
+    _changed(departure)
     said = Instruction(
         departure=departure,
         kind=kind,
@@ -354,6 +359,11 @@ def _said(
             default_storage.delete(said.proof.name or "")
         raise
     return said
+
+
+def _changed(departure: Departure) -> None:
+    for watcher in watchers:
+        watcher(departure.client_uuid)
 
 
 # --- telling ----------------------------------------------------------------------------------------------

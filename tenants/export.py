@@ -155,10 +155,15 @@ class _Rows:
         return f"WHERE id > '{after}'" if after else ""  # a UUID or a number that the database itself gave
 
 
+# What modules above hold about a client, given its UUID, by the part's name: they join it in their `ready`.
+sources: list[Callable[[UUID], dict[str, Any]]] = []
+
+
 def shared_rows(tenant: Tenant) -> dict[str, Any]:
     """What the shared schema holds about a client, as JSON values (holdings with exported="shared")."""
     client = tenant.client
-    return {
+    further = {name: part for source in sources for name, part in source(client.pk).items()}
+    return further | {
         "client": {
             field.name: getattr(client, field.attname)
             for field in client._meta.concrete_fields

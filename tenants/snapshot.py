@@ -25,7 +25,9 @@ from tenants.models import Snapshot, Tenant
 
 TEMPLATE = UUID(int=0)  # never a tenant's
 BUILDER = scope.Actor("system", "release", "Smoall")
-shared_walls: list[Callable[[], list[str]]] = []  # DDL of modules above this one, made anew with every release
+shared_walls: list[
+    Callable[[], list[str]]
+] = []  # DDL of modules above this one, made anew with every release
 DROPPED_LINES = re.compile(r"(--|\\(un)?restrict |SET |SELECT pg_catalog\.set_config)")
 
 

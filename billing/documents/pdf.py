@@ -82,7 +82,8 @@ def said(invoice: Invoice, lines: Sequence[InvoiceLine]) -> dict[str, Any]:
             for share in invoice.shares
         ],
         "gross_label": word["gross_credited" if is_credit else "gross"],
-        "gross": words.money(invoice.gross, language),
+        "gross": words.money(invoice.payable, language),
+        "rounding": words.money(invoice.rounding, language) if invoice.rounding else "",
         "reason": invoice.vat_reason,
         "communication": invoice.written_communication,
         "is_credit": is_credit,
@@ -142,7 +143,7 @@ def _qr(invoice: Invoice) -> str:
     code = helpers.make_epc_qr(
         name=seller.name[:70],
         iban=seller.iban,
-        amount=Decimal(invoice.gross) / 100,
+        amount=Decimal(invoice.payable) / 100,
         text=invoice.written_communication,
         bic=seller.bic or None,
         encoding="utf-8",

@@ -174,7 +174,9 @@ def both_parties_are_named(paper: Paper) -> Iterator[Broken]:
             yield Broken(name_rule, f"{who}: no name")
         if not paper.all(f"{party}/a:PostalAddress"):
             yield Broken(address_rule, f"{who}: no address")
-        if not re.fullmatch("[A-Z]{2}", paper.text(f"{party}/a:PostalAddress/a:Country/b:IdentificationCode")):
+        if not re.fullmatch(
+            "[A-Z]{2}", paper.text(f"{party}/a:PostalAddress/a:Country/b:IdentificationCode")
+        ):
             yield Broken(country_rule, f"{who}: no country")
         yield from _endpoint(paper, f"{party}/b:EndpointID", end_rule)
         for number in paper.all(f"{party}/a:PartyTaxScheme[a:TaxScheme/b:ID='VAT']/b:CompanyID"):
@@ -184,7 +186,10 @@ def both_parties_are_named(paper: Paper) -> Iterator[Broken]:
             if not is_enterprise_number(number.text or ""):
                 yield Broken("PEPPOL-COMMON-R043", f"{who}: not an enterprise number")
     seller = "a:AccountingSupplierParty/a:Party"
-    if not (paper.text(f"{seller}/a:PartyTaxScheme/b:CompanyID") or paper.text(f"{seller}/a:PartyLegalEntity/b:CompanyID")):
+    if not (
+        paper.text(f"{seller}/a:PartyTaxScheme/b:CompanyID")
+        or paper.text(f"{seller}/a:PartyLegalEntity/b:CompanyID")
+    ):
         yield Broken("BR-CO-26", "the seller has no number")
 
 
@@ -245,7 +250,9 @@ def _line_net(paper: Paper, line: Any, quantity: str, price: Decimal | None, nam
     if net != expected:
         yield Broken("PEPPOL-EN16931-R120", f"line {name}: {net} instead of {expected}")
     for each in paper.all("a:AllowanceCharge", line):
-        if not (paper.text("b:AllowanceChargeReason", each) or paper.text("b:AllowanceChargeReasonCode", each)):
+        if not (
+            paper.text("b:AllowanceChargeReason", each) or paper.text("b:AllowanceChargeReasonCode", each)
+        ):
             yield Broken("BR-42", f"line {name}: a discount without a reason")
 
 
@@ -277,14 +284,18 @@ def totals_are_sums(paper: Paper) -> Iterator[Broken]:
         if said[name] is None:
             yield Broken(number, f"{name} is missing")
             return
-    lines = sum((paper.amount("b:LineExtensionAmount", line, Decimal(0)) or Decimal(0) for line in paper.lines), Decimal(0))
+    lines = sum(
+        (paper.amount("b:LineExtensionAmount", line, Decimal(0)) or Decimal(0) for line in paper.lines),
+        Decimal(0),
+    )
     tax = paper.amount("a:TaxTotal/b:TaxAmount", default=Decimal(0)) or Decimal(0)
     prepaid = paper.amount(f"{total}PrepaidAmount", default=Decimal(0)) or Decimal(0)
+    rounding = paper.amount(f"{total}PayableRoundingAmount", default=Decimal(0)) or Decimal(0)
     for number, name, expected in (
         ("BR-CO-10", "LineExtensionAmount", lines),
         ("BR-CO-13", "TaxExclusiveAmount", lines + _allowances(paper, paper.root)),
         ("BR-CO-15", "TaxInclusiveAmount", (said["TaxExclusiveAmount"] or 0) + tax),
-        ("BR-CO-16", "PayableAmount", (said["TaxInclusiveAmount"] or 0) - prepaid),
+        ("BR-CO-16", "PayableAmount", (said["TaxInclusiveAmount"] or 0) - prepaid + rounding),
     ):
         if said[name] != expected:
             yield Broken(number, f"{name} is {said[name]} instead of {expected}")

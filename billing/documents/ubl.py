@@ -64,9 +64,11 @@ def draft(invoice: Invoice, lines: Sequence[InvoiceLine]) -> bytes:
         ("LineExtensionAmount", sum(line.net for line in lines)),
         ("TaxExclusiveAmount", invoice.net),
         ("TaxInclusiveAmount", invoice.gross),
-        ("PayableAmount", invoice.gross),
+        ("PayableRoundingAmount", invoice.rounding),
+        ("PayableAmount", invoice.payable),
     ):
-        _amount(total, name, cents)
+        if cents or name != "PayableRoundingAmount":
+            _amount(total, name, cents)
     for line in lines:
         _line(root, line, invoice, kind)
     etree.indent(root, space="  ")
@@ -161,7 +163,12 @@ def _category(parent: Any, category: str, rate: Decimal, *, code: str = "", reas
 def _line(root: Any, line: InvoiceLine, invoice: Invoice, kind: str) -> None:
     made = _a(root, f"{kind}Line")
     _b(made, "ID", str(line.position))
-    _b(made, "InvoicedQuantity" if kind == "Invoice" else "CreditedQuantity", str(line.quantity), unitCode="C62")
+    _b(
+        made,
+        "InvoicedQuantity" if kind == "Invoice" else "CreditedQuantity",
+        str(line.quantity),
+        unitCode="C62",
+    )
     _amount(made, "LineExtensionAmount", line.net)
     _period(made, line.period_from, line.period_until)
     if line.discount:

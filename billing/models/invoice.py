@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from secrets import randbelow
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
 from django.db import models
@@ -26,6 +26,7 @@ from billing.models.series import Kind, Series, written
 from shared_apps.clients.models import Client
 from shared_apps.kit.dates import day_of
 from shared_apps.kit.rows import Row
+from shared_apps.kit.text import fold
 
 YEARS = 10  # VAT Code, article 60: counted from the first of January after the year of issue
 LANGUAGES = ("en", "fr", "nl", "de")  # that an invoice may be written in
@@ -85,13 +86,18 @@ class Invoice(Row):
     language = models.CharField(max_length=5)
     seller = models.JSONField()  # billing.seller.Party
     buyer = models.JSONField()
+    buyer_folded = models.CharField(max_length=200, editable=False)  # its name, for the search
     treatment = models.CharField(max_length=20)  # billing.vat.TREATMENTS
     vat_shares = models.JSONField()  # [billing.vat.Share]
     net = models.BigIntegerField()
     vat = models.BigIntegerField()
     gross = models.BigIntegerField()
+    rounding = models.IntegerField(
+        default=0
+    )  # cents that the processor, who rounds each line's VAT, takes more or less
+    payable = models.BigIntegerField()
     line_count = models.PositiveIntegerField()
-    communication = models.CharField(max_length=12, null=True, unique=True)  # noqa: DJ001  unique where there is one
+    communication = models.CharField(max_length=12, null=True, unique=True)
     corrects = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="credit_notes"
     )
@@ -109,6 +115,14 @@ class Invoice(Row):
             models.UniqueConstraint(fields=["kind", "year", "sequence"], name="billing_invoice_sequence"),
             models.CheckConstraint(
                 condition=Q(gross=models.F("net") + models.F("vat")), name="billing_invoice_gross"
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    payable=models.F("gross") + models.F("rounding"),
+                    rounding__gte=-models.F("line_count"),
+                    rounding__lte=models.F("line_count"),
+                ),
+                name="billing_invoice_payable",
             ),
             models.CheckConstraint(
                 condition=Q(net__gt=0, vat__gte=0, line_count__gt=0), name="billing_invoice_positive"
@@ -139,12 +153,14 @@ class Invoice(Row):
         now: datetime,
         due_on: Day = None,
         total: int | None = None,
+        reference: str = "",
     ) -> "Invoice":
         """Issue the processor's document under the next number, in the caller's transaction; the same one again gives
         what was issued.
 
-        Locks the series until the transaction ends. `total`: the gross amount in cents by the processor's account;
-        another one is refused. Raises CannotIssue, and then nothing is written and no number used.
+        Locks the series until the transaction ends. `total`: what the processor takes, in cents; it may differ by a cent
+        a line, which is printed as rounding. `reference`: the buyer's own, if it gave one. Raises CannotIssue, and then
+        nothing is written and no number used.
         """
         if known := cls.objects.filter(processor_id=processor_id).first():
             return known
@@ -167,7 +183,8 @@ class Invoice(Row):
             period_until=period[1],
             language=client.language if client.language in LANGUAGES else "en",
             seller=_seller().as_json(),
-            buyer=parties.buyer(client).as_json(),
+            buyer=parties.buyer(client, reference=reference).as_json(),
+            buyer_folded=fold(client.company)[:200],
             treatment=treatment.name,
             line_count=len(lines),
             communication=_free_communication() if kind == Kind.INVOICE else None,
@@ -175,13 +192,9 @@ class Invoice(Row):
             kept_until=date(series.year + YEARS, 12, 31),
         )
         made._count(lines, treatment)
-        if total is not None and total != made.gross:
-            raise CannotIssue(
-                _now("The processor’s total is %(theirs)s cents, ours %(ours)s: nothing was issued.")
-                % {"theirs": total, "ours": made.gross}
-            )
+        made._round(total)
         if corrects is not None:
-            corrects.must_leave(made.gross)
+            corrects.must_leave(made.payable)
         rows = [InvoiceLine.of(made, position, item) for position, item in enumerate(lines, start=1)]
         document = Document.ubl_of(made, rows)
         made.digest = digest(made, rows, series.last_digest)
@@ -203,10 +216,20 @@ class Invoice(Row):
         if self.net <= 0:
             raise CannotIssue(_now("The total is not more than nothing: there is nothing to invoice."))
 
-    def must_leave(self, gross: int) -> None:
+    def _round(self, total: int | None) -> None:
+        """Pay what the processor takes. Raises CannotIssue for a difference that rounding can't explain."""
+        self.payable = self.gross if total is None else total
+        self.rounding = self.payable - self.gross
+        if abs(self.rounding) > self.line_count:
+            raise CannotIssue(
+                _now("The processor’s total is %(theirs)s cents, ours %(ours)s: nothing was issued.")
+                % {"theirs": self.payable, "ours": self.gross}
+            )
+
+    def must_leave(self, cents: int) -> None:
         """Raises CannotIssue when so much more can't be credited. Locks this invoice for who comes next."""
         type(self).objects.select_for_update().get(pk=self.pk)
-        if self.credited + gross > self.gross:
+        if self.credited + cents > self.payable:
             raise CannotIssue(
                 _now("%(number)s: more would be credited than was invoiced.") % {"number": self.number}
             )
@@ -216,7 +239,7 @@ class Invoice(Row):
     @property
     def credited(self) -> int:
         """Cents that its credit notes take back."""
-        return sum(self.credit_notes.values_list("gross", flat=True))
+        return sum(self.credit_notes.values_list("payable", flat=True))
 
     @property
     def is_credit_note(self) -> bool:
@@ -248,7 +271,10 @@ class Invoice(Row):
         """Delete what the law asks to be kept no longer, corrections first; how many documents went."""
         gone = 0
         over = cls.objects.filter(kept_until__lt=day_of(now))
-        for found in (over.credit_notes(), over.invoices().exclude(credit_notes__kept_until__gte=day_of(now))):
+        for found in (
+            over.credit_notes(),
+            over.invoices().exclude(credit_notes__kept_until__gte=day_of(now)),
+        ):
             keys = list(found.values_list("pk", flat=True))
             for model in (Document, InvoiceLine):
                 model._default_manager.filter(invoice__in=keys).delete()
@@ -326,12 +352,12 @@ class Document(Row):
         return f"{self.invoice.number}.{'xml' if self.form == self.Form.UBL else 'pdf'}"
 
     @classmethod
-    def _of(cls, invoice: Invoice, form: str, content: bytes, now: datetime) -> "Document":
+    def _of(cls, invoice: Invoice, form: str, content: bytes, now: datetime) -> Self:
         sha256 = hashlib.sha256(content).hexdigest()
         return cls(invoice=invoice, form=form, content=content, sha256=sha256, made_at=now)
 
     @classmethod
-    def ubl_of(cls, invoice: Invoice, lines: Sequence[InvoiceLine]) -> "Document | None":
+    def ubl_of(cls, invoice: Invoice, lines: Sequence[InvoiceLine]) -> Self | None:
         """Not saved yet. None for a buyer to whom no such invoice can be sent. Raises CannotIssue for one that breaks
         the rules of the format.
         """
@@ -346,7 +372,7 @@ class Document(Row):
         return cls._of(invoice, cls.Form.UBL, content, invoice.issued_at)
 
     @classmethod
-    def pdf_of(cls, invoice: Invoice, *, now: datetime) -> "Document":
+    def pdf_of(cls, invoice: Invoice, *, now: datetime) -> Self:
         """The stored one, made now when it is the first time; twice at once is one."""
         from billing.documents import pdf
 
@@ -384,7 +410,7 @@ def digest(invoice: Invoice, lines: Sequence[InvoiceLine], before: str) -> str:
             name: getattr(invoice, name)
             for name in (
                 "processor_id", "kind", "number", "language", "seller", "buyer", "treatment", "vat_shares", "net", "vat",
-                "gross", "line_count", "communication",
+                "gross", "rounding", "payable", "line_count", "communication",
             )
         },
         **{
@@ -425,5 +451,3 @@ def _free_communication() -> str:
         drawn = digits + ogm_vcs.calc_check_digits(digits)
         if not Invoice.objects.filter(communication=drawn).exists():
             return drawn
-
-

@@ -30,9 +30,7 @@ class Copied(Row):
     @classmethod
     def follow(cls, processor_id: str, **said: Any) -> Self:
         """Write what the object says; the same again changes nothing. In the caller's transaction."""
-        cls._default_manager.bulk_create(
-            [cls(processor_id=processor_id, **said)], ignore_conflicts=True
-        )
+        cls._default_manager.bulk_create([cls(processor_id=processor_id, **said)], ignore_conflicts=True)
         found = cls._default_manager.select_for_update().get(processor_id=processor_id)
         if found.status in cls.FINAL and said.get("status", "") not in cls.FINAL:
             return found
@@ -55,6 +53,13 @@ class Due(Copied):
     remaining = models.BigIntegerField(default=0)
     credited_before = models.BigIntegerField(default=0)  # by credit notes while it was open
     credited_after = models.BigIntegerField(default=0)  # once it was paid
+    elsewhere = models.BigIntegerField(
+        default=0
+    )  # paid otherwise than through the processor, by transfer for instance
+    from_balance = models.BigIntegerField(
+        default=0
+    )  # taken from what the processor keeps for the client; negative: put there
+    trouble = models.CharField(max_length=300, blank=True)  # why no invoice was issued; for operators
     is_charged = models.BooleanField(default=True)  # taken by itself; else the client pays it when it likes
     due_on = models.DateField(null=True)
     paid_at = models.DateTimeField(null=True)
@@ -174,7 +179,9 @@ class Entry(Copied):
     """One line of the processor's account with Smoall (a balance transaction): amount less fee is net, signs as there."""
 
     kind = models.CharField(max_length=60)
-    source = models.CharField(max_length=100, blank=True, db_index=True)  # what it is about, by the processor's id
+    source = models.CharField(
+        max_length=100, blank=True, db_index=True
+    )  # what it is about, by the processor's id
     payout = models.CharField(max_length=100, blank=True, db_index=True)  # that sent it; empty until then
     amount = models.BigIntegerField()
     fee = models.BigIntegerField(default=0)

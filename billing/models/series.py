@@ -1,7 +1,7 @@
 """Numbers without a gap: one counter a kind of document and year, moved by the transaction that issues."""
 
 from datetime import date
-from typing import Any
+from typing import Any, Self
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -38,7 +38,7 @@ class Series(Row):
         return f"{self.kind} {self.year}: {self.last}"
 
     @classmethod
-    def locked(cls, kind: str, year: int) -> "Series":
+    def locked(cls, kind: str, year: int) -> Self:
         """The counter, locked until the transaction ends: who comes second waits and goes on from there.
 
         Made when it is the first of its year; two that make it at once make one.

@@ -21,6 +21,8 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "suspended_because": getattr(request, "workspace_reason", ""),
         "leaving_until": getattr(request, "leaving_until", None),
         "leave_url": _leave_url(request, person),
+        "unpaid_since": getattr(request, "unpaid_since", None),
+        "pay_url": _pay_url(request, person),
         "menu": menu,
         "search_url": next((entry["url"] for entry in menu if entry["searches"]), ""),
     }
@@ -31,6 +33,16 @@ def _leave_url(request: HttpRequest, person: Any) -> str:
     if getattr(request, "leaving_until", None) is None or person is None or not person.is_authenticated:
         return ""
     return reverse("workspace:leave") if person.may("workspace.leave") else ""
+
+
+def _pay_url(request: HttpRequest, person: Any) -> str:
+    """Where an unpaid workspace is paid, for those who may; "" for others, and where nothing is unpaid."""
+    if getattr(request, "unpaid_since", None) is None or person is None or not person.is_authenticated:
+        return ""
+    try:
+        return reverse("billing:home") if person.may("billing.manage") else ""
+    except NoReverseMatch:  # while it is being erased
+        return ""
 
 
 def _menu(request: HttpRequest, person: Any) -> list[dict[str, Any]]:
