@@ -12,7 +12,7 @@ from billing import standing, subscriptions
 from billing.models import Account, Subscription
 from billing.standing import Standing
 from shared_apps.kit import scope
-from tests.billing.conftest import DAY, Processor, deliver, event, mails, ordered, own, tenant_of
+from tests.billing.paper import DAY, Paper, deliver, event, mails, ordered, own, tenant_of
 from tests.conftest import TESTER, Cast
 
 
@@ -74,16 +74,16 @@ def test_ten_years_unpaid_erase_nothing(acme: Cast) -> None:
 
 
 def test_a_missed_payment_fixes_a_day_and_until_then_everything_goes_on(
-    acme: Cast, account: Account, processor: Processor
+    acme: Cast, account: Account, paper: Paper
 ) -> None:
-    deliver(event("evt_1", processor.put(ordered(status="active"))))
+    deliver(event("evt_1", paper.put(ordered(status="active"))))
     assert look(acme, timezone.now()) == Standing.ACTIVE
-    deliver(event("evt_2", processor.put(ordered(status="past_due"))))
+    deliver(event("evt_2", paper.put(ordered(status="past_due"))))
     found = own(acme)
     assert found and found.past_due_since and found.read_only_on
     assert len(mails("past-due")) == 1 and tenant_of(acme).unpaid_since is None
     promised = found.read_only_on
-    deliver(event("evt_3", processor.put(ordered(status="unpaid"))))  # worse does not bring it forward
+    deliver(event("evt_3", paper.put(ordered(status="unpaid"))))  # worse does not bring it forward
     again = own(acme)
     assert again and again.read_only_on == promised and len(mails("past-due")) == 1
     assert look(acme, found.past_due_since + 12 * DAY) == Standing.PAST_DUE
@@ -92,21 +92,21 @@ def test_a_missed_payment_fixes_a_day_and_until_then_everything_goes_on(
 
 
 def test_a_changed_constant_changes_no_day_that_was_told(
-    acme: Cast, account: Account, processor: Processor, monkeypatch: pytest.MonkeyPatch
+    acme: Cast, account: Account, paper: Paper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deliver(event("evt_1", processor.put(ordered(status="past_due"))))
+    deliver(event("evt_1", paper.put(ordered(status="past_due"))))
     before = own(acme)
     monkeypatch.setattr(subscriptions, "GRACE", timedelta(days=1))
-    deliver(event("evt_2", processor.put(ordered(status="past_due", quantity=4))))
+    deliver(event("evt_2", paper.put(ordered(status="past_due", quantity=4))))
     after = own(acme)
     assert before and after and before.read_only_on == after.read_only_on and after.quantity == 4
 
 
-def test_a_payment_opens_it_again_at_once(acme: Cast, account: Account, processor: Processor) -> None:
-    deliver(event("evt_1", processor.put(ordered(status="past_due"))))
+def test_a_payment_opens_it_again_at_once(acme: Cast, account: Account, paper: Paper) -> None:
+    deliver(event("evt_1", paper.put(ordered(status="past_due"))))
     look(acme, timezone.now() + 15 * DAY)
     assert tenant_of(acme).unpaid_since
-    deliver(event("evt_2", processor.put(ordered(status="active"))))
+    deliver(event("evt_2", paper.put(ordered(status="active"))))
     assert tenant_of(acme).unpaid_since is None and len(mails("opened")) == 1
     found = own(acme)
     assert found and found.past_due_since is None and found.read_only_on is None
@@ -121,25 +121,25 @@ def test_a_payment_opens_it_again_at_once(acme: Cast, account: Account, processo
     ],
 )  # fmt: skip
 def test_each_state_of_the_processor_within_the_trial(
-    acme: Cast, account: Account, processor: Processor, status: str, stands: Standing
+    acme: Cast, account: Account, paper: Paper, status: str, stands: Standing
 ) -> None:
-    deliver(event("evt_1", processor.put(ordered(status=status))))
+    deliver(event("evt_1", paper.put(ordered(status=status))))
     assert look(acme, timezone.now()) == stands
 
 
 def test_a_plan_that_ended_leaves_the_workspace_to_be_read_once_the_trial_is_over(
-    acme: Cast, account: Account, processor: Processor
+    acme: Cast, account: Account, paper: Paper
 ) -> None:
     now = int(timezone.now().timestamp())
-    deliver(event("evt_1", processor.put(ordered(status="canceled", ended_at=now))))
+    deliver(event("evt_1", paper.put(ordered(status="canceled", ended_at=now))))
     assert look(acme, timezone.now() + 31 * DAY) == Standing.READ_ONLY
 
 
 def test_an_old_plan_that_ended_does_not_hide_the_new_one(
-    acme: Cast, account: Account, processor: Processor
+    acme: Cast, account: Account, paper: Paper
 ) -> None:
-    deliver(event("evt_1", processor.put(ordered("sub_new", status="active"))))
-    deliver(event("evt_2", processor.put(ordered("sub_old", status="canceled"))))
+    deliver(event("evt_1", paper.put(ordered("sub_new", status="active"))))
+    deliver(event("evt_2", paper.put(ordered("sub_old", status="canceled"))))
     found = own(acme)
     assert found and found.processor_id == "sub_new"
 

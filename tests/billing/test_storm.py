@@ -21,7 +21,7 @@ from billing.models import Account, Event, Subscription
 from billing.models.subscription import OWED
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
-from tests.billing.conftest import ordered
+from tests.billing.paper import ordered
 from tests.conftest import TESTER
 
 NUMBER = int(os.environ.get("SMOALL_STORM", "2000"))
