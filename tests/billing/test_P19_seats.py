@@ -23,7 +23,9 @@ def published(cast: Cast) -> int:
 
 def arrive(cast: Cast, name: str = "New") -> User:
     with cast.inside():
-        return User.objects.create_user(name=name, email=f"{name}@acme.test".lower(), role=MEMBER, password=PASSWORD)
+        return User.objects.create_user(
+            name=name, email=f"{name}@acme.test".lower(), role=MEMBER, password=PASSWORD
+        )
 
 
 def test_P19_the_number_follows_whoever_comes_goes_and_returns(acme: Cast, zenith: Cast) -> None:
@@ -82,7 +84,12 @@ def test_P19_the_role_that_bills_cannot_read_one_table_of_a_workspace(acme: Cast
     names = tables(schema)
     assert len(names) > 10
     for name in names:
-        with scope.shared(), pytest.raises(ProgrammingError), transaction.atomic(), connection.cursor() as cursor:
+        with (
+            scope.shared(),
+            pytest.raises(ProgrammingError),
+            transaction.atomic(),
+            connection.cursor() as cursor,
+        ):
             cursor.execute(f"SELECT 1 FROM {schema}.{name} LIMIT 1")
 
 

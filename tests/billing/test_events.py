@@ -32,7 +32,12 @@ def test_an_event_has_its_effect_and_its_row(acme: Cast, account: Account, paper
     answer = deliver(event("evt_1", paper.put(ordered())))
     assert (answer.status_code, count()) == (200, 1)
     found = own(acme)
-    assert found and (found.state, found.plan, found.quantity, found.unit_cents) == ("active", "small", 3, 1200)
+    assert found and (found.state, found.plan, found.quantity, found.unit_cents) == (
+        "active",
+        "small",
+        3,
+        1200,
+    )
 
 
 def test_what_counts_is_the_object_as_it_is_now_and_not_what_the_event_says(
@@ -106,9 +111,7 @@ def test_without_its_signature_nothing_is_taken(paper: Paper, db: None, header: 
     assert (count(), paper.asked) == (0, 0)
 
 
-def test_a_signature_of_another_secret_an_altered_body_or_an_old_one_is_none(
-    paper: Paper, db: None
-) -> None:
+def test_a_signature_of_another_secret_an_altered_body_or_an_old_one_is_none(paper: Paper, db: None) -> None:
     body = event("evt_1", paper.put(ordered()))
     assert deliver(body, signed(body, secret="whsec_of_another")).status_code == 400
     assert deliver(body.replace(b"evt_1", b"evt_2"), signed(body)).status_code == 400
@@ -120,7 +123,10 @@ def test_a_signature_of_another_secret_an_altered_body_or_an_old_one_is_none(
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(body=st.binary(max_size=200), header=st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=120))
+@given(
+    body=st.binary(max_size=200),
+    header=st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=120),
+)
 def test_no_body_and_no_signature_of_a_stranger_is_ever_taken(db: None, body: bytes, header: str) -> None:
     with pytest.raises(events.Forged):
         events.verified(body, header)

@@ -135,9 +135,7 @@ def test_a_plan_that_ended_leaves_the_workspace_to_be_read_once_the_trial_is_ove
     assert look(acme, timezone.now() + 31 * DAY) == Standing.READ_ONLY
 
 
-def test_an_old_plan_that_ended_does_not_hide_the_new_one(
-    acme: Cast, account: Account, paper: Paper
-) -> None:
+def test_an_old_plan_that_ended_does_not_hide_the_new_one(acme: Cast, account: Account, paper: Paper) -> None:
     deliver(event("evt_1", paper.put(ordered("sub_new", status="active"))))
     deliver(event("evt_2", paper.put(ordered("sub_old", status="canceled"))))
     found = own(acme)
@@ -146,7 +144,13 @@ def test_an_old_plan_that_ended_does_not_hide_the_new_one(
 
 # --- what people can do ---------------------------------------------------------------------------------------
 
-OPEN_TO_POSTS = ("/workspace/exports/", "/workspace/leave/", "/workspace/erase/", "/sign-out/", "/workspace/billing/coupon/")
+OPEN_TO_POSTS = (
+    "/workspace/exports/",
+    "/workspace/leave/",
+    "/workspace/erase/",
+    "/sign-out/",
+    "/workspace/billing/coupon/",
+)
 CLOSED_TO_POSTS = ("/contacts/new/", "/team/invite/", "/me/")
 
 
@@ -186,7 +190,9 @@ def test_copies_leaving_erasure_and_paying_stay_open(
     assert browser(unpaid, unpaid.owner).post(address, {}).status_code != 402
 
 
-def test_the_page_is_in_the_language_of_whoever_reads_it(unpaid: Cast, browser: Callable[..., Browser]) -> None:
+def test_the_page_is_in_the_language_of_whoever_reads_it(
+    unpaid: Cast, browser: Callable[..., Browser]
+) -> None:
     with unpaid.inside():
         unpaid.owner.language = "fr"
         unpaid.owner.save(update_fields=["language"])

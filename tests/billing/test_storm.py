@@ -58,7 +58,9 @@ class Truth:
 
 
 def told(number: int, id: str) -> events.Told:
-    return events.Told(f"evt_storm_{number}", "customer.subscription.updated", timezone.now(), "subscription", id, "")
+    return events.Told(
+        f"evt_storm_{number}", "customer.subscription.updated", timezone.now(), "subscription", id, ""
+    )
 
 
 def deliver(truth: Truth, happened: Any, todo: list[int], done: Any) -> None:
@@ -74,7 +76,9 @@ def deliver(truth: Truth, happened: Any, todo: list[int], done: Any) -> None:
 
     events.FETCHED["subscription"] = fetched
     for place, number in enumerate(todo):
-        with happened.get_lock():  # it is told of after it happened, and everything before it has happened too
+        with (
+            happened.get_lock()
+        ):  # it is told of after it happened, and everything before it has happened too
             happened.value = max(happened.value, number + 1)
         with scope.shared(), transaction.atomic():
             events.receive(told(number, truth.states[number][0]), now=timezone.now())
@@ -99,7 +103,10 @@ def test_a_storm_of_messages_ends_in_the_oracles_state(monkeypatch: pytest.Monke
     deadline = timezone.now() + timedelta(minutes=10)
     waits = [chance.uniform(0.3, 2.5) * NUMBER / 2000 for _ in range(KILLS)]
     while True:
-        lefts = [[n for n, was in zip(share, seen, strict=True) if not was] for share, seen in zip(shares, done, strict=True)]
+        lefts = [
+            [n for n, was in zip(share, seen, strict=True) if not was]
+            for share, seen in zip(shares, done, strict=True)
+        ]
         if not any(lefts):
             break
         assert timezone.now() < deadline

@@ -44,7 +44,10 @@ READ_BY_THE_SYSTEM = {
     "clients.Client": {"language", "country"},
     "mail.Message": {"language"},
     "jobs.Job": {"name"},
-    "billing.Account": {"customer_id", "tax_id"},  # keys of the processor, which is told to delete its record by one
+    "billing.Account": {
+        "customer_id",
+        "tax_id",
+    },  # keys of the processor, which is told to delete its record by one
 }
 # What a table's own rules ask for, so that a row with every text filled is a valid one.
 RULES: dict[str, dict[str, Any]] = {
