@@ -54,7 +54,7 @@ class Till:
     def submit(self, url: str | None, **form: str) -> Seen:
         """Fill in the page's form; what came of it."""
         shown = self.open(url)
-        assert shown.status == 200 and "no money moves" in shown.text or "aucun argent" in shown.text
+        assert (shown.status == 200 and "no money moves" in shown.text) or "aucun argent" in shown.text
         if "number" in form or "iban" in form:
             shown = self.open(f"{url}?method={form['method']}")
             for name in form:
