@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Process = Literal["web", "worker", "command", "payments"]
+Process = Literal["web", "worker", "command", "payments"]  # payments: the stand-in, which has no database
 
 
 class BadSetting(ValueError):
@@ -18,7 +18,7 @@ class BadSetting(ValueError):
 @dataclass(frozen=True, slots=True)
 class Env:
     environment: Literal["development", "production"]  # SMOALL_ENV
-    process: Process  # SMOALL_PROCESS: web, worker, command or payments (the stand-in, which has no database); decides the database login and the outermost scope
+    process: Process  # SMOALL_PROCESS: web, worker, command, payments; decides the database login and the outermost scope
     data: Path  # SMOALL_DATA: the folder of everything that is not in the database
     domain: str  # SMOALL_DOMAIN: the registered domain below which every host stands, without port
     port: int | None  # SMOALL_PORT: shown in links when it is neither 80 nor 443 (development)

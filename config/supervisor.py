@@ -171,13 +171,17 @@ class Supervisor:
     def _payments_port(self) -> int:
         """Where it answered last time, else beside the pages, else wherever there is room."""
         remembered = self.folder.read("payments/address.json").get("port")
-        wanted = [remembered] if isinstance(remembered, int) else []
-        for port in (*wanted, *range(self.options.port + 1, min(self.options.port + 20, 65535))):
-            if port != self.options.port and _is_free(port):
+        own: int = self.options.port
+        candidates: list[int] = list(range(own + 1, min(own + 20, 65535)))
+        if isinstance(remembered, int):
+            candidates.insert(0, remembered)
+        for port in candidates:
+            if port != own and _is_free(port):
                 return port
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            return int(probe.getsockname()[1])
+            free: int = probe.getsockname()[1]
+        return free
 
     def _start_database(self) -> None:
         began = time.monotonic()
