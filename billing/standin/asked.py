@@ -171,8 +171,8 @@ PRIVATE = {"payout": "_payout"}
 
 def page(world: World, asked: Asked, kind: str, url: str, **fixed: Any) -> Thing:
     """A list as the interface pages it: newest first, `limit`, `starting_after`, `ending_before`, `created`, equal fields."""
-    limit = asked.number("limit", 10) or 10
-    if not 1 <= limit <= 100:
+    limit = asked.number("limit", 10)
+    if limit is None or not 1 <= limit <= 100:
         raise Refused("Invalid limit: must be between 1 and 100", param="limit")
     where = ["kind = ?", "body ->> '$.deleted' IS NULL"]
     values: list[Any] = [kind]
