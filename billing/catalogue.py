@@ -16,7 +16,7 @@ from shared_apps.kit import prices
 
 CURRENCY = "eur"
 Period = Literal["month", "year"]
-PERIODS: dict[Period, Any] = {"month": _("each month"), "year": _("each year")}
+PERIODS: tuple[Period, ...] = ("month", "year")
 VAT = {"display_name": "TVA/BTW", "percentage": 21, "inclusive": False, "country": "BE"}
 
 

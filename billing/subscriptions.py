@@ -22,6 +22,7 @@ from shared_apps.clients.models import Client
 from shared_apps.jobs import TryAgain, job
 from shared_apps.kit import scope
 from shared_apps.kit.dates import day_of, end_of
+from shared_apps.kit.rows import uuid7
 from tenants.models import Departure, Tenant
 
 log = logging.getLogger("smoall.billing")
@@ -85,7 +86,7 @@ def order(
     with talking():
         session = gateway.client().v1.checkout.sessions.create(
             params=params,  # type: ignore[arg-type]
-            options=once("checkout", client.pk, int(now.timestamp() * 1000)),
+            options=once("checkout", client.pk, uuid7()),
         )
     return str(read("checkout.session", session, "url"))
 
@@ -134,8 +135,8 @@ def change(client: UUID, *, plan: str, pace: str, at: int, now: datetime) -> Sub
     with talking():
         gateway.client().v1.subscriptions.update(
             _id(own),
-            params=params,
-            options=once("change", own.pk, plan, pace, at),  # type: ignore[arg-type]
+            params=params,  # type: ignore[arg-type]
+            options=once("change", own.pk, plan, pace, at),
         )
     return _again(own, now=now)
 
@@ -178,7 +179,7 @@ def use_coupon(client: UUID, code: str, *, now: datetime) -> Subscription:
         gateway.client().v1.subscriptions.update(
             _id(own),
             params=params,  # type: ignore[arg-type]
-            options=once("coupon", own.pk, code, int(now.timestamp())),
+            options=once("coupon", own.pk, uuid7()),
         )
     return _again(own, now=now)
 
@@ -190,7 +191,7 @@ def cancel(client: UUID, *, now: datetime) -> Subscription:
         gateway.client().v1.subscriptions.update(
             _id(own),
             params={"cancel_at_period_end": True},
-            options=once("cancel", own.pk, int(now.timestamp())),
+            options=once("cancel", own.pk, uuid7()),
         )
     return _again(own, now=now)
 
@@ -204,7 +205,7 @@ def resume(client: UUID, *, now: datetime) -> Subscription:
         gateway.client().v1.subscriptions.update(
             _id(own),
             params={"cancel_at_period_end": False},
-            options=once("resume", own.pk, int(now.timestamp())),
+            options=once("resume", own.pk, uuid7()),
         )
     return _again(own, now=now)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Process = Literal["web", "worker", "command"]
+Process = Literal["web", "worker", "command", "payments"]  # payments: the stand-in, which has no database
 EXAMPLE_VAT = "BE0999999922"  # nobody's: for development alone
 EXAMPLE_IBAN = "BE68539007547034"
 
@@ -20,9 +20,7 @@ class BadSetting(ValueError):
 @dataclass(frozen=True, slots=True)
 class Env:
     environment: Literal["development", "production"]  # SMOALL_ENV
-    process: (
-        Process  # SMOALL_PROCESS: web, worker or command; decides the database login and the outermost scope
-    )
+    process: Process  # SMOALL_PROCESS: web, worker, command, payments; decides the database login and the outermost scope
     data: Path  # SMOALL_DATA: the folder of everything that is not in the database
     domain: str  # SMOALL_DOMAIN: the registered domain below which every host stands, without port
     port: int | None  # SMOALL_PORT: shown in links when it is neither 80 nor 443 (development)
@@ -67,8 +65,8 @@ class Env:
         if environment not in ("development", "production"):
             raise BadSetting(f"SMOALL_ENV is {environment!r}: use development or production.")
         process = os.environ.get("SMOALL_PROCESS", "command")
-        if process not in ("web", "worker", "command"):
-            raise BadSetting(f"SMOALL_PROCESS is {process!r}: use web, worker or command.")
+        if process not in ("web", "worker", "command", "payments"):
+            raise BadSetting(f"SMOALL_PROCESS is {process!r}: use web, worker, command or payments.")
         port = os.environ.get("SMOALL_PORT", "" if environment == "production" else "8000")
         if port and not (port.isdigit() and 0 < int(port) < 65536):
             raise BadSetting(f"SMOALL_PORT is {port!r}: use a port number.")

@@ -11,7 +11,7 @@ import pytest
 from stripe._api_version import _ApiVersion
 
 from billing import gateway
-from tests.billing.shapes import follow
+from tests.billing.shapes import complaints, follow, missing
 
 ROOT = Path(__file__).resolve().parents[2]
 READERS = {"read": 1, "id_of": 1, "rows": 1}
@@ -127,3 +127,41 @@ def test_what_is_declared_is_let_through(line: str) -> None:
 def test_a_projection_that_goes_past_the_readers_is_found() -> None:
     text = '@projects("charge")\ndef f(charge, *, now):\n    return charge["amount"], charge.paid, now\n'
     assert len(list(faults(ast.parse(text)))) == 2
+
+
+# --- what the stand-in gives ------------------------------------------------------------------------------------
+
+# Every other test of the stand-in ends by `processor.drift() == []`, over all that it made and every event of it.
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"subscription": "sub_1"}, "charge.subscription is declared nowhere"),
+        ({"amount": "12"}, "no int"),
+        ({"paid": 1}, "no bool"),
+        ({"amount": None}, "no int"),
+        ({"status": "paid"}, "none of"),
+        ({"customer": 7}, "no Customer"),
+        ({"customer": {"object": "customer", "id": "cus_1", "vat": "x"}}, "customer.vat is declared nowhere"),
+        ({"billing_details": {"name": 7}}, "no str"),
+        (
+            {"payment_method_details": {"type": "card", "card": {"number": "4242"}}},
+            "number is declared nowhere",
+        ),
+        ({"refunds": []}, "no list object"),
+        ({"metadata": {"a": 1}}, "no str"),
+    ],
+)
+def test_a_planted_drift_is_found(change: dict[str, object], expected: str) -> None:
+    charge: dict[str, object] = {
+        "object": "charge",
+        "id": "ch_1",
+        "amount": 12,
+        "status": "succeeded",
+        "customer": "cus_1",
+    }
+    assert list(complaints(charge)) == []
+    found = list(complaints(charge | change))
+    assert len(found) == 1 and expected in found[0]
+    assert "currency" in missing(charge)

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from billing.models import Account
 from shared_apps.accounts.models import Cause, Session, SignIn
 from shared_apps.clients.models import Client
 from shared_apps.integrators.models import Look
@@ -559,3 +560,34 @@ def log(text: str) -> None:
     place = Path(settings.SMOALL_DATA) / "log"
     place.mkdir(exist_ok=True)
     (place / "web.log").write_text(text)
+
+
+# --- billing --------------------------------------------------------------------------------------------------
+
+
+@fault("no-card-is-kept")
+def a_column_for_the_last_digits(on: Stage) -> None:
+    on.ddl("ALTER TABLE {schema}.contacts_contact ADD COLUMN card_last4 text")
+
+
+@fault("no-card-is-kept")
+def a_card_number_in_a_reference(on: Stage) -> None:
+    with scope.shared(actor=TESTER):
+        Account.objects.create(client_uuid=on.client, reference="4242 4242 4242 4242")
+
+
+@fault("one-operator-has-the-cards")
+def another_gateway(on: Stage) -> None:
+    on.patch.setattr(settings, "STRIPE_API", "https://api.other-payments.test")
+
+
+@fault("no-page-asks-for-a-card")
+def a_field_for_a_card(on: Stage) -> None:
+    field = '<input name="number" autocomplete="cc-number">'
+    on.answers(on_page("/prices/", lambda one: replace(one, body=one.body + field)))
+
+
+@fault("no-page-asks-for-a-card")
+def a_pay_page_without_encryption(on: Stage) -> None:
+    on.patch.setattr(settings, "STRIPE_KEY", "sk_live_x")
+    on.patch.setattr(settings, "STRIPE_PAGES", ["http://checkout.stripe.com"])
