@@ -124,15 +124,18 @@ class BillingConfig(Module):
             seats,
             standing,
             subscriptions,
+            views_contact,
             walls,
         )
         from tenants import correction, departure, export, forgetting, provision, snapshot
+        from tenants import views_contact as contact_pages
 
         join(accounts.watchers, seats.ask)
         join(correction.watchers, customers.details_changed)
         join(departure.watchers, subscriptions.align_later)
         join(export.sources, customers.exported, issuing.exported)
         join(snapshot.shared_walls, walls.statements)
+        join(contact_pages.papers, views_contact.papers)
         join(forgetting.further, customers.FURTHER)
         join(prices.sources, catalogue.listed)
         join(provision.watchers, standing.begin)

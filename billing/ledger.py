@@ -20,7 +20,6 @@ from billing import reconcile as comparison
 from billing.events import projects
 from billing.gateway import id_of, read, talking
 from billing.models import Account, Allocation, Dispute, Due, Entry, Invoice, Kind, Payment, Payout, Refund
-from shared_apps.jobs import TryAgain, job
 from shared_apps.kit.dates import day_of
 
 PAGE = 100
@@ -123,7 +122,7 @@ def dispute(obj: Any, *, now: datetime) -> None:
 
 @projects("payout")
 def payout(obj: Any, *, now: datetime) -> None:
-    """What it sends is asked for by a job: the processor tells that only when one asks for it by the payout."""
+    """With what it sends, which the processor tells only when it is asked for by the payout."""
     found = Payout.follow(
         id_of("payout", obj, "id"),
         status=str(read("payout", obj, "status")),
@@ -132,7 +131,7 @@ def payout(obj: Any, *, now: datetime) -> None:
         arrives_on=_day(read("payout", obj, "arrival_date")),
     )
     if not is_explained(found):
-        explain.later(found.processor_id, key=f"payout:{found.processor_id}:{found.status}")
+        _explain(found.processor_id)
 
 
 @projects("balance_transaction")
@@ -161,17 +160,11 @@ def _entry(obj: Any, **more: str) -> None:
     )
 
 
-@job(purpose="billing.upkeep", retries=12)
-def explain(payout_id: str) -> None:
-    """Which entries a payout sends."""
-    stripe = gateway.client().v1
-    try:
-        with talking():
-            listed = stripe.balance_transactions.list(params={"payout": payout_id, "limit": PAGE})
-            for one in listed.auto_paging_iter():
-                _entry(one, payout=payout_id)
-    except gateway.Trouble as error:
-        raise TryAgain(type(error).__name__) from error
+def _explain(payout_id: str) -> None:
+    with talking():
+        listed = gateway.client().v1.balance_transactions.list(params={"payout": payout_id, "limit": PAGE})
+        for one in listed.auto_paging_iter():
+            _entry(one, payout=payout_id)
 
 
 def is_explained(found: Payout) -> bool:

@@ -22,7 +22,8 @@ from shared_apps.kit.dates import day_of
 from shared_apps.kit.paging import page_of
 from tenants.models import Tenant
 
-sees = requires("billing.invoices", when_suspended=True)
+sees = requires("billing.invoices")
+pays = requires("billing.invoices", when_suspended=True)
 PAYMENTS = 20  # shown beneath the list
 
 
@@ -87,7 +88,7 @@ def xml(request: HttpRequest, id: UUID) -> HttpResponseBase:
 
 @require_POST
 @hosted
-@sees
+@pays
 def pay(request: HttpRequest, id: UUID) -> HttpResponse:
     """To the processor's page of this invoice, whose address is asked for now, since it ends after a while."""
     found = _own(id)

@@ -18,7 +18,7 @@ from billing.models import CannotIssue, Document, Invoice, InvoiceLine, Item
 from billing.seller import Party
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
-from tests.billing.papers import NOON, client_of, credited, issued
+from tests.billing.issued import NOON, client_of, credited, issued
 from tests.conftest import TESTER, Cast
 
 PERIOD = (date(2026, 12, 1), date(2026, 12, 31))

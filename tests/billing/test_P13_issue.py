@@ -13,7 +13,7 @@ from billing.models import CannotIssue, Document, Invoice, InvoiceLine, Item, Se
 from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.kit.dates import BRUSSELS
-from tests.billing.papers import NOON, TEAM, all_of, client_of, credited, issued
+from tests.billing.issued import NOON, TEAM, all_of, client_of, credited, issued
 from tests.conftest import TESTER, Cast
 
 NEW_YEAR = datetime(2026, 12, 31, 23, 59, tzinfo=BRUSSELS)
