@@ -149,7 +149,6 @@ def _entry(obj: Any, **more: str) -> None:
     Entry.follow(
         id_of("balance_transaction", obj, "id"),
         kind=str(read("balance_transaction", obj, "type"))[:60],
-        status=str(read("balance_transaction", obj, "status"))[:30],
         source=id_of("balance_transaction", obj, "source"),
         amount=read("balance_transaction", obj, "amount"),
         fee=read("balance_transaction", obj, "fee"),

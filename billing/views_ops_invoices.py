@@ -93,7 +93,7 @@ def _matching(rows: "QuerySet[Invoice]", words: str) -> "QuerySet[Invoice]":
     for word in words.split():
         asked = Q(number__icontains=word) | Q(buyer_folded__contains=fold(word))
         if number := compact(word.strip("+")):
-            asked |= Q(buyer__vat_number__contains=number) | Q(communication=number)
+            asked |= Q(buyer__vat_number__icontains=number) | Q(communication=number)
         rows = rows.filter(asked)
     return rows
 
