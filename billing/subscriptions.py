@@ -157,8 +157,10 @@ def preview_change(client: UUID, *, plan: str, pace: str, at: int) -> Preview:
 def next_amount(client: UUID) -> Preview | None:
     """What comes next, as the processor reckons it; None when nothing does."""
     own = Subscription.of(client)
-    if own is None or not own.is_live or own.cancel_at or own.state == State.INCOMPLETE:
+    if own is None or not own.is_live or own.state == State.INCOMPLETE:
         return None
+    if own.cancel_at and own.period_end and own.cancel_at <= own.period_end:
+        return None  # no further period begins
     return _preview({"subscription": _id(own)})
 
 
