@@ -1,5 +1,6 @@
 from django.utils.translation import gettext_lazy as _
 
+from billing.holdings import INVOICE_HOLDINGS
 from shared_apps import accounts
 from shared_apps.kit import prices
 from shared_apps.kit.module import ADMIN, MEMBER, Holding, Menu, Module, Purpose, join
@@ -15,7 +16,7 @@ class BillingConfig(Module):
     console = (
         Menu(_("Revenue"), "billing-ops:revenue", icon="banknotes", order=4, right="operators.billing"),
     )
-    rights = {"billing.manage": ADMIN, "operators.billing": MEMBER}
+    rights = {"billing.manage": ADMIN, "billing.invoices": ADMIN, "operators.billing": MEMBER}
     purposes = {
         "billing.seats": _("To count the people of a workspace, for its price"),
         "billing.customer": _("To keep what the payment operator knows of you right, and to have it deleted"),
@@ -25,6 +26,12 @@ class BillingConfig(Module):
             mail="service",
         ),
         "billing.reconcile": _("To compare what we know of payments with what the payment operator knows"),
+        "billing.reminder": Purpose(
+            _("To remind you, politely, of an invoice that is not paid yet"), mail="service"
+        ),
+        "billing.upkeep": _(
+            "To fetch what the payment operator paid out, and to forget what is ten years old"
+        ),
         "billing.alarm": Purpose(
             _("To tell operators what the comparison could not put right"), mail="service"
         ),
@@ -106,16 +113,29 @@ class BillingConfig(Module):
             erased="public",
             called=_("Comparisons with the payment operator"),
         ),
+        *INVOICE_HOLDINGS,
     )
 
     def ready(self) -> None:
-        from billing import catalogue, customers, seats, standing, subscriptions
-        from tenants import correction, departure, export, forgetting, provision
+        from billing import (
+            catalogue,
+            customers,
+            issuing,
+            seats,
+            standing,
+            subscriptions,
+            views_contact,
+            walls,
+        )
+        from tenants import correction, departure, export, forgetting, provision, snapshot
+        from tenants import views_contact as contact_pages
 
         join(accounts.watchers, seats.ask)
         join(correction.watchers, customers.details_changed)
         join(departure.watchers, subscriptions.align_later)
-        join(export.sources, customers.exported)
+        join(export.sources, customers.exported, issuing.exported)
+        join(snapshot.shared_walls, walls.statements)
+        join(contact_pages.papers, views_contact.papers)
         join(forgetting.further, customers.FURTHER)
         join(prices.sources, catalogue.listed)
         join(provision.watchers, standing.begin)

@@ -79,10 +79,10 @@ FETCHED: dict[str, Callable[[Any, str], Any]] = {
         id, params={"expand": ["discounts.source.coupon"]}
     ),
     "checkout.session": lambda stripe, id: stripe.checkout.sessions.retrieve(id),
-    "invoice": lambda stripe, id: stripe.invoices.retrieve(id),
+    "invoice": lambda stripe, id: stripe.invoices.retrieve(id, params={"expand": ["payments"]}),
     "credit_note": lambda stripe, id: stripe.credit_notes.retrieve(id),
-    "charge": lambda stripe, id: stripe.charges.retrieve(id),
-    "refund": lambda stripe, id: stripe.refunds.retrieve(id),
+    "charge": lambda stripe, id: stripe.charges.retrieve(id, params={"expand": ["balance_transaction"]}),
+    "refund": lambda stripe, id: stripe.refunds.retrieve(id, params={"expand": ["balance_transaction"]}),
     "dispute": lambda stripe, id: stripe.disputes.retrieve(id),
     "payout": lambda stripe, id: stripe.payouts.retrieve(id),
     "balance_transaction": lambda stripe, id: stripe.balance_transactions.retrieve(id),

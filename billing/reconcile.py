@@ -37,6 +37,9 @@ class Compared:
 
 
 compared: list[Compared] = []
+leftovers: list[
+    Callable[[], dict[str, int]]
+] = []  # of other parts: what has to be looked at, as `_left` gives it; in the shared scope
 
 
 def run(*, now: datetime) -> Reconciliation:
@@ -94,6 +97,7 @@ def _left(*, now: datetime) -> dict[str, int]:
         per_client = live.values("client_uuid").annotate(number=models.Count("pk"))
         twice = per_client.filter(number__gt=1).count()
         late = Parting.late(now=now).count()
+        more = {what: number for leftover in leftovers for what, number in leftover().items()}
     theirs = {id_of("customer", one, "id") for one in _customers()}
     lost = theirs - known - parting
     missing = known - theirs
@@ -102,6 +106,7 @@ def _left(*, now: datetime) -> dict[str, int]:
         "customers that are missing there": len(missing),
         "clients with two plans": twice,
         "records that should be deleted there by now": late,
+        **more,
     }
 
 

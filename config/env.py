@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 Process = Literal["web", "worker", "command", "payments"]  # payments: the stand-in, which has no database
+EXAMPLE_VAT = "BE0999999922"  # nobody's: for development alone
+EXAMPLE_IBAN = "BE68539007547034"
 
 
 class BadSetting(ValueError):
@@ -44,6 +46,12 @@ class Env:
     )
     stripe_webhook_secret: str  # SMOALL_STRIPE_WEBHOOK_SECRET: what the processor signs its messages with
     stripe_api: str  # SMOALL_STRIPE_API: where the stand-in answers; without meaning when there is a key
+    seller_vat: (
+        str  # SMOALL_SELLER_VAT: the VAT number on Smoall's own invoices; production issues none without it
+    )
+    seller_iban: (
+        str  # SMOALL_SELLER_IBAN: the account for clients who pay by transfer; empty: no transfer is offered
+    )
     files_bucket: str  # SMOALL_FILES_BUCKET: an S3 bucket for uploaded files; empty: files in SMOALL_DATA
 
     @property
@@ -96,6 +104,12 @@ class Env:
             stripe_key=stripe_key,
             stripe_webhook_secret=stripe_webhook_secret,
             stripe_api=os.environ.get("SMOALL_STRIPE_API", ""),
+            seller_vat=os.environ.get(
+                "SMOALL_SELLER_VAT", EXAMPLE_VAT if environment != "production" else ""
+            ),
+            seller_iban=os.environ.get(
+                "SMOALL_SELLER_IBAN", EXAMPLE_IBAN if environment != "production" else ""
+            ),
             files_bucket=os.environ.get("SMOALL_FILES_BUCKET", ""),
         )
 

@@ -29,6 +29,16 @@ SMOALL_RETENTION_PER_DAY = ENV.retention_per_day
 SMOALL_SIGN_UP_MAILS_PER_HOUR = ENV.sign_up_mails
 SMOALL_SUPPORT = "support@smoall.com"
 SMOALL_WEB = ENV.web
+SMOALL_SELLER = {  # on Smoall's own invoices (billing/seller.py)
+    "name": "The Wago Company sprl",
+    "street": "Rue des Anges 65",
+    "postal_code": "1320",
+    "city": "Beauvechain",
+    "country": "BE",
+    "vat_number": ENV.seller_vat,
+    "iban": ENV.seller_iban,
+    "email": SMOALL_SUPPORT,
+}
 
 SECRET_KEY = secret_key(ENV.data)
 DEBUG = False

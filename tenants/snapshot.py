@@ -25,6 +25,9 @@ from tenants.models import Snapshot, Tenant
 
 TEMPLATE = UUID(int=0)  # never a tenant's
 BUILDER = scope.Actor("system", "release", "Smoall")
+shared_walls: list[
+    Callable[[], list[str]]
+] = []  # DDL of modules above this one, made anew with every release
 DROPPED_LINES = re.compile(r"(--|\\(un)?restrict |SET |SELECT pg_catalog\.set_config)")
 
 
@@ -60,10 +63,14 @@ def _build(schema: str) -> None:
         for statement in [triggers.removal(schema, models), *triggers.statements(schema, models)]:
             cursor.execute(statement)
         for statement in [
-            *([] if is_tenant else [*walls.statements(), *legal_walls.statements()]),
+            *([] if is_tenant else [*walls.statements(), *legal_walls.statements(), *_more_walls()]),
             *roles.grants(schema),
         ]:
             cursor.execute(statement)
+
+
+def _more_walls() -> list[str]:
+    return [statement for statements in shared_walls for statement in statements()]
 
 
 def record() -> Snapshot:

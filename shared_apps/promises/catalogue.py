@@ -215,19 +215,20 @@ PROMISES: tuple[Promise, ...] = (
         "1.3",
         _("What Smoall invoices to its clients is kept."),
         _(
-            "Issued invoices will be rows that the database neither alters nor deletes, numbered "
-            "without a gap."
+            "Issued invoices are rows that the database neither alters nor deletes for ten years, "
+            "whoever asks, numbered without a gap; each contains the digest of the one before it."
         ),
-        _("Anything: Smoall does not invoice from here yet."),
-        arrives_with="billing",
+        _("What the server's own administrator does, who can take the walls away: then the digests tell."),
     ),
     Promise(
         "P14",
         "1.3",
         _("The bank transactions of clients' payments are kept."),
-        _("Payments, payouts and invoices will be reconciled to the cent."),
-        _("Anything: no payment is taken here yet."),
-        arrives_with="billing",
+        _(
+            "Each payment, refund, dispute and payout is kept, and every night compared with the payment "
+            "operator's account and with our invoices, to the cent."
+        ),
+        _("Money that reaches the bank account without the payment operator."),
     ),
     Promise(
         "P15",

@@ -33,6 +33,9 @@ NAMES_CLIENT = {"client_uuid", "about"}
 OTHERWISE = {
     "tenants.SignUp": "by the workspace's name, which is unique",
     "sharing.Order": "the law keeps it, and the database deletes none; tests/sharing/test_P32_orders.py",
+    "billing.Invoice": "the law keeps it, and the database deletes none; tests/billing/test_P13_issue.py",
+    "billing.Due": "amounts beside an invoice, which stay with it and name nobody",
+    "billing.Payment": "the same",
     "billing.Seats": "a number, and one row a client",
     "tenants.WorkspaceSearch": "by an address that somebody typed; gone when its mail is written",
 }
