@@ -116,6 +116,14 @@ class Asked:
             raise Refused(f"Invalid integer: {value}", param=path, code="parameter_invalid_integer")
         return int(value)
 
+    def decimal(self, name: str) -> float | None:
+        value = self.text(name)
+        if value is not None and not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", value):
+            raise Refused(
+                f"Invalid decimal: {value}", param=self.path(name), code="parameter_invalid_decimal"
+            )
+        return None if value is None else float(value)
+
     def flag(self, name: str, default: bool = False) -> bool:
         value = self.text(name)
         if value not in (None, "true", "false"):

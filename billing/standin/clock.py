@@ -3,16 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-from billing.standin import checkout, customers, invoices, payments, subscriptions
+from billing.standin import balance, checkout, customers, disputes, invoices, payments, subscriptions
 from billing.standin.asked import Asked, Refused, page, route
 from billing.standin.store import DAY, Thing, World
 
 HAPPENS: dict[str, Callable[[World, Thing], Any]] = {
     "tax_id": customers.check_tax_id,
     "charge": payments.charge_due,
-    "dispute": payments.dispute_due,
-    "balance_transaction": payments.balance_due,
-    "payout": payments.payout_due,
+    "dispute": disputes.dispute_due,
+    "balance_transaction": balance.due,
+    "payout": balance.payout_due,
     "invoice": invoices.due,
     "subscription": subscriptions.due,
     "checkout.session": checkout.expire,
@@ -43,7 +43,7 @@ def run(world: World, until: int | None = None) -> int:
 @route("POST", "/v1/test_helpers/test_clocks")
 def create(world: World, asked: Asked) -> Thing:
     """Time stands still from here on, for all customers."""
-    moment = int(asked.need("frozen_time"))
+    moment = asked.number("frozen_time") or 0
     world.meta("frozen", str(moment))
     return world.add(
         "test_helpers.test_clock",
@@ -62,7 +62,7 @@ def create(world: World, asked: Asked) -> Thing:
 @route("POST", "/v1/test_helpers/test_clocks/{id}/advance")
 def advance(world: World, asked: Asked, id: str) -> Thing:
     clock = world.get("test_helpers.test_clock", id)
-    moment = int(asked.need("frozen_time"))
+    moment = asked.number("frozen_time") or 0
     if moment <= world.now:
         raise Refused("Test clocks can only be advanced to a time in the future.", param="frozen_time")
     run(world, moment)
