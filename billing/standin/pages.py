@@ -333,8 +333,9 @@ def _portal(world: World, session: Thing, say: Say) -> Answer:
             f'<form method="post"><input type="hidden" name="subscription" value="{one["id"]}">'
             f'<button name="wish" value="{wish}">{say(word)}</button></form></section>'
         )
-    kept = customer["invoice_settings"]["default_payment_method"]
-    method = world.get("payment_method", kept) if kept else None
+    method = customers.default_method(
+        world, customer["id"], next(iter(subscriptions.of(world, customer["id"])), None)
+    )
     shown = say(words.METHODS[method["type"]]) if method else say("None yet")
     if method and method["type"] != "bancontact":
         shown += f" •••• {method[method['type']]['last4']}"
@@ -378,8 +379,7 @@ def _product(world: World, item: Thing) -> str:
 def _overview(world: World, say: Say) -> Answer:
     """For whoever develops: the clock, customers, what can be made to happen."""
     moves = "".join(
-        f'<button name="days" value="{days}">{say("+ %(days)s days", days=days)}</button>'
-        for days in (1, 3, 7, 31)
+        f'<button name="days" value="{days}">{say(word)}</button>' for days, word in words.PASSING.items()
     )
     body = (
         f"<h1>{say('Stand-in for the payment processor')}</h1>"
