@@ -152,6 +152,11 @@ class Asked:
         found = self.members(name)
         return [text for one in found if (text := one.text(""))]
 
+    def taken(self) -> dict[str, Any]:
+        """All of it, to be asked for by an `Asked` of its own later: whoever does that refuses what is unread."""
+        self._read |= set(self._values)
+        return dict(self._values)
+
     def metadata(self, before: dict[str, str] | None = None) -> dict[str, str]:
         self._read.add("metadata")
         given = self._values.get("metadata")

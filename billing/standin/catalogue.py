@@ -2,7 +2,7 @@
 
 import secrets
 
-from billing.standin.asked import Asked, Refused, missing, page, route
+from billing.standin.asked import Asked, Refused, missing, route
 from billing.standin.store import Thing, World, none
 
 
@@ -221,47 +221,6 @@ def update_tax_rate(world: World, asked: Asked, id: str) -> Thing:
     rate["active"] = asked.flag("active", rate["active"])
     rate["metadata"] = asked.metadata(rate["metadata"])
     return world.save(rate, "tax_rate.updated")
-
-
-def _readable(kind: str, plural: str) -> None:
-    @route("GET", f"/v1/{plural}/{{id}}")
-    def retrieve(world: World, asked: Asked, id: str) -> Thing:
-        return world.get(kind, id)
-
-    @route("GET", f"/v1/{plural}")
-    def list_them(world: World, asked: Asked) -> Thing:
-        return page(world, asked, kind, f"/v1/{plural}")
-
-
-def _deletable(kind: str, plural: str) -> None:
-    @route("DELETE", f"/v1/{plural}/{{id}}")
-    def delete(world: World, asked: Asked, id: str) -> Thing:
-        return world.forget(world.get(kind, id), f"{kind}.deleted")
-
-
-for _kind in ("product", "price", "coupon", "promotion_code", "tax_rate"):
-    _readable(_kind, f"{_kind}s")
-for _kind in (
-    "event",
-    "charge",
-    "payment_intent",
-    "refund",
-    "dispute",
-    "payout",
-    "balance_transaction",
-    "credit_note",
-):
-    _readable(_kind, f"{_kind}s")
-_readable("setup_intent", "setup_intents")
-_readable("payment_method", "payment_methods")
-_readable("invoice_payment", "invoice_payments")
-_readable("customer", "customers")
-_readable("subscription", "subscriptions")
-_readable("invoice", "invoices")
-_readable("invoiceitem", "invoiceitems")
-_readable("checkout.session", "checkout/sessions")
-for _kind in ("product", "coupon"):
-    _deletable(_kind, f"{_kind}s")
 
 
 # --- coupons at work ------------------------------------------------------------------------------------------

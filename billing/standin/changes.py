@@ -1,7 +1,6 @@
 """Changes of subscriptions, with proration to the second, and previews: a change that is undone after a look."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 from billing.standin import catalogue, invoices, items, subscriptions
 from billing.standin.asked import Asked, Refused, missing, route
@@ -298,20 +297,9 @@ def retrieve_item(world: World, asked: Asked, id: str) -> Thing:
 @route("POST", "/v1/subscription_items/{id}")
 def update_item(world: World, asked: Asked, id: str) -> Thing:
     subscription = world.get("subscription", world.get("subscription_item", id)["subscription"])
-    item = Asked(
-        {"id": id}
-        | {name: asked._values[name] for name in ("price", "quantity", "metadata") if name in asked}
-    )
-    asked.ignore("price", "quantity", "metadata", "off_session")
-    wish = Asked(
-        {
-            name: value
-            for name, value in asked._values.items()
-            if name not in ("price", "quantity", "metadata")
-        }
-    )
-    asked.ignore(*asked._values)
-    wish._values["items"] = {"0": item._values}
+    given = asked.taken()
+    item = {name: given.pop(name) for name in ("price", "quantity", "metadata", "tax_rates") if name in given}
+    wish = Asked(given | {"items": {"0": {"id": id} | item}})
     change(world, subscription, wish)
     wish.refuse_unread()
     return retrieve_item(world, Asked({}), id)
@@ -320,19 +308,21 @@ def update_item(world: World, asked: Asked, id: str) -> Thing:
 # --- the next invoice ---------------------------------------------------------------------------------------
 
 
+@route("POST", "/v1/invoices/create_preview")
 def preview(world: World, asked: Asked) -> Thing:
     """The invoice that would come next, after a change that is only looked at; nothing of it stays."""
     id, wish = asked.text("subscription"), asked.inner("subscription_details")
     asked.ignore("currency", "automatic_tax", "preview_mode", "customer", "schedule")
     with world.as_if():
         if id is None:
-            customer = asked.need("customer")
-            values: dict[str, Any] = {"customer": customer} | wish._values
-            wish.ignore(*wish._values)
-            values.pop("proration_behavior", None)
-            subscription = subscriptions.create(
-                world, Asked(values | {"payment_behavior": "default_incomplete"})
-            )
+            given = wish.taken() | {
+                "customer": asked.need("customer"),
+                "payment_behavior": "default_incomplete",
+            }
+            given.pop("proration_behavior", None)
+            new = Asked(given)
+            subscription = subscriptions.create(world, new)
+            new.refuse_unread()
             return world.get("invoice", subscription["latest_invoice"])
         subscription = world.get("subscription", id)
         if subscription["status"] in subscriptions.OVER:
@@ -346,6 +336,10 @@ def preview(world: World, asked: Asked) -> Thing:
             lines = items.waiting(world, subscription["customer"], id)
             if not lines and subscription["latest_invoice"] == before:
                 raise Refused("No upcoming invoices for customer", code="invoice_upcoming_none", status=404)
+            if lines:
+                return _as_draft(
+                    subscriptions.draft(world, subscription, "subscription_update", lines, in_an_hour=False)
+                )
         if subscription["latest_invoice"] != before:
             return _as_draft(world.get("invoice", subscription["latest_invoice"]))
         with world.at(subscriptions.period_of(subscription)[1]):

@@ -26,8 +26,7 @@ def create(world: World, asked: Asked) -> Thing:
     if mode == "subscription" and not lines:
         raise Refused("Missing required param: line_items.", param="line_items", code="parameter_missing")
     data = asked.inner("subscription_data")
-    wish = dict(data._values)
-    data.ignore(*wish)
+    wish = data.taken()
     setup = asked.inner("setup_intent_data")
     discounts = [(one.text("coupon"), one.text("promotion_code")) for one in asked.members("discounts")]
     asked.ignore(

@@ -65,22 +65,6 @@ def update(world: World, asked: Asked, id: str) -> Thing:
     return world.save(_fill(world, asked, alive(world, id)), "customer.updated")
 
 
-@route("DELETE", "/v1/customers/{id}")
-def delete(world: World, asked: Asked, id: str) -> Thing:
-    """Its subscriptions end at once, its tax ids and means of payment go; invoices and payments stay."""
-    from billing.standin import subscriptions
-
-    customer = alive(world, id)
-    for subscription in world.find("subscription", customer=id):
-        if subscription["status"] not in ("canceled", "incomplete_expired"):
-            subscriptions.end(world, subscription, "cancellation_requested")
-    for tax_id in world.find("tax_id", customer=id):
-        world.forget(tax_id, "customer.tax_id.deleted")
-    for method in world.find("payment_method", customer=id):
-        detach(world, method)
-    return world.forget(customer, "customer.deleted")
-
-
 def alive(world: World, id: str) -> Thing:
     customer = world.get("customer", id)
     if customer.get("deleted"):

@@ -301,13 +301,6 @@ def _wishes(world: World, asked: Asked) -> Thing:
     return found
 
 
-@route("POST", "/v1/invoices/create_preview")
-def preview(world: World, asked: Asked) -> Thing:
-    from billing.standin import changes
-
-    return changes.preview(world, asked)
-
-
 @route("POST", "/v1/invoices/{id}")
 def update(world: World, asked: Asked, id: str) -> Thing:
     invoice = world.get("invoice", id)

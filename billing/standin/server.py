@@ -31,6 +31,7 @@ from billing.standin import (
     items,
     pages,
     payments,
+    reading,
     subscriptions,
 )  # fmt: skip
 from billing.standin.asked import ROUTES, Asked, Refused, missing
@@ -46,7 +47,8 @@ ON_REQUEST: dict[str, Callable[[World, Thing, str], Thing | None]] = {
 }
 # Whose functions answer at the interface's addresses, by having been imported (`asked.route`).
 ANSWERING = (
-    balance, catalogue, changes, checkout, clock, credit_notes, customers, disputes, invoices, items, payments, subscriptions,
+    balance, catalogue, changes, checkout, clock, credit_notes, customers, disputes, invoices, items, payments, reading,
+    subscriptions,
 )  # fmt: skip
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -101,7 +103,7 @@ class Running:
     def _tick(self) -> None:
         while not self._ended.wait(TICK):
             with _surviving():
-                clock.run(self.world)
+                clock.run(self.world, forgiving=True)
 
     def _deliver(self) -> None:
         while not self._ended.is_set():
@@ -251,7 +253,7 @@ def _before(world: World, key: str) -> Any:
 
 
 def _handled(world: World, method: str, path: str, given: str) -> Thing:
-    for verb, pattern, handler in ROUTES:
+    for verb, pattern, handler in sorted(ROUTES, key=lambda one: one[1].groups):  # those without an id first
         match = pattern.match(path)
         if match and verb == method:
             asked = Asked.of(given)

@@ -90,6 +90,18 @@ class World:
             self.sql("ROLLBACK TO as_if")
             self.sql("RELEASE as_if")
 
+    @contextmanager
+    def as_one(self) -> Iterator[None]:
+        """A part of a transaction that is undone alone when it fails."""
+        self.sql("SAVEPOINT as_one")
+        try:
+            yield
+        except BaseException:
+            self.sql("ROLLBACK TO as_one")
+            raise
+        finally:
+            self.sql("RELEASE as_one")
+
     def sql(self, statement: str, *values: Any) -> list[Any]:
         return self._database.execute(statement, values).fetchall()
 

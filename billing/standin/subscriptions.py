@@ -407,3 +407,16 @@ def resume(world: World, asked: Asked, id: str) -> Thing:
 def of(world: World, customer: str) -> list[Thing]:
     """Those of a customer that are not over, the newest first."""
     return [one for one in world.find("subscription", customer=customer)[::-1] if one["status"] not in OVER]
+
+
+@route("DELETE", "/v1/customers/{id}")
+def delete_customer(world: World, asked: Asked, id: str) -> Thing:
+    """Its subscriptions end at once, its tax ids and means of payment go; invoices and payments stay."""
+    customer = customers.alive(world, id)
+    for subscription in of(world, id):
+        end(world, subscription, "cancellation_requested")
+    for tax_id in world.find("tax_id", customer=id):
+        world.forget(tax_id, "customer.tax_id.deleted")
+    for method in world.find("payment_method", customer=id):
+        customers.detach(world, method)
+    return world.forget(customer, "customer.deleted")
