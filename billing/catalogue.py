@@ -50,7 +50,7 @@ PLANS = (
     ),
     Plan(
         "company",
-        _("Company"),
+        _("Large"),
         1900,
         19000,
         (

@@ -207,7 +207,8 @@ def customer(obj: Any, *, now: datetime) -> None:
     }
     _come_here(account, {name: str(value or "") for name, value in theirs.items()}, now=now)
     _look_at_tax_ids(account)
-    account.pay_method = _kind_of_method(id_of("customer", obj, "invoice_settings.default_payment_method"))
+    if method := id_of("customer", obj, "invoice_settings.default_payment_method"):
+        account.pay_method = kind_of_method(method)
     account.synced_at = now
     account.save()
     client = Client.objects.filter(pk=account.client_uuid).first()
@@ -217,7 +218,9 @@ def customer(obj: Any, *, now: datetime) -> None:
 
 def _come_here(account: Account, theirs: Mapping[str, str], *, now: datetime) -> None:
     """Write what was changed there into the contact details, unless it was changed here too."""
-    client = Client.objects.select_for_update().filter(pk=account.client_uuid).first()
+    client = Client.objects.filter(
+        pk=account.client_uuid
+    ).first()  # correction.correct locks, after the workspace
     if client is None:
         return
     told, there = account.told(client), changed(account.sent, theirs)
@@ -256,7 +259,7 @@ def _look_at_tax_ids(account: Account) -> None:
         account.tax_number, account.tax_status = "", TaxStatus.NONE
 
 
-def _kind_of_method(id: str) -> str:
+def kind_of_method(id: str) -> str:
     """ "card", "sepa_debit", "bancontact": what kind it is, and nothing about which one (P15)."""
     if not id:
         return ""

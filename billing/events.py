@@ -130,12 +130,8 @@ def receive(told: Told, *, now: datetime) -> bool:
 
 
 def project(kind: str, id: str, *, now: datetime) -> None:
-    """Fetch an object as it is now and write what we need of it. In the shared scope, in a transaction.
-
-    Holds the object until the transaction ends: of two at once the second fetches after the first has written.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 3))", [f"{kind}:{id}"])
+    """Fetch an object as it is now and write what we need of it. In the shared scope, in a transaction."""
+    hold(kind, id)
     try:
         with talking():
             found = FETCHED[kind](gateway.client().v1, id)
@@ -145,6 +141,15 @@ def project(kind: str, id: str, *, now: datetime) -> None:
     if getattr(found, "deleted", False):  # a customer whose record we had deleted (customers.part)
         return
     apply(kind, found, now=now)
+
+
+def hold(kind: str, id: str) -> None:
+    """Keep an object to oneself until the transaction ends: of two at once the second fetches after the first has written.
+
+    Before any row of it is locked, so that nobody waits for the other the wrong way round.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 3))", [f"{kind}:{id}"])
 
 
 def apply(kind: str, found: Any, *, now: datetime) -> None:

@@ -157,8 +157,10 @@ def preview_change(client: UUID, *, plan: str, pace: str, at: int) -> Preview:
 def next_amount(client: UUID) -> Preview | None:
     """What comes next, as the processor reckons it; None when nothing does."""
     own = Subscription.of(client)
-    if own is None or not own.is_live or own.cancel_at or own.state == State.INCOMPLETE:
+    if own is None or not own.is_live or own.state == State.INCOMPLETE:
         return None
+    if own.cancel_at and own.period_end and own.cancel_at <= own.period_end:
+        return None  # no further period begins
     return _preview({"subscription": _id(own)})
 
 
@@ -226,7 +228,8 @@ def _own(client: UUID) -> Subscription:
     found = Subscription.of(client)
     if found is None or not found.is_live:
         raise CannotOrder(_("Nothing is ordered now: choose a plan."))
-    return Subscription.objects.select_for_update().get(pk=found.pk)
+    events.hold("subscription", _id(found))
+    return Subscription.objects.get(pk=found.pk)
 
 
 def _own_item(client: UUID) -> tuple[Subscription, str]:
@@ -271,8 +274,11 @@ def align(client_id: str) -> None:
 def bring_in_line(client: UUID, *, now: datetime) -> bool:
     """Whether anything had to be changed at the processor."""
     changed = False
-    for own in Subscription.objects.live().select_for_update().filter(client_uuid=client):
-        changed |= _bring_in_line(own, now=now)
+    for own in Subscription.objects.live().filter(client_uuid=client):
+        events.hold("subscription", _id(own))
+        own.refresh_from_db()
+        if own.is_live:
+            changed |= _bring_in_line(own, now=now)
     return changed
 
 
@@ -350,6 +356,8 @@ def subscription(obj: Any, *, now: datetime) -> None:
     _enter(row, str(read("subscription", obj, "status")), now=now)
     row.seen_at = now
     row.save()
+    if method := id_of("subscription", obj, "default_payment_method"):
+        Account.objects.filter(pk=account.pk).update(pay_method=customers.kind_of_method(method))
 
 
 def _enter(row: Subscription, state: str, *, now: datetime) -> None:

@@ -45,7 +45,7 @@ def revenue(request: HttpRequest) -> HttpResponse:
     names = {one.code: one.name for one in catalogue.PLANS}
     last = [_at_end(month) for month in months]
     codes = list(dict.fromkeys([*names, *(code for at in last for code in at)]))
-    labels = [date_format(month, "M Y") for month in months]
+    labels = [date_format(month, "M") for month in months]
     now = last[-1]
     context = {
         "tabs": tabs(request),

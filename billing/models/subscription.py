@@ -112,6 +112,11 @@ class Subscription(Row):
         return self.processor_id is not None and self.state not in OVER
 
     @property
+    def lasts_until(self) -> datetime | None:
+        """The last moment of one that ends: at midnight it is the day before that people are told."""
+        return self.cancel_at - timedelta(seconds=1) if self.cancel_at else None
+
+    @property
     def is_trial_without_order(self) -> bool:
         return self.processor_id is None
 

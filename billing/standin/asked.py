@@ -116,6 +116,14 @@ class Asked:
             raise Refused(f"Invalid integer: {value}", param=path, code="parameter_invalid_integer")
         return int(value)
 
+    def decimal(self, name: str) -> float | None:
+        value = self.text(name)
+        if value is not None and not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", value):
+            raise Refused(
+                f"Invalid decimal: {value}", param=self.path(name), code="parameter_invalid_decimal"
+            )
+        return None if value is None else float(value)
+
     def flag(self, name: str, default: bool = False) -> bool:
         value = self.text(name)
         if value not in (None, "true", "false"):
@@ -144,6 +152,11 @@ class Asked:
         found = self.members(name)
         return [text for one in found if (text := one.text(""))]
 
+    def taken(self) -> dict[str, Any]:
+        """All of it, to be asked for by an `Asked` of its own later: whoever does that refuses what is unread."""
+        self._read |= set(self._values)
+        return dict(self._values)
+
     def metadata(self, before: dict[str, str] | None = None) -> dict[str, str]:
         self._read.add("metadata")
         given = self._values.get("metadata")
@@ -162,11 +175,33 @@ class Asked:
             raise Refused(f"Received unknown parameter: {names[0]}", param=names[0], code="parameter_unknown")
 
 
-FILTERS = (
-    "customer", "subscription", "status", "charge", "payment_intent", "invoice", "product", "active", "type", "source", "price",
-    "email", "code", "collection_method", "payout",
-)  # fmt: skip
-PRIVATE = {"payout": "_payout"}
+# What each kind of list can be asked for, by fields that must be equal; where that is not the field of that name, its path.
+FILTERS: dict[str, str] = {
+    "balance_transaction": "payout source type",
+    "charge": "customer payment_intent",
+    "checkout.session": "customer payment_intent status subscription",
+    "credit_note": "customer invoice",
+    "customer": "email test_clock",
+    "dispute": "charge payment_intent",
+    "event": "type",
+    "invoice": "collection_method customer status subscription",
+    "invoice_payment": "invoice status",
+    "invoiceitem": "customer invoice",
+    "payment_intent": "customer",
+    "payment_method": "customer type",
+    "payout": "status",
+    "price": "active product type",
+    "product": "active",
+    "promotion_code": "active code customer",
+    "refund": "charge payment_intent",
+    "setup_intent": "customer payment_method",
+    "subscription": "collection_method customer status test_clock",
+    "tax_rate": "active inclusive",
+}
+PATHS = {
+    ("balance_transaction", "payout"): "_payout",
+    ("invoice", "subscription"): "parent.subscription_details.subscription",
+}
 
 
 def page(world: World, asked: Asked, kind: str, url: str, **fixed: Any) -> Thing:
@@ -177,9 +212,9 @@ def page(world: World, asked: Asked, kind: str, url: str, **fixed: Any) -> Thing
     where = ["kind = ?", "body ->> '$.deleted' IS NULL"]
     values: list[Any] = [kind]
     wanted = dict(fixed)
-    for name in FILTERS:
+    for name in FILTERS.get(kind, "").split():
         if name in asked and name not in fixed:
-            wanted[PRIVATE.get(name, name)] = asked.text(name)
+            wanted[PATHS.get((kind, name), name)] = asked.text(name)
     for name, value in wanted.items():
         if name == "status" and value == "all":
             continue
@@ -189,14 +224,10 @@ def page(world: World, asked: Asked, kind: str, url: str, **fixed: Any) -> Thing
         values.append(value)
     if kind == "subscription" and "status" not in wanted:
         where.append("body ->> '$.status' NOT IN ('canceled', 'incomplete_expired')")
-    keys = asked.texts("lookup_keys")
-    if keys:
-        where.append(f"body ->> '$.lookup_key' IN ({', '.join('?' * len(keys))})")
-        values += keys
-    types = asked.texts("types")
-    if types:
-        where.append(f"body ->> '$.type' IN ({', '.join('?' * len(types))})")
-        values += types
+    for name, field in (("lookup_keys", "lookup_key"), ("types", "type")):
+        if texts := asked.texts(name):
+            where.append(f"body ->> '$.{field}' IN ({', '.join('?' * len(texts))})")
+            values += texts
     created = asked.inner("created")
     for name, sign in (("gt", ">"), ("gte", ">="), ("lt", "<"), ("lte", "<=")):
         if name in created:

@@ -4,7 +4,7 @@ import secrets
 
 from billing.standin import catalogue, customers, invoices, payments, subscriptions
 from billing.standin.asked import Asked, Refused, missing, route
-from billing.standin.store import DAY, Thing, World, listed, public
+from billing.standin.store import DAY, Thing, World, listed, none, public
 
 METHODS = ("card", "bancontact", "sepa_debit")
 
@@ -26,8 +26,7 @@ def create(world: World, asked: Asked) -> Thing:
     if mode == "subscription" and not lines:
         raise Refused("Missing required param: line_items.", param="line_items", code="parameter_missing")
     data = asked.inner("subscription_data")
-    wish = dict(data._values)
-    data.ignore(*wish)
+    wish = data.taken()
     setup = asked.inner("setup_intent_data")
     discounts = [(one.text("coupon"), one.text("promotion_code")) for one in asked.members("discounts")]
     asked.ignore(
@@ -43,31 +42,25 @@ def create(world: World, asked: Asked) -> Thing:
     if asked.text("currency", "eur") != "eur":
         raise Refused("The stand-in knows eur alone.", param="currency")
     session: Thing = {
-        "adaptive_pricing": None,
-        "after_expiration": None,
+        **none(
+            "adaptive_pricing after_expiration amount_subtotal amount_total client_secret "
+            "collected_information consent consent_collection currency_conversion customer_account "
+            "customer_creation invoice invoice_creation origin_context payment_intent payment_link "
+            "payment_method_configuration_details permissions recovered_from "
+            "saved_payment_method_options setup_intent shipping_address_collection shipping_cost "
+            "submit_type subscription total_details wallet_options"
+        ),
         "allow_promotion_codes": asked.flag("allow_promotion_codes") or None,
-        "amount_subtotal": None,
-        "amount_total": None,
         "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
         "billing_address_collection": asked.text("billing_address_collection"),
         "cancel_url": asked.text("cancel_url"),
         "client_reference_id": asked.text("client_reference_id"),
-        "client_secret": None,
-        "collected_information": None,
-        "consent": None,
-        "consent_collection": None,
         "currency": "eur",
-        "currency_conversion": None,
         "custom_fields": [],
         "custom_text": {
-            "after_submit": None,
-            "shipping_address": None,
-            "submit": None,
-            "terms_of_service_acceptance": None,
+            **none("after_submit shipping_address submit terms_of_service_acceptance"),
         },
         "customer": customer_id,
-        "customer_account": None,
-        "customer_creation": None,
         "customer_details": {
             "address": customer["address"] if customer else None,
             "email": customer["email"] if customer else asked.text("customer_email"),
@@ -79,36 +72,20 @@ def create(world: World, asked: Asked) -> Thing:
         "customer_email": asked.text("customer_email"),
         "discounts": [{"coupon": coupon, "promotion_code": code} for coupon, code in discounts],
         "expires_at": asked.number("expires_at", world.now + DAY),
-        "invoice": None,
-        "invoice_creation": None,
         "locale": asked.text("locale"),
         "metadata": asked.metadata(),
         "mode": mode,
-        "origin_context": None,
-        "payment_intent": None,
-        "payment_link": None,
         "payment_method_collection": asked.choice(
             "payment_method_collection", ("always", "if_required"), "always"
         ),
-        "payment_method_configuration_details": None,
         "payment_method_options": {},
         "payment_method_types": types,
         "payment_status": "no_payment_required" if mode == "setup" else "unpaid",
-        "permissions": None,
         "phone_number_collection": {"enabled": False},
-        "recovered_from": None,
-        "saved_payment_method_options": None,
-        "setup_intent": None,
-        "shipping_address_collection": None,
-        "shipping_cost": None,
         "shipping_options": [],
         "status": "open",
-        "submit_type": None,
-        "subscription": None,
         "success_url": asked.text("success_url"),
-        "total_details": None,
         "ui_mode": "hosted_page",
-        "wallet_options": None,
         "_lines": lines,
         "_wish": wish,
     }
@@ -341,9 +318,7 @@ def create_portal(world: World, asked: Asked) -> Thing:
         raise Refused("The stand-in's portal does not know this flow.", param="flow_data[type]")
     flow = {
         "after_completion": {"hosted_confirmation": None, "redirect": None, "type": "portal_homepage"},
-        "subscription_cancel": None,
-        "subscription_update": None,
-        "subscription_update_confirm": None,
+        **none("subscription_cancel subscription_update subscription_update_confirm"),
         "type": type,
     }
     session = {

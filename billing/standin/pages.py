@@ -5,12 +5,23 @@ Only here may somebody type a card's number. It goes from the form to `payments.
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from email.message import Message
 from html import escape
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-from billing.standin import checkout, clock, invoices, payments, subscriptions, words
-from billing.standin.asked import Asked, Refused
+from billing.standin import (
+    changes,
+    checkout,
+    clock,
+    customers,
+    disputes,
+    invoices,
+    payments,
+    subscriptions,
+    words,
+)
+from billing.standin.asked import Asked, Refused, declined
 from billing.standin.store import DAY, Thing, Unknown, World
 
 STYLE = (Path(__file__).parent / "style.css").read_text()
@@ -24,7 +35,7 @@ TILLS: dict[str, tuple[str, Callable[..., Refused | None]]] = {
 }
 
 
-def answer(world: World, method: str, path: str, query: str, body: str, headers: dict[str, str]) -> Answer:
+def answer(world: World, method: str, path: str, query: str, body: str, headers: Message) -> Answer:
     """A page, or where to go next."""
     given, form = dict(parse_qsl(query)), dict(parse_qsl(body, keep_blank_values=True))
     origin = headers.get("Origin", "")
@@ -47,7 +58,7 @@ def _page(
     parts: list[str],
     given: dict[str, str],
     form: dict[str, str],
-    headers: dict[str, str],
+    headers: Message,
 ) -> Answer:
     accepted = headers.get("Accept-Language", "")
     if not parts or parts[0] in ("clock", "dispute", "tax_id"):
@@ -248,8 +259,6 @@ def _bank(world: World, method: str, till: str, thing: Thing, form: dict[str, st
 
 def _denied(world: World, till: str, thing: Thing, used: Thing) -> None:
     if till == "invoice" and thing["_intent"]:
-        from billing.standin.asked import declined
-
         refused = declined("payment_intent_authentication_failure", "authentication_required")
         payments.failed(world, world.get("payment_intent", thing["_intent"]), used, refused)
 
@@ -262,8 +271,6 @@ def pay_invoice(world: World, invoice: Thing, used: Thing, *, approved: bool = F
         return None
     refused = invoices.attempt(world, invoice, used=used, present=True, approved=approved)
     if refused is None:
-        from billing.standin import customers
-
         customers.attach(world, kept, invoice["customer"])
         checkout.make_default(world, invoice["customer"], kept["id"])
     return refused
@@ -326,8 +333,9 @@ def _portal(world: World, session: Thing, say: Say) -> Answer:
             f'<form method="post"><input type="hidden" name="subscription" value="{one["id"]}">'
             f'<button name="wish" value="{wish}">{say(word)}</button></form></section>'
         )
-    kept = customer["invoice_settings"]["default_payment_method"]
-    method = world.get("payment_method", kept) if kept else None
+    method = customers.default_method(
+        world, customer["id"], next(iter(subscriptions.of(world, customer["id"])), None)
+    )
     shown = say(words.METHODS[method["type"]]) if method else say("None yet")
     if method and method["type"] != "bancontact":
         shown += f" •••• {method[method['type']]['last4']}"
@@ -357,7 +365,7 @@ def _portal_post(world: World, session: Thing, form: dict[str, str]) -> Answer:
     subscription = world.get("subscription", form.get("subscription", ""))
     if subscription["customer"] == session["customer"] and subscription["status"] not in subscriptions.OVER:
         ends = "true" if form.get("wish") == "cancel" else "false"
-        subscriptions.change(world, subscription, Asked({"cancel_at_period_end": ends}))
+        changes.change(world, subscription, Asked({"cancel_at_period_end": ends}))
     return _to(f"/portal/{session['id']}")
 
 
@@ -371,8 +379,7 @@ def _product(world: World, item: Thing) -> str:
 def _overview(world: World, say: Say) -> Answer:
     """For whoever develops: the clock, customers, what can be made to happen."""
     moves = "".join(
-        f'<button name="days" value="{days}">{say("+ %(days)s days", days=days)}</button>'
-        for days in (1, 3, 7, 31)
+        f'<button name="days" value="{days}">{say(word)}</button>' for days, word in words.PASSING.items()
     )
     body = (
         f"<h1>{say('Stand-in for the payment processor')}</h1>"
@@ -424,10 +431,8 @@ def _control(world: World, parts: list[str], form: dict[str, str]) -> Answer:
     elif parts[0] == "dispute" and len(parts) == 2:
         charge = world.get("charge", parts[1])
         if charge["paid"] and not charge["disputed"]:
-            payments.dispute(world, charge, "fraudulent")
+            disputes.dispute(world, charge, "fraudulent")
     elif parts[0] == "tax_id" and len(parts) == 2:
-        from billing.standin import customers
-
         answer = form.get("answer", "")
         if answer in ("verified", "unverified"):
             customers.check_tax_id(world, world.get("tax_id", parts[1]), answer)

@@ -1,4 +1,4 @@
-"""Means of payment, payments and what comes of them: charges, refunds, disputes, the balance and its payouts.
+"""Means of payment, payments and what comes of them: charges and refunds.
 
 A means of payment behaves as the processor's test numbers do; its number is looked at once and kept nowhere.
 """
@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from billing.standin import balance, disputes
 from billing.standin.asked import Asked, Refused, declined, missing, route
-from billing.standin.store import DAY, Thing, World
+from billing.standin.store import DAY, Thing, World, none
 
 # Test numbers of cards and what happens with them. Any other number that begins with 400000 and is valid is accepted.
 CARDS = {
@@ -31,9 +32,7 @@ ACCOUNTS = {
     "DE35370400440532013002": "dispute",
 }
 FEES = {"card": (15, 25), "sepa_debit": (0, 35), "bancontact": (0, 35)}  # per mille, cents
-DISPUTE_FEE = 2000
 SEPA_TAKES = 3 * DAY
-AVAILABLE_AFTER = 3 * DAY
 # What is told when a payment is settled one way or another: functions of (world, intent).
 settled: list[Callable[[World, Thing], None]] = []
 
@@ -164,36 +163,22 @@ def intend(world: World, customer: str | None, amount: int, description: str | N
             "amount_capturable": 0,
             "amount_details": {"tip": {}},
             "amount_received": 0,
-            "application": None,
-            "application_fee_amount": None,
-            "automatic_payment_methods": None,
-            "canceled_at": None,
-            "cancellation_reason": None,
+            **none(
+                "application application_fee_amount automatic_payment_methods canceled_at "
+                "cancellation_reason client_secret customer_account last_payment_error latest_charge "
+                "next_action on_behalf_of payment_method processing receipt_email review shipping "
+                "statement_descriptor statement_descriptor_suffix transfer_data transfer_group"
+            ),
             "capture_method": "automatic",
-            "client_secret": None,
             "confirmation_method": "automatic",
             "currency": "eur",
             "customer": customer,
-            "customer_account": None,
             "description": description,
-            "last_payment_error": None,
-            "latest_charge": None,
             "metadata": {},
-            "next_action": None,
-            "on_behalf_of": None,
-            "payment_method": None,
             "payment_method_options": {},
             "payment_method_types": list(FEES),
-            "processing": None,
-            "receipt_email": None,
-            "review": None,
             "setup_future_usage": "off_session",
-            "shipping": None,
-            "statement_descriptor": None,
-            "statement_descriptor_suffix": None,
             "status": "requires_payment_method",
-            "transfer_data": None,
-            "transfer_group": None,
             **more,
         },
         "payment_intent.created",
@@ -260,7 +245,7 @@ def _succeed(world: World, intent: Thing, charge: Thing, used: Thing) -> None:
     permille, cents = FEES[used["type"]]
     fee = (charge["amount"] * permille + 500) // 1000 + cents
     type = "charge" if used["type"] == "card" else "payment"
-    entry = transaction(
+    entry = balance.transaction(
         world, charge["amount"], type, charge["id"], fee=fee, description=charge["description"]
     )
     charge |= {
@@ -285,7 +270,7 @@ def charge_due(world: World, charge: Thing) -> None:
     charge["_due"] = None
     if charge["status"] != "pending":
         world.save(charge)
-        dispute(world, charge, "fraudulent")
+        disputes.dispute(world, charge, "fraudulent")
         return
     intent = world.get("payment_intent", charge["payment_intent"])
     used = world.get("payment_method", charge["payment_method"])
@@ -318,10 +303,12 @@ def _charge(world: World, intent: Thing, used: Thing, status: str, error: Thing 
             "amount": intent["amount"],
             "amount_captured": 0,
             "amount_refunded": 0,
-            "application": None,
-            "application_fee": None,
-            "application_fee_amount": None,
-            "balance_transaction": None,
+            **none(
+                "application application_fee application_fee_amount balance_transaction "
+                "failure_balance_transaction on_behalf_of receipt_email receipt_number receipt_url "
+                "review shipping source_transfer statement_descriptor statement_descriptor_suffix "
+                "transfer_data transfer_group"
+            ),
             "billing_details": used["billing_details"],
             "calculated_statement_descriptor": "SMOALL",
             "captured": False,
@@ -329,12 +316,10 @@ def _charge(world: World, intent: Thing, used: Thing, status: str, error: Thing 
             "customer": intent["customer"],
             "description": intent["description"],
             "disputed": False,
-            "failure_balance_transaction": None,
             "failure_code": error.get("code"),
             "failure_message": error.get("message"),
             "fraud_details": {},
             "metadata": {},
-            "on_behalf_of": None,
             "outcome": {
                 "network_status": "declined_by_network" if error else "approved_by_network",
                 "reason": error.get("decline_code"),
@@ -348,18 +333,8 @@ def _charge(world: World, intent: Thing, used: Thing, status: str, error: Thing 
             "payment_intent": intent["id"],
             "payment_method": used["id"],
             "payment_method_details": {used["type"]: details, "type": used["type"]},
-            "receipt_email": None,
-            "receipt_number": None,
-            "receipt_url": None,
             "refunded": False,
-            "review": None,
-            "shipping": None,
-            "source_transfer": None,
-            "statement_descriptor": None,
-            "statement_descriptor_suffix": None,
             "status": status,
-            "transfer_data": None,
-            "transfer_group": None,
         },
     )
 
@@ -370,23 +345,15 @@ def set_up(world: World, customer: str | None, metadata: Thing, **more: Any) -> 
         "setup_intent",
         "seti",
         {
-            "application": None,
-            "automatic_payment_methods": None,
-            "cancellation_reason": None,
-            "client_secret": None,
+            **none(
+                "application automatic_payment_methods cancellation_reason client_secret "
+                "customer_account description last_setup_error latest_attempt mandate next_action "
+                "on_behalf_of payment_method single_use_mandate"
+            ),
             "customer": customer,
-            "customer_account": None,
-            "description": None,
-            "last_setup_error": None,
-            "latest_attempt": None,
-            "mandate": None,
             "metadata": metadata,
-            "next_action": None,
-            "on_behalf_of": None,
-            "payment_method": None,
             "payment_method_options": {},
             "payment_method_types": list(FEES),
-            "single_use_mandate": None,
             "status": "requires_payment_method",
             "usage": "off_session",
             **more,
@@ -434,7 +401,7 @@ def refund(world: World, charge: Thing, amount: int | None, reason: str | None, 
         "re",
         {
             "amount": amount,
-            "balance_transaction": None,
+            **none("balance_transaction receipt_number source_transfer_reversal transfer_reversal"),
             "charge": charge["id"],
             "currency": "eur",
             "customer": charge["customer"],
@@ -442,221 +409,17 @@ def refund(world: World, charge: Thing, amount: int | None, reason: str | None, 
             "payment_intent": charge["payment_intent"],
             "payment_method": charge["payment_method"],
             "reason": reason,
-            "receipt_number": None,
-            "source_transfer_reversal": None,
             "status": "succeeded",
-            "transfer_reversal": None,
         },
     )
     type = "refund" if charge["id"].startswith("ch") else "payment_refund"
-    entry = transaction(world, -amount, type, thing["id"], description=charge["description"])
+    entry = balance.transaction(world, -amount, type, thing["id"], description=charge["description"])
     thing["balance_transaction"] = entry["id"]
     world.save(thing, "refund.created")
     charge["amount_refunded"] += amount
     charge["refunded"] = charge["amount_refunded"] == charge["amount"]
     world.save(charge, "charge.refunded")
     return thing
-
-
-# --- disputes -----------------------------------------------------------------------------------------------
-
-
-def dispute(world: World, charge: Thing, reason: str) -> Thing:
-    """The holder asks their bank for the money back: it goes at once, with a fee."""
-    thing = world.add(
-        "dispute",
-        "du",
-        {
-            "amount": charge["amount"],
-            "balance_transactions": [],
-            "charge": charge["id"],
-            "currency": "eur",
-            "enhanced_eligibility_types": [],
-            "evidence": {"enhanced_evidence": {}, "uncategorized_text": None},
-            "evidence_details": {
-                "due_by": world.now + 9 * DAY,
-                "enhanced_eligibility": {},
-                "has_evidence": False,
-                "past_due": False,
-                "submission_count": 0,
-                "submission_method": "not_submitted",
-            },
-            "is_charge_refundable": False,
-            "metadata": {},
-            "network_reason_code": None,
-            "payment_intent": charge["payment_intent"],
-            "reason": reason,
-            "status": "needs_response",
-            "_due": world.now + 9 * DAY,
-        },
-    )
-    entry = transaction(
-        world, -charge["amount"], "adjustment", thing["id"], fee=DISPUTE_FEE, description="Dispute"
-    )
-    thing["balance_transactions"] = [_shown(entry)]
-    world.save(charge | {"disputed": True}, "charge.updated")
-    world.save(thing, "charge.dispute.created", "charge.dispute.funds_withdrawn")
-    return thing
-
-
-@route("POST", "/v1/disputes/{id}")
-def answer_dispute(world: World, asked: Asked, id: str) -> Thing:
-    """`winning_evidence` and `losing_evidence` decide it, as in the processor's own test mode."""
-    thing = world.get("dispute", id)
-    evidence = asked.inner("evidence")
-    text = evidence.text("uncategorized_text")
-    thing["metadata"] = asked.metadata(thing["metadata"])
-    thing["evidence"]["uncategorized_text"] = text
-    thing["evidence_details"]["has_evidence"] = bool(text)
-    submit = asked.flag("submit", True)
-    if thing["status"] != "needs_response":
-        raise Refused("This dispute is closed.", code="dispute_closed")
-    if text and submit:
-        thing["evidence_details"] |= {"submission_count": 1, "submission_method": "manual"}
-        thing["status"] = "under_review"
-        thing["_due"] = world.now + DAY
-        thing["_won"] = text != "losing_evidence"
-    return world.save(thing, "charge.dispute.updated")
-
-
-@route("POST", "/v1/disputes/{id}/close")
-def close_dispute(world: World, asked: Asked, id: str) -> Thing:
-    thing = world.get("dispute", id)
-    if thing["status"] in ("won", "lost"):
-        raise Refused("This dispute is closed.", code="dispute_closed")
-    return dispute_due(world, thing | {"_won": False})
-
-
-def dispute_due(world: World, thing: Thing) -> Thing:
-    """It is decided, or nobody answered in time."""
-    won = bool(thing.get("_won"))
-    thing |= {"status": "won" if won else "lost", "_due": None}
-    thing["evidence_details"]["past_due"] = thing["evidence_details"]["submission_count"] == 0
-    if won:
-        entry = transaction(
-            world, thing["amount"], "adjustment", thing["id"], fee=0, description="Dispute won"
-        )
-        thing["balance_transactions"].append(_shown(entry))
-        charge = world.get("charge", thing["charge"])
-        world.save(charge | {"disputed": False}, "charge.updated")
-        return world.save(thing, "charge.dispute.closed", "charge.dispute.funds_reinstated")
-    return world.save(thing, "charge.dispute.closed")
-
-
-def _shown(entry: Thing) -> Thing:
-    return {key: value for key, value in entry.items() if not key.startswith("_")}
-
-
-# --- the balance and its payouts ----------------------------------------------------------------------------
-
-
-def transaction(
-    world: World, amount: int, type: str, source: str, *, fee: int = 0, description: str | None = None
-) -> Thing:
-    """An entry of the balance. What was paid is there after some days, at midnight; what was taken, at once."""
-    midnight = (world.now + AVAILABLE_AFTER) // DAY * DAY + DAY
-    available = midnight if amount > 0 else world.now
-    category = {
-        "payment": "charge", "payment_refund": "refund", "adjustment": "dispute" if amount < 0 else "dispute_reversal",
-    }.get(type, type)  # fmt: skip
-    fees = [
-        {
-            "amount": fee,
-            "application": None,
-            "currency": "eur",
-            "description": "Processing fee",
-            "type": "stripe_fee",
-        }
-    ]
-    return world.add(
-        "balance_transaction",
-        "txn",
-        {
-            "amount": amount,
-            "available_on": available,
-            "balance_type": "payments",
-            "currency": "eur",
-            "description": description,
-            "exchange_rate": None,
-            "fee": fee,
-            "fee_details": fees if fee else [],
-            "net": amount - fee,
-            "reporting_category": category,
-            "source": source,
-            "status": "pending" if amount > 0 else "available",
-            "type": type,
-            "_payout": None,
-            "_due": available if amount > 0 else None,
-        },
-    )
-
-
-def balance_due(world: World, entry: Thing) -> None:
-    """Money became available: all that is goes out in one payout, unless what was taken is more."""
-    ready = [
-        one
-        for one in world.find("balance_transaction", _payout=None)
-        if one["available_on"] <= world.now and one["type"] != "payout"
-    ]
-    for one in ready:
-        world.save(one | {"status": "available", "_due": None})
-    total = sum(one["net"] for one in ready)
-    if total <= 0:
-        return
-    arrival = world.now + 2 * DAY
-    payout = world.add(
-        "payout",
-        "po",
-        {
-            "amount": total,
-            "application_fee": None,
-            "application_fee_amount": None,
-            "arrival_date": arrival,
-            "automatic": True,
-            "balance_transaction": None,
-            "currency": "eur",
-            "description": "STRIPE PAYOUT",
-            "destination": None,
-            "failure_balance_transaction": None,
-            "failure_code": None,
-            "failure_message": None,
-            "metadata": {},
-            "method": "standard",
-            "original_payout": None,
-            "payout_method": None,
-            "reconciliation_status": "completed",
-            "reversed_by": None,
-            "source_type": "card",
-            "statement_descriptor": None,
-            "status": "in_transit",
-            "trace_id": None,
-            "type": "bank_account",
-            "_due": arrival,
-        },
-    )
-    out = transaction(world, -total, "payout", payout["id"], description="STRIPE PAYOUT")
-    for one in [*ready, out]:
-        world.save(world.get("balance_transaction", one["id"]) | {"_payout": payout["id"]})
-    payout["balance_transaction"] = out["id"]
-    world.save(payout, "payout.created")
-
-
-def payout_due(world: World, payout: Thing) -> None:
-    world.save(payout | {"status": "paid", "_due": None}, "payout.paid")
-
-
-@route("GET", "/v1/balance")
-def balance(world: World, asked: Asked) -> Thing:
-    entries = world.find("balance_transaction")
-    sums = {
-        status: sum(one["net"] for one in entries if one["status"] == status)
-        for status in ("available", "pending")
-    }
-    shown = {
-        status: [{"amount": amount, "currency": "eur", "source_types": {"card": amount}}]
-        for status, amount in sums.items()
-    }
-    return {"object": "balance", "livemode": False, **shown}
 
 
 @route("POST", "/v1/payment_intents/{id}/cancel")

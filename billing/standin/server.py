@@ -7,15 +7,35 @@ import secrets
 import signal
 import socket
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from billing.standin import HOST, Place, checkout, clock, customers, delivery, invoices, pages
+from billing.standin import (
+    HOST,
+    Place,
+    balance,
+    catalogue,
+    changes,
+    checkout,
+    clock,
+    credit_notes,
+    customers,
+    delivery,
+    disputes,
+    invoices,
+    items,
+    pages,
+    payments,
+    reading,
+    subscriptions,
+)  # fmt: skip
 from billing.standin.asked import ROUTES, Asked, Refused, missing
-from billing.standin.store import VERSION, Thing, Unknown, World, public
+from billing.standin.store import NOBODY, VERSION, Thing, Unknown, World, public
 
 MOST_BYTES = 1024 * 1024
 TICK = 0.5  # seconds
@@ -25,6 +45,11 @@ ON_REQUEST: dict[str, Callable[[World, Thing, str], Thing | None]] = {
     "customer": customers.shown,
     "checkout.session": checkout.shown,
 }
+# Whose functions answer at the interface's addresses, by having been imported (`asked.route`).
+ANSWERING = (
+    balance, catalogue, changes, checkout, clock, credit_notes, customers, disputes, invoices, items, payments, reading,
+    subscriptions,
+)  # fmt: skip
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -77,13 +102,26 @@ class Running:
 
     def _tick(self) -> None:
         while not self._ended.wait(TICK):
-            clock.run(self.world)
+            with _surviving():
+                clock.run(self.world, forgiving=True)
 
     def _deliver(self) -> None:
         while not self._ended.is_set():
             self.world.news.clear()
-            if not delivery.deliver(self.world):
+            arrived = False
+            with _surviving():
+                arrived = delivery.deliver(self.world)
+            if not arrived:
                 self.world.news.wait(TICK)
+
+
+@contextmanager
+def _surviving() -> Iterator[None]:
+    """A fault of one thing is told in the log, and does not end the work on others."""
+    try:
+        yield
+    except Exception:
+        traceback.print_exc()
 
 
 class _Server(ThreadingHTTPServer):
@@ -129,12 +167,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._send((421, {}, b"Ask for this host by its own name.\n"))
         elif address.path.startswith("/v1/"):
             given = body if self.command == "POST" else address.query
-            self._send(interface(running, self.command, address.path, given, dict(self.headers.items())))
+            self._send(interface(running, self.command, address.path, given, self.headers))
         else:
             self._send(
-                pages.answer(
-                    running.world, self.command, address.path, address.query, body, dict(self.headers.items())
-                )
+                pages.answer(running.world, self.command, address.path, address.query, body, self.headers)
             )
 
     def _send(self, answer: Answer) -> None:
@@ -149,7 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
 # --- the interface ------------------------------------------------------------------------------------------
 
 
-def interface(running: Running, method: str, path: str, given: str, headers: dict[str, str]) -> Answer:
+def interface(running: Running, method: str, path: str, given: str, headers: Message) -> Answer:
     """An answer of the interface: the key, the idempotency key, the function, in one transaction."""
     world, key = running.world, headers.get("Idempotency-Key", "")
     request = f"req_{secrets.token_hex(7)}"
@@ -158,6 +194,10 @@ def interface(running: Running, method: str, path: str, given: str, headers: dic
         status = running.faults.pop(0)
         kind = "rate_limit" if status == 429 else ""
         return _said(status, told, Refused("Simulated.", status=status, code=kind, type="api_error").body)
+    if headers.get("Stripe-Version", VERSION) != VERSION:
+        return _said(
+            400, told, Refused(f"Invalid Stripe API version: the stand-in speaks {VERSION} alone.").body
+        )
     if not _is_let_in(world, headers.get("Authorization", "")):
         refused = Refused("Invalid API Key provided: sk_test_****", status=401)
         return _said(401, told, refused.body)
@@ -178,6 +218,8 @@ def interface(running: Running, method: str, path: str, given: str, headers: dic
                 if not refused.keeps:
                     raise
                 status, body = refused.status, refused.body
+            finally:
+                world.request = NOBODY
             if key and method == "POST":
                 world.sql(
                     "INSERT INTO answer VALUES (?, ?, ?, ?, ?)",
@@ -192,8 +234,9 @@ def interface(running: Running, method: str, path: str, given: str, headers: dic
         return _said(refused.status, told, refused.body)
     except Unknown as unknown:
         return _said(404, told, missing(*unknown.args).body)
-    finally:
-        world.request = {"id": None, "idempotency_key": None}
+    except Exception:
+        traceback.print_exc()
+        return _said(500, told, Refused("A fault of the stand-in: see its log.", type="api_error").body)
 
 
 def _said(status: int, headers: dict[str, str], body: Thing) -> Answer:
@@ -210,7 +253,7 @@ def _before(world: World, key: str) -> Any:
 
 
 def _handled(world: World, method: str, path: str, given: str) -> Thing:
-    for verb, pattern, handler in ROUTES:
+    for verb, pattern, handler in sorted(ROUTES, key=lambda one: one[1].groups):  # those without an id first
         match = pattern.match(path)
         if match and verb == method:
             asked = Asked.of(given)

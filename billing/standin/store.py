@@ -20,6 +20,10 @@ from billing.standin import HOST, Place
 VERSION = "2026-10-28.endive"
 DAY = 24 * 3600
 Thing = dict[str, Any]
+NOBODY: Thing = {
+    "id": None,
+    "idempotency_key": None,
+}  # whose request an event follows from: the clock's or a page's
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS object (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE, kind TEXT, created INTEGER,
@@ -46,7 +50,7 @@ class World:
         self.real = real
         self.pages = f"http://{HOST}:{place.port}"
         self.news = threading.Event()  # set when there may be something to deliver
-        self.request: Thing = {"id": None, "idempotency_key": None}
+        self.request: Thing = NOBODY
         self._at: int | None = None
         self._lock = threading.RLock()
         place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -85,6 +89,18 @@ class World:
         finally:
             self.sql("ROLLBACK TO as_if")
             self.sql("RELEASE as_if")
+
+    @contextmanager
+    def as_one(self) -> Iterator[None]:
+        """A part of a transaction that is undone alone when it fails."""
+        self.sql("SAVEPOINT as_one")
+        try:
+            yield
+        except BaseException:
+            self.sql("ROLLBACK TO as_one")
+            raise
+        finally:
+            self.sql("RELEASE as_one")
 
     def sql(self, statement: str, *values: Any) -> list[Any]:
         return self._database.execute(statement, values).fetchall()
@@ -238,6 +254,11 @@ def public(thing: Any) -> Any:
             key: public(one) for key, one in thing.items() if not key.startswith("_") and key not in lacks
         }
     return [public(one) for one in thing] if isinstance(thing, list) else thing
+
+
+def none(names: str) -> Thing:
+    """Fields that an object of the interface has and that say nothing here."""
+    return dict.fromkeys(names.split())
 
 
 def listed(data: list[Thing], url: str, *, has_more: bool = False) -> Thing:

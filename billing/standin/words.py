@@ -27,6 +27,7 @@ STATES = {
     "paused": "Paused",
     "incomplete": "Waiting for the first payment",
 }
+PASSING = {1: "A day", 3: "Three days", 7: "A week", 31: "31 days"}
 FRENCH = {
     "Stand-in for the payment processor, no money moves": "Doublure de l’opérateur de paiement : aucun argent ne bouge",
     "Stand-in for the payment processor": "Doublure de l’opérateur de paiement",
@@ -76,7 +77,10 @@ FRENCH = {
     "Nothing here": "Il n’y a rien ici",
     "It is": "Nous sommes le",
     "Let time pass:": "Laisser passer du temps :",
-    "+ %(days)s days": "+ %(days)s jours",
+    "A day": "Un jour",
+    "Three days": "Trois jours",
+    "A week": "Une semaine",
+    "31 days": "31 jours",
     "Customers": "Clients",
     "Customer": "Client",
     "Subscription": "Abonnement",

@@ -47,7 +47,7 @@ def _pay_url(request: HttpRequest, person: Any) -> str:
 
 def _menu(request: HttpRequest, person: Any) -> list[dict[str, Any]]:
     """The entries of modules that are mounted on this host and that the person may open."""
-    found = []
+    found: list[dict[str, Any]] = []
     entries = [menu for module in modules() for menu in (module.menu, *module.console) if menu]
     for menu in sorted(entries, key=lambda menu: menu.order):
         try:
@@ -56,6 +56,10 @@ def _menu(request: HttpRequest, person: Any) -> list[dict[str, Any]]:
             continue
         if not menu.right or person.may(menu.right):
             active = request.path.startswith(url) if url != "/" else request.path == "/"
+            if active:  # a page below two entries belongs to the nearer one
+                nearest = max((entry["url"] for entry in found if entry["active"]), key=len, default="")
+                active = len(url) > len(nearest)
+                found = [{**entry, "active": entry["active"] and not active} for entry in found]
             found.append(
                 {
                     "label": menu.label,

@@ -68,6 +68,39 @@ def test_the_library_repeats_after_a_fault_and_says_when_it_was_too_hasty(proces
         processor.client().v1.customers.list()
 
 
+def test_another_version_is_refused_and_a_fault_is_said(
+    processor: Processor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = processor.address
+    older = stripe.StripeClient(
+        KEY,
+        stripe_version="2024-06-20",
+        base_addresses={"api": api, "connect": api, "files": api, "meter_events": api},
+    )
+    with pytest.raises(stripe.InvalidRequestError, match="version"):
+        older.v1.customers.list()
+    monkeypatch.setattr(processor.world, "find", lambda *_, **__: 1 / 0)
+    with pytest.raises(stripe.APIError, match="fault of the stand-in"):
+        processor.client().v1.customers.create(params={"name": "Acme"})
+
+
+def test_a_test_clock_is_moved_by_the_interface_too(processor: Processor, shop: Shop) -> None:
+    helpers = shop.client.v1.test_helpers.test_clocks
+    clock = helpers.create(params={"frozen_time": processor.now, "name": "A year"})
+    customer = shop.customer(test_clock=clock.id)
+    processor.attached(customer)
+    made = shop.subscribe(customer, trial_period_days=30)
+    moved = helpers.advance(clock.id, params={"frozen_time": processor.now + 365 * DAY})
+    assert moved.status == "ready" and moved.frozen_time == processor.now
+    invoices = shop.client.v1.invoices.list(params={"subscription": made.id, "limit": 100}).data
+    assert [invoice.status for invoice in invoices] == ["paid"] * 13, "the trial's and twelve months'"
+    starts = [line.period.start for invoice in invoices for line in invoice.lines.data][::-1]
+    assert starts == sorted(starts) and len(set(starts)) == 13
+    with pytest.raises(stripe.InvalidRequestError):
+        helpers.advance(clock.id, params={"frozen_time": 1})
+    assert processor.drift() == []
+
+
 # --- lists ------------------------------------------------------------------------------------------------------
 
 

@@ -230,3 +230,56 @@ def test_the_first_payment_may_fail(processor: Processor, shop: Shop) -> None:
     assert shop.client.v1.subscriptions.retrieve(made.id).status == "incomplete_expired"
     assert shop.client.v1.invoices.retrieve(made.latest_invoice).status == "void"
     assert processor.drift() == []
+
+
+def test_a_preview_of_an_ending_subscription_shows_what_waits_or_nothing(processor: Processor, shop: Shop) -> None:
+    customer = shop.customer()
+    processor.attached(customer)
+    made = shop.subscribe(customer, 3)
+    shop.client.v1.subscriptions.update(made.id, params={"cancel_at_period_end": True})
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        shop.client.v1.invoices.create_preview(params={"subscription": made.id})
+    assert refused.value.code == "invoice_upcoming_none"
+    processor.pass_time(days=1)
+    item = made["items"]["data"][0]["id"]
+    shop.client.v1.subscription_items.update(item, params={"quantity": 4})
+    assert len(shop.client.v1.invoices.create_preview(params={"subscription": made.id}).lines.data) == 2
+    new: Any = {"customer": customer, "subscription_details": {"items": [{"price": shop.yearly, "quantity": 2}]}}
+    assert shop.client.v1.invoices.create_preview(params=new).total == 24000
+    assert len(shop.client.v1.subscriptions.list(params={"customer": customer}).data) == 1, "nothing was made"
+    assert processor.drift() == []
+
+
+def test_a_deleted_customer_leaves_invoices_and_payments(processor: Processor, shop: Shop) -> None:
+    customer = shop.customer()
+    processor.attached(customer)
+    made = shop.subscribe(customer)
+    assert shop.client.v1.customers.delete(customer).deleted
+    assert shop.client.v1.subscriptions.retrieve(made.id).status == "canceled"
+    assert shop.client.v1.invoices.retrieve(made.latest_invoice).status == "paid"  # type: ignore[arg-type]
+    assert getattr(shop.client.v1.customers.retrieve(customer), "deleted", False)
+    with pytest.raises(stripe.InvalidRequestError):
+        shop.client.v1.customers.update(customer, params={"name": "Again"})
+    assert shop.client.v1.customers.list().data == []
+    processor.pass_time(days=40)
+    assert processor.drift() == []
+
+
+def test_what_fails_by_itself_holds_up_nothing_else(
+    processor: Processor, shop: Shop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from billing.standin import clock
+
+    made = [shop.subscribe(shop.customer(), trial_period_days=30) for _ in range(2)]
+    happens = clock.HAPPENS["subscription"]
+
+    def fails(world: Any, thing: Any) -> None:
+        if thing["id"] == made[0].id:
+            world.save(thing | {"status": "canceled"})
+            raise ZeroDivisionError
+        happens(world, thing)
+
+    monkeypatch.setitem(clock.HAPPENS, "subscription", fails)
+    clock.run(processor.world, processor.now + 30 * DAY + HOUR, forgiving=True)
+    states = [shop.client.v1.subscriptions.retrieve(one.id).status for one in made]
+    assert states == ["trialing", "past_due"] and "ZeroDivisionError" in capfd.readouterr().err
