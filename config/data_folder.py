@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 MARKER = "smoall.json"
 # What the product itself puts there; a folder that holds anything else, and no marker, is somebody's own.
 KNOWN = {
-    "postgres", "keys", "ledger", "files", "exports", "mails", "static", "log", "secret.key", "secrets.json", "promises.json",
+    "postgres", "keys", "ledger", "files", "exports", "mails", "static", "log", "payments", "secret.key", "secrets.json",
+    "promises.json",
 }  # fmt: skip
 FIRST_START_BYTES = 400 * 1024 * 1024
 LATER_START_BYTES = 100 * 1024 * 1024

@@ -1,6 +1,6 @@
 """Every setting that may come from the environment: its name, type, default and meaning, in one list.
 
-`Env.read()` is called once, by settings.py; nothing else reads os.environ.
+`Env.read()` is called once a process, by settings.py or payments.py; nothing else reads os.environ.
 """
 
 import os
@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 SHORTEST_KEY = 32  # characters of a secret key
-Process = Literal["web", "worker", "command"]
+Process = Literal["web", "worker", "command", "payments"]  # payments: the stand-in, which has no database
+EXAMPLE_VAT = "BE0999999922"  # nobody's: for development alone
+EXAMPLE_IBAN = "BE68539007547034"
 
 
 class BadSetting(ValueError):
@@ -19,9 +21,7 @@ class BadSetting(ValueError):
 @dataclass(frozen=True, slots=True)
 class Env:
     environment: Literal["development", "production"]  # SMOALL_ENV
-    process: (
-        Process  # SMOALL_PROCESS: web, worker or command; decides the database login and the outermost scope
-    )
+    process: Process  # SMOALL_PROCESS: web, worker, command, payments; decides the database login and the outermost scope
     data: Path  # SMOALL_DATA: the folder of everything that is not in the database
     domain: str  # SMOALL_DOMAIN: the registered domain below which every host stands, without port
     port: int | None  # SMOALL_PORT: shown in links when it is neither 80 nor 443 (development)
@@ -48,6 +48,17 @@ class Env:
     fleet_at_start: int  # SMOALL_FLEET_AT_START: how many workspaces `prepare` itself migrates; more are for migrate_fleet
     copies_days: int  # SMOALL_COPIES_DAYS: how long copies of the database server's files are kept, volume snapshots too
     web: str  # SMOALL_WEB: where the worker reaches the web process, to ask its pages as a stranger would (promises)
+    stripe_key: (
+        str  # SMOALL_STRIPE_KEY: the payment processor's secret key; empty: the stand-in, not in production
+    )
+    stripe_webhook_secret: str  # SMOALL_STRIPE_WEBHOOK_SECRET: what the processor signs its messages with
+    stripe_api: str  # SMOALL_STRIPE_API: where the stand-in answers; without meaning when there is a key
+    seller_vat: (
+        str  # SMOALL_SELLER_VAT: the VAT number on Smoall's own invoices; production issues none without it
+    )
+    seller_iban: (
+        str  # SMOALL_SELLER_IBAN: the account for clients who pay by transfer; empty: no transfer is offered
+    )
     files_bucket: str  # SMOALL_FILES_BUCKET: an S3 bucket for uploaded files; empty: files in SMOALL_DATA
 
     @property
@@ -61,8 +72,8 @@ class Env:
         if environment not in ("development", "production"):
             raise BadSetting(f"SMOALL_ENV is {environment!r}: use development or production.")
         process = os.environ.get("SMOALL_PROCESS", "command")
-        if process not in ("web", "worker", "command"):
-            raise BadSetting(f"SMOALL_PROCESS is {process!r}: use web, worker or command.")
+        if process not in ("web", "worker", "command", "payments"):
+            raise BadSetting(f"SMOALL_PROCESS is {process!r}: use web, worker, command or payments.")
         port = os.environ.get("SMOALL_PORT", "" if environment == "production" else "8000")
         if port and not (port.isdigit() and 0 < int(port) < 65536):
             raise BadSetting(f"SMOALL_PORT is {port!r}: use a port number.")
@@ -81,6 +92,12 @@ class Env:
         copies_days = os.environ.get("SMOALL_COPIES_DAYS", "7")
         if not (copies_days.isdigit() and int(copies_days) <= 7):
             raise BadSetting(f"SMOALL_COPIES_DAYS is {copies_days!r}: use 0 to 7, the policy's limit.")
+        stripe_key = os.environ.get("SMOALL_STRIPE_KEY", "")
+        stripe_webhook_secret = os.environ.get("SMOALL_STRIPE_WEBHOOK_SECRET", "")
+        if bool(stripe_key) != bool(stripe_webhook_secret):
+            raise BadSetting(
+                "SMOALL_STRIPE_KEY and SMOALL_STRIPE_WEBHOOK_SECRET go together: set both or none."
+            )
         return cls(
             environment=environment,  # type: ignore[arg-type]
             process=process,  # type: ignore[arg-type]
@@ -104,6 +121,15 @@ class Env:
             fleet_at_start=_number("SMOALL_FLEET_AT_START", "50"),
             copies_days=int(copies_days),
             web=os.environ.get("SMOALL_WEB") or f"http://127.0.0.1:{port or 8000}",
+            stripe_key=stripe_key,
+            stripe_webhook_secret=stripe_webhook_secret,
+            stripe_api=os.environ.get("SMOALL_STRIPE_API", ""),
+            seller_vat=os.environ.get(
+                "SMOALL_SELLER_VAT", EXAMPLE_VAT if environment != "production" else ""
+            ),
+            seller_iban=os.environ.get(
+                "SMOALL_SELLER_IBAN", EXAMPLE_IBAN if environment != "production" else ""
+            ),
             files_bucket=os.environ.get("SMOALL_FILES_BUCKET", ""),
         )
 

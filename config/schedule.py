@@ -22,5 +22,11 @@ TIMED_JOBS = (
     Timed("tenants.orders.tidy", at=time(3, 0)),
     Timed("tenants.pool.top_up", at=time(3, 20)),
     Timed("tenants.pool.refill", every=300),
+    Timed("billing.standing.look", every=3600),
+    Timed("billing.seats.nightly", at=time(1, 0)),
+    Timed("billing.reconcile.nightly", at=time(1, 30)),
+    Timed("billing.events.tidy", at=time(3, 10)),
     Timed("shared_apps.promises.jobs.prove", every=6 * 3600),  # promises.checking.EVERY
+    Timed("billing.dunning.remind", at=time(9, 0)),
+    Timed("billing.keeping.tidy", at=time(3, 20)),
 )

@@ -31,4 +31,9 @@ def secret_key(data: Path) -> str:
 
 def login_password(secret: str, login: str) -> str:
     """The password of a database login, derived so that no further secret has to be kept."""
-    return hmac.new(secret.encode(), f"database login {login}".encode(), hashlib.sha256).hexdigest()
+    return derived(secret, f"database login {login}")
+
+
+def derived(secret: str, what: str) -> str:
+    """64 hexadecimal digits that follow from the deployment's secret and tell nothing about it."""
+    return hmac.new(secret.encode(), what.encode(), hashlib.sha256).hexdigest()

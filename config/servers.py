@@ -9,7 +9,10 @@ from shared_apps.kit.outgoing import Destination
 
 
 def servers(env: Env, database: dict[str, Any], mail: dict[str, Any]) -> Iterable[Destination]:
-    """Database, mail server, the web process, and the store of files when it is an address. Loopback is always allowed."""
+    """Database, mail server, the web process, the payment processor's stand-in, and the store of files when it is an address.
+
+    Loopback is always allowed. The payment processor itself is none of ours: it is reached as a verified partner.
+    """
     return tuple(_servers(env, database, mail))
 
 
@@ -17,6 +20,9 @@ def _servers(env: Env, database: dict[str, Any], mail: dict[str, Any]) -> Iterat
     yield Destination(str(database["HOST"]).lower(), database["PORT"], is_ours=True)
     if host := mail.get("EMAIL_HOST"):
         yield Destination(str(host).lower(), mail["EMAIL_PORT"], is_ours=True)
+    standin = urlsplit("" if env.is_production or env.stripe_key else env.stripe_api)
+    if standin.hostname:
+        yield Destination(standin.hostname, standin.port or 80, is_ours=True)
     web = urlsplit(env.web)
     if web.hostname:
         yield Destination(web.hostname, web.port or (443 if web.scheme == "https" else 80), is_ours=True)

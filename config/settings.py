@@ -7,6 +7,7 @@ from config import embedded_postgres
 from config.database import LOGINS, UPKEEP, admin_url, databases
 from config.env import Env
 from config.mail import email_settings
+from config.payments import processor
 from config.secrets import login_password, secret_key
 from config.servers import servers
 
@@ -31,6 +32,16 @@ SMOALL_POOL_CEILING = ENV.pool_ceiling
 SMOALL_FLEET_AT_START = ENV.fleet_at_start
 SMOALL_SUPPORT = "support@smoall.com"
 SMOALL_WEB = ENV.web
+SMOALL_SELLER = {  # on Smoall's own invoices (billing/seller.py)
+    "name": "The Wago Company sprl",
+    "street": "Rue des Anges 65",
+    "postal_code": "1320",
+    "city": "Beauvechain",
+    "country": "BE",
+    "vat_number": ENV.seller_vat,
+    "iban": ENV.seller_iban,
+    "email": SMOALL_SUPPORT,
+}
 
 SECRET_KEY = secret_key(ENV.data)
 SECRET_KEY_FALLBACKS = list(ENV.old_secret_keys)  # docs/secret-key.md
@@ -59,6 +70,7 @@ SHARED_APPS = [
     "shared_apps.operators.apps.OperatorsConfig",
     "shared_apps.jobs.apps.JobsConfig",
     "shared_apps.website.apps.WebsiteConfig",
+    "billing.apps.BillingConfig",
     "shared_apps.promises.apps.PromisesConfig",
     "django_q",
 ]
@@ -235,6 +247,7 @@ Q_CLUSTER = {
 SMOALL_PERMITS = "shared_apps.operators.permits"
 SMOALL_TIMED_JOBS = "config.schedule.TIMED_JOBS"
 globals().update(email_settings(ENV))
+STRIPE_KEY, STRIPE_WEBHOOK_SECRET, STRIPE_API, STRIPE_PAGES = processor(ENV, SECRET_KEY)
 SMOALL_SERVERS = servers(
     ENV, DATABASES["default"], email_settings(ENV)
 )  # beside partners, all that is connected to

@@ -48,6 +48,7 @@ class Supervisor:
         self.children: list[processes.Child] = []
         self.signals = 0
         self.claimed = False
+        self.payments = ""  # the address of the stand-in for the payment processor, if it runs
 
     # --- the whole --------------------------------------------------------------------------------------
 
@@ -86,6 +87,7 @@ class Supervisor:
             self._reset()
         self.folder.write("run.json", {"supervisor": os.getpid(), "run": self.run, "port": self.options.port})
         self.environment = self._environment(addresses)
+        self._start_payments()
         self._start_database()
         self._take_steps()
         self._start_children()
@@ -155,6 +157,32 @@ class Supervisor:
 
     # --- starting ---------------------------------------------------------------------------------------
 
+    def _start_payments(self) -> None:
+        """The stand-in for the payment processor, unless there is a key for the real one; the steps may ask it already."""
+        if self.environment.get("SMOALL_STRIPE_KEY") or self.environment["SMOALL_ENV"] == "production":
+            return
+        port = self._payments_port()
+        self.environment["SMOALL_STRIPE_API"] = f"http://127.0.0.1:{port}"
+        (self.data / "payments").mkdir(mode=0o700, exist_ok=True)
+        self.folder.write("payments/address.json", {"port": port})
+        self.payments = f"http://payments.localhost:{port}/"
+        self._start_child("payments", [sys.executable, "-m", "config.payments"])
+
+    def _payments_port(self) -> int:
+        """Where it answered last time, else beside the pages, else wherever there is room."""
+        remembered = self.folder.read("payments/address.json").get("port")
+        own: int = self.options.port
+        candidates: list[int] = list(range(own + 1, min(own + 20, 65535)))
+        if isinstance(remembered, int):
+            candidates.insert(0, remembered)
+        for port in candidates:
+            if port != own and _is_free(port):
+                return port
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            free: int = probe.getsockname()[1]
+        return free
+
     def _start_database(self) -> None:
         began = time.monotonic()
         if self.external:
@@ -215,10 +243,13 @@ class Supervisor:
             "worker": [python, str(ROOT / "manage.py"), "qcluster"],
         }
         for name, command in commands.items():
-            environment = self.environment | {"SMOALL_PROCESS": name}
-            child = processes.Child(name, command, environment, ROOT, self.data / "log" / f"{name}.log")
-            self.children.append(child)
-            child.start()
+            self._start_child(name, command)
+
+    def _start_child(self, name: str, command: list[str]) -> None:
+        environment = self.environment | {"SMOALL_PROCESS": name}
+        child = processes.Child(name, command, environment, ROOT, self.data / "log" / f"{name}.log")
+        self.children.append(child)
+        child.start()
 
     def _await_pages(self) -> None:
         began = time.monotonic()
@@ -257,9 +288,11 @@ class Supervisor:
         sign_ins = demo.get("sign_ins") or []
         if self.options.ready_file:
             content = {"addresses": addresses, "sign_ins": sign_ins, "data": str(self.data)}
+            content |= {"payments": self.payments} if self.payments else {}
             write_json(self.options.ready_file, content | {"port": self.options.port, "pid": os.getpid()})
         say(f"\nSmoall is ready after {seconds:.1f} s. Ctrl-C ends it.\n\n")
-        say(table([_address_row(address) for address in addresses]))
+        rows = [_address_row(address) for address in addresses]
+        say(table([*rows, *([["Payments (a stand-in)", self.payments]] if self.payments else [])]))
         if sign_ins:
             rows = [
                 [str(entry.get(key, "")) for key in ("who", "url", "email", "password", "then")]
@@ -365,6 +398,16 @@ def _has_ipv6() -> bool:
         with socket.socket(socket.AF_INET6) as probe:
             probe.bind(("::1", 0))
     except OSError:
+        return False
+    return True
+
+
+def _is_free(port: int) -> bool:
+    try:
+        _refuse_taken(socket.AF_INET, "127.0.0.1", port)
+        if _has_ipv6():
+            _refuse_taken(socket.AF_INET6, "::1", port)
+    except CannotStart:
         return False
     return True
 

@@ -10,6 +10,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("shared_apps.accounts.urls")),
     path("clients/", include("shared_apps.integrators.urls")),
     path("organisation/", include("shared_apps.integrators.urls_organisation")),
+    path("contact-details/", include("billing.urls_contact")),
+    path("billing/", include("billing.urls_events")),
     path("mails/", include(mail_urls.addresses(public))),
 ]
 

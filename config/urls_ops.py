@@ -5,6 +5,8 @@ from django.urls import URLPattern, URLResolver, include, path
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("shared_apps.operators.urls")),
     path("", include("shared_apps.accounts.urls")),
+    path("billing/invoices/", include("billing.urls_ops_invoices")),
+    path("billing/", include("billing.urls_ops")),
     path("promises/", include("shared_apps.promises.urls")),
 ]
 

@@ -11,6 +11,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("contacts/", include("tenant_apps.contacts.urls")),
     path("history/", include("tenant_apps.history.urls")),
     path("workspace/", include("tenants.urls_account")),
+    path("workspace/billing/invoices/", include("billing.urls_invoices")),
+    path("workspace/billing/", include("billing.urls_client")),
     path("workspace/integrator/", include("shared_apps.integrators.urls_workspace")),
     path("workspace/disclosures/", include("shared_apps.sharing.urls")),
     path("workspace/requests/", include("shared_apps.requests.urls")),

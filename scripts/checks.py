@@ -37,6 +37,7 @@ FOREIGN = re.compile(
 # All tenants share one database role: the search_path alone keeps them apart, and only kit.scope sets it. SQL that
 # names a schema goes past it, so it stands in these files, where tables are made, moved, counted or destroyed.
 NAMES_SCHEMAS = {
+    "billing/walls.py",
     "shared_apps/history/redaction.py",
     "shared_apps/history/triggers.py",
     "shared_apps/kit/scope.py",
@@ -151,7 +152,7 @@ def _rules(path: Path) -> Iterator[Rule]:
         yield _signals
         if path.as_posix() not in NAMES_SCHEMAS:
             yield _schemas
-        if path.parts[:2] != ("shared_apps", "kit"):
+        if path.parts[:2] not in (("shared_apps", "kit"), ("billing", "standin")):  # a process without scopes
             yield _threads
         if path.parts[0] != "config":
             yield _environment

@@ -31,6 +31,7 @@ LANGUAGES = ("fr", "nl", "de")
 # texts of files that match. tests/website/test_languages.py finds what is missing here.
 VISITORS_LANGUAGES = {"nl", "de"}
 VISITORS_FILES = (
+    "billing/catalogue.py",
     "shared_apps/website/*",
     "shared_apps/promises/catalogue.py",
     "shared_apps/promises/checking.py",

@@ -4,7 +4,7 @@ The old address is always told of a new one. Once the data is gone another addre
 one, since a link names the address (departure.py): the new one gets a link of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,9 @@ from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from tenants import departure
 from tenants.models import CannotAct, State, Tenant
+
+# Told of a client whose contact details are others now, in that transaction: modules above join it in their `ready`.
+watchers: list[Callable[[UUID], None]] = []
 
 
 def correct(tenant_id: UUID, answers: Mapping[str, Any], *, now: datetime) -> bool:
@@ -70,6 +73,8 @@ def _write(client: Client, answers: Mapping[str, Any]) -> str:
         for name, value in answers.items():
             setattr(client, name, value)
         client.save()
+        for watcher in watchers:
+            watcher(client.pk)
     if fold_email(old) == fold_email(client.contact_email):
         return ""
     return old

@@ -4,7 +4,7 @@ Each verb locks the workspace's row, then the departure's, keeps what the client
 client's address. Who is due is retention.py's matter; erasing is erasure.py's (data) and forgetting.py's (contact details).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -34,6 +34,9 @@ LINK_SECONDS = 30 * 24 * 3600  # of the mailed link to the contact details; an o
 LEAVABLE = (State.ACTIVE, State.SUSPENDED)
 PURPOSE = "tenants.leaving"
 PRINT = "smoall.departure"  # salt of what a link holds of the address
+
+# Told of a client whose departure is another one now, in that transaction: modules above join it in their `ready`.
+watchers: list[Callable[[UUID], None]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +260,7 @@ def note_destroyed(tenant: UUID, *, now: datetime) -> None:
         departure.data_on = day_of(now)
         departure.contacts_on = _contacts_day(departure)
     departure.save(update_fields=["data_erased_at", "data_on", "contacts_on"])
+    _changed(departure)
 
 
 def note_return(client: UUID, *, now: datetime) -> bool:
@@ -335,6 +339,7 @@ def _said(
     proof: "File[bytes] | None" = None,
 ) -> Instruction:
     """Keep what the client said: last in a verb, since a proof's file can't be rolled back."""
+    _changed(departure)
     said = Instruction(
         departure=departure,
         kind=kind,
@@ -353,6 +358,11 @@ def _said(
             default_storage.delete(said.proof.name or "")
         raise
     return said
+
+
+def _changed(departure: Departure) -> None:
+    for watcher in watchers:
+        watcher(departure.client_uuid)
 
 
 # --- telling ----------------------------------------------------------------------------------------------

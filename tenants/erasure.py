@@ -335,6 +335,7 @@ def erase_shared(saga: Saga) -> None:
     departures = [str(key) for key in Departure.objects.filter(tenant_uuid=id).values_list("pk", flat=True)]
     # A copy that was restored, or the original of one, has the same people: what they did there stays theirs.
     own = [str(id), str(client), *domains, *exports, *departures]
+    own += [key for one in forgetting.further for key in one.keys(client)]
     forgetting.redact_rows(User, saga.data.pop("people"), about=own)
     forgetting.redact_rows(Domain, domains)
     forgetting.redact_rows(Export, exports)

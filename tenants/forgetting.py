@@ -4,7 +4,9 @@ The saga waits until the mails that tell of it have left, since afterwards nobod
 what the law makes Smoall keep, the dates of the departure, and the certificate in the ledger: none of them names anybody.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -39,6 +41,25 @@ from tenants.models import PROOFS, CannotAct, Category, Departure, Erasure, Inst
 from tenants.requests import role_of
 
 FORGET = sagas.Kind("forget", no_return="forget")
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """What a module above holds about a client outside its workspace. It joins `further` in its `ready`.
+
+    Each is called in the shared scope. `is_ready`: whether what still needs the contact details is done; it is waited
+    for as mails are, an hour at most. `forget` removes the rows, in the transaction that removes all others, in a replay
+    too. `keys`: of its rows in whose history people of the workspace stand as authors, which goes with the data already.
+    `counted` gives (store, what, number) for the certificate: zero everywhere once forgotten.
+    """
+
+    is_ready: Callable[[UUID], bool]
+    forget: Callable[[UUID], None]
+    keys: Callable[[UUID], list[str]]
+    counted: Callable[[UUID], list[tuple[str, str, int]]]
+
+
+further: list[Further] = []
 NAMELESS = scope.Actor("system", "erasure", "Smoall")  # who destroys: nothing of the asker's name may stay
 LONGEST_WAIT = timedelta(hours=1)  # for mails that a server does not take
 
@@ -112,7 +133,8 @@ def forget(saga: Saga) -> None:
     if _is_data_under_way(saga.subject):
         raise sagas.NotYet(now + timedelta(seconds=5))
     waiting = Message.objects.filter(about=client, state=Message.State.QUEUED)
-    if waiting.exists() and now < saga.created_at + LONGEST_WAIT:
+    is_ready = not waiting.exists() and all(one.is_ready(client) for one in further)
+    if not is_ready and now < saga.created_at + LONGEST_WAIT:
         raise sagas.NotYet(now + timedelta(seconds=5))
     leaving = departure.locked(UUID(saga.data["departure"]))
     if leaving.data_erased_at is None or leaving.withdrawn_at or leaving.returned_at:
@@ -186,6 +208,8 @@ def forget_client(client: UUID) -> None:
     """
     _forget_searches(client)
     _forget_addresses(client)
+    for one in further:
+        one.forget(client)
     said = Instruction.objects.filter(departure__client_uuid=client)
     rows: list[tuple[type[Model], list[str]]] = []
     about: tuple[tuple[type[Model], str], ...] = (
@@ -201,9 +225,9 @@ def forget_client(client: UUID) -> None:
         found = model._default_manager.filter(**{field: client})
         rows.append((model, [str(key) for key in found.values_list("pk", flat=True)]))
         found.delete()
-    for one in said:
-        one.proof, one.proof_type, one.given_by = "", "", {"role": one.given_by["role"]}
-        one.save(update_fields=["proof", "proof_type", "given_by"])
+    for told in said:
+        told.proof, told.proof_type, told.given_by = "", "", {"role": told.given_by["role"]}
+        told.save(update_fields=["proof", "proof_type", "given_by"])
     for leaving in Departure.objects.filter(client_uuid=client):
         leaving.noticed_by = {"role": leaving.noticed_by["role"]}
         leaving.save(update_fields=["noticed_by"])
@@ -292,7 +316,10 @@ def _count(client: UUID) -> list[dict[str, Any]]:
         ("shared", "mail_suppression", Suppression.objects.filter(about=client)),
         ("files", "proofs", said),
     )
-    return [{"store": store, "what": what, "count": rows.count()} for store, what, rows in counted]
+    found = [(store, what, rows.count()) for store, what, rows in counted]
+    for one in further:
+        found += one.counted(client)
+    return [{"store": store, "what": what, "count": count} for store, what, count in found]
 
 
 def _certificate(saga: Saga, leaving: Departure) -> certificate.Certificate:

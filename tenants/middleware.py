@@ -5,7 +5,7 @@ Outside sessions, so that everything a request writes, its session included, is 
 
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from django.conf import settings
@@ -23,7 +23,7 @@ from tenants.models import State, host_url
 LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 SHARED_HOSTS = {"app": "config.urls_app", "ops": "config.urls_ops"}
 RESOLVE = """
-    SELECT t.id, t.state, t.state_reason, t.release, c.company, d.is_primary, p.domain, t.is_read_only, e.data_on,
+    SELECT t.id, t.state, t.state_reason, t.release, c.company, d.is_primary, p.domain, t.is_read_only, e.data_on, t.unpaid_since,
            pg_advisory_xact_lock_shared(hashtextextended(t.id::text, 0))
       FROM tenants_domain d
       JOIN tenants_tenant t ON t.id = d.tenant_id
@@ -71,12 +71,15 @@ class HostMiddleware:
             found = _resolve(label)
             if found is None:
                 return _state_page(request, "unknown", 404)
-            id, state, reason, release, company, is_primary, primary, is_read_only, data_on = found
+            id, state, reason, release, company, is_primary, primary, is_read_only, data_on, unpaid_since = (
+                found
+            )
             if not is_primary:
                 return HttpResponsePermanentRedirect(host_url(primary) + request.get_full_path())
             request.workspace_name, request.workspace_state = company, state  # type: ignore[attr-defined]
             request.workspace_reason = reason  # type: ignore[attr-defined]
             request.is_read_only = is_read_only  # type: ignore[attr-defined]
+            request.unpaid_since = unpaid_since  # type: ignore[attr-defined]
             request.leaving_until = data_on if state == State.LEAVING else None  # type: ignore[attr-defined]
             if state == State.RESTORING:
                 return _state_page(request, "restoring", 503)
@@ -137,14 +140,16 @@ def _is_known(host: str) -> bool:
         return _resolve(label) is not None
 
 
-def _resolve(label: str | None) -> tuple[UUID, str, str, str, str, bool, str, bool, date | None] | None:
+def _resolve(
+    label: str | None,
+) -> tuple[UUID, str, str, str, str, bool, str, bool, date | None, datetime | None] | None:
     """One statement: the tenant of a label, and a lock that keeps it from being destroyed while we answer."""
     if label is None:
         return None
     with scope._entered(scope.SHARED, None), connection.cursor() as cursor:
         cursor.execute(RESOLVE, [label])
         row = cursor.fetchone()
-    return row[:9] if row else None
+    return row[:10] if row else None
 
 
 def _state_page(request: HttpRequest, state: str, status: int) -> HttpResponse:

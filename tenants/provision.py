@@ -16,6 +16,9 @@ from shared_apps.kit.module import OWNER
 from tenants import names, snapshot
 from tenants.models import Domain, SignUp, Snapshot, State, Tenant
 
+# Told of a workspace that was made, in the transaction that makes it: modules above join it in their `ready`.
+watchers: list[Callable[[Tenant], None]] = []
+
 
 @dataclass(frozen=True, slots=True)
 class FirstPerson:
@@ -72,4 +75,6 @@ def create(
                 User.objects.create_user(
                     name=person.name, email=person.email, language=person.language, role=OWNER
                 )
+        for watcher in watchers:
+            watcher(tenant)
         return tenant

@@ -26,6 +26,9 @@ from tenants.models import Snapshot, Tenant
 
 TEMPLATE = UUID(int=0)  # never a tenant's
 BUILDER = scope.Actor("system", "release", "Smoall")
+shared_walls: list[
+    Callable[[], list[str]]
+] = []  # DDL of modules above this one, made anew with every release
 DROPPED_LINES = re.compile(r"(--|\\(un)?restrict |SET |SELECT pg_catalog\.set_config)")
 
 
@@ -54,7 +57,11 @@ def _build(schema: str) -> None:
     call_command(Migrate(), verbosity=0, interactive=False, skip_checks=True)
     make_content_types()
     is_tenant = schema != "public"
-    made = [*history(schema), *([] if is_tenant else [*walls.statements(), *legal_walls.statements()])]
+    above = [statement for statements in shared_walls for statement in statements()]
+    made = [
+        *history(schema),
+        *([] if is_tenant else [*walls.statements(), *legal_walls.statements(), *above]),
+    ]
     with connection.cursor() as cursor:
         for statement in made:
             cursor.execute(statement)

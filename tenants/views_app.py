@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from shared_apps.accounts.access import public
-from shared_apps.kit import context, places, scope, tokens
+from shared_apps.kit import context, places, prices, scope, tokens
 from shared_apps.kit.numbers import format_vat
 from shared_apps.legal import documents
 from tenants import names
@@ -88,6 +88,8 @@ def _form_page(request: HttpRequest, form: SignUpForm) -> HttpResponse:
         "form": form,
         "website": host_url(""),
         "suggested": request.POST.get("suggested", ""),
+        "prices": prices.listed(),
+        "trial_days": prices.TRIAL_DAYS,
         **_ending(),
     }
     return render(request, "tenants/sign_up/form.html", shown)

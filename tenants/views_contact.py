@@ -4,8 +4,11 @@ Opening a link changes nothing, since mail scanners open links too: only buttons
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
 from functools import wraps
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -33,6 +36,25 @@ from tenants.ledger import Ledger
 from tenants.models import CannotAct, Category, Departure, Instruction, Saga, host_url
 
 View = Callable[[HttpRequest, str, Departure, Client], HttpResponse]
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A document about the client that outlives its contact details. `url_name` takes the link's token and the id."""
+
+    label: str
+    on: date
+    url_name: str
+    id: UUID
+
+
+papers: list[
+    Callable[[UUID], list[Paper]]
+] = []  # of modules above, by the client's UUID; in the shared scope
+
+
+def _papers(leaving: Departure) -> list[Paper]:
+    return [paper for source in papers for paper in source(leaving.client_uuid)]
 
 
 def _read(token: str) -> Visit | None:
@@ -84,7 +106,8 @@ def contact(request: HttpRequest, token: str) -> HttpResponse:
     shown = _progress(visit.departure, token)
     if shown:
         return render(request, "tenants/contact/erasing.html", {"progress": shown, "token": token})
-    return render(request, "tenants/contact/erased.html", {"token": token, **_proof(visit.departure)})
+    shown = {"token": token, "papers": _papers(visit.departure), **_proof(visit.departure)}
+    return render(request, "tenants/contact/erased.html", shown)
 
 
 def _details_page(
@@ -108,6 +131,7 @@ def _details_page(
         "day_form": day_form or DayForm(leaving=leaving, category=Category.CONTACTS, today=now),
         "erase_form": erase_form or EraseContactsForm(company=client.company),
         "refused": refused,
+        "papers": _papers(leaving),
         **_held(client),
     }
     return render(request, "tenants/contact/details.html", context)

@@ -6,11 +6,14 @@ head in the database go back together, since they must agree; a retired name is 
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
 
+from billing import walls
 from shared_apps.kit import scope
 from tenants import gate
 from tenants.ledger import Head
@@ -79,9 +82,12 @@ class Database:
             for schema in _schemas() - self.schemas:
                 cursor.execute(f"DROP SCHEMA {schema} CASCADE")
             cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-            while made := {table: keys for table, keys in self._made().items() if keys}:
-                for table, keys in made.items():  # the history grows by it: another turn
-                    cursor.execute(f"DELETE FROM {table} WHERE {_key(table)}::text = ANY(%s)", [sorted(keys)])
+            with _without_walls(cursor, {table for table, keys in self._made().items() if keys}):
+                while made := {table: keys for table, keys in self._made().items() if keys}:
+                    for table, keys in made.items():  # the history grows by it: another turn
+                        cursor.execute(
+                            f"DELETE FROM {table} WHERE {_key(table)}::text = ANY(%s)", [sorted(keys)]
+                        )
             LedgerHead.objects.all().delete()
             if self.head != Head(0, gate.BEGINNING):
                 LedgerHead.objects.create(pk=1, seq=self.head.seq, hash=self.head.hash)
@@ -92,6 +98,21 @@ class Database:
 
     def _made(self) -> dict[str, set[str]]:
         return {table: keys - self.rows.get(table, set()) for table, keys in _rows().items()}
+
+
+@contextmanager
+def _without_walls(cursor: Any, tables: set[str]) -> Iterator[None]:
+    """Invoices are deleted by nobody, not even the owner: a test takes their walls away, and builds them again."""
+    found = [(f"public.{walled}", name) for name, _events, walled, *_rest in walls.TRIGGERS]
+    if not tables & {table for table, _name in found}:
+        yield
+        return
+    for table, name in found:
+        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {name}")
+    yield
+    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    for table, name in found:
+        cursor.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
 
 
 def _schemas() -> set[str]:

@@ -15,6 +15,7 @@ from django.utils import timezone, translation
 
 from shared_apps.accounts.models import Kind, Totp, User, factor
 from shared_apps.clients.models import Client
+from shared_apps.jobs.run import drain
 from shared_apps.kit import scope
 from shared_apps.kit.module import ADMIN, MEMBER, OWNER
 from shared_apps.kit.rows import uuid7
@@ -73,6 +74,7 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
         call_command("prepare", verbosity=0)
         for name in ("acme", "zenith"):
             make_workspace(name)
+        drain()  # what a new workspace has done in the background: no test finds it waiting
     return
 
 

@@ -21,6 +21,9 @@ for name in (
     "SMOALL_SECRET_KEY",
     "SMOALL_MASTER_KEY",
     "SMOALL_MASTER_KEY_FILE",
+    "SMOALL_STRIPE_KEY",
+    "SMOALL_STRIPE_WEBHOOK_SECRET",
+    "SMOALL_STRIPE_API",
 ):
     os.environ.pop(name, None)
 os.environ |= {

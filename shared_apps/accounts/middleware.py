@@ -132,6 +132,11 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def _refused_when_suspended(request: HttpRequest, access: Access) -> HttpResponse | None:
-    if not getattr(request, "is_read_only", False) or access.when_suspended or request.method in READING:
+    """Whoever only reads, and what stays open: copies, leaving, erasure, paying, signing in and out."""
+    if access.when_suspended or request.method in READING:
         return None
-    return render(request, "accounts/suspended.html", status=423)
+    if getattr(request, "is_read_only", False):
+        return render(request, "accounts/suspended.html", status=423)
+    if getattr(request, "unpaid_since", None):
+        return render(request, "accounts/unpaid.html", status=402)
+    return None

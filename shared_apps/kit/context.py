@@ -21,6 +21,8 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "suspended_because": getattr(request, "workspace_reason", ""),
         "leaving_until": getattr(request, "leaving_until", None),
         "leave_url": _leave_url(request, person),
+        "unpaid_since": getattr(request, "unpaid_since", None),
+        "pay_url": _pay_url(request, person),
         "menu": menu,
         "search_url": next((entry["url"] for entry in menu if entry["searches"]), ""),
     }
@@ -33,9 +35,19 @@ def _leave_url(request: HttpRequest, person: Any) -> str:
     return reverse("workspace:leave") if person.may("workspace.leave") else ""
 
 
+def _pay_url(request: HttpRequest, person: Any) -> str:
+    """Where an unpaid workspace is paid, for those who may; "" for others, and where nothing is unpaid."""
+    if getattr(request, "unpaid_since", None) is None or person is None or not person.is_authenticated:
+        return ""
+    try:
+        return reverse("billing:home") if person.may("billing.manage") else ""
+    except NoReverseMatch:  # while it is being erased
+        return ""
+
+
 def _menu(request: HttpRequest, person: Any) -> list[dict[str, Any]]:
     """The entries of modules that are mounted on this host and that the person may open."""
-    found = []
+    found: list[dict[str, Any]] = []
     entries = [menu for module in modules() for menu in (module.menu, *module.console) if menu]
     for menu in sorted(entries, key=lambda menu: menu.order):
         try:
@@ -44,6 +56,10 @@ def _menu(request: HttpRequest, person: Any) -> list[dict[str, Any]]:
             continue
         if not menu.right or person.may(menu.right):
             active = request.path.startswith(url) if url != "/" else request.path == "/"
+            if active:  # a page below two entries belongs to the nearer one
+                nearest = max((entry["url"] for entry in found if entry["active"]), key=len, default="")
+                active = len(url) > len(nearest)
+                found = [{**entry, "active": entry["active"] and not active} for entry in found]
             found.append(
                 {
                     "label": menu.label,

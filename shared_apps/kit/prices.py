@@ -12,6 +12,7 @@ class Price:
     plan: Any  # lazily translated
     cents: int  # a user and month, without VAT
     includes: Sequence[Any] = ()  # lazily translated
+    year_cents: int | None = None  # a user and year, where it can be paid so
 
 
 sources: list[Callable[[], Sequence[Price]]] = []

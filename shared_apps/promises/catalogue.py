@@ -215,30 +215,30 @@ PROMISES: tuple[Promise, ...] = (
         "1.3",
         _("What Smoall invoices to its clients is kept."),
         _(
-            "Issued invoices will be rows that the database neither alters nor deletes, numbered "
-            "without a gap."
+            "Issued invoices are rows that the database neither alters nor deletes for ten years, "
+            "whoever asks, numbered without a gap; each contains the digest of the one before it."
         ),
-        _("Anything: Smoall does not invoice from here yet."),
-        arrives_with="billing",
+        _("What the server's own administrator does, who can take the walls away: then the digests tell."),
     ),
     Promise(
         "P14",
         "1.3",
         _("The bank transactions of clients' payments are kept."),
-        _("Payments, payouts and invoices will be reconciled to the cent."),
-        _("Anything: no payment is taken here yet."),
-        arrives_with="billing",
+        _(
+            "Each payment, refund, dispute and payout is kept, and every night compared with the payment "
+            "operator's account and with our invoices, to the cent."
+        ),
+        _("Money that reaches the bank account without the payment operator."),
     ),
     Promise(
         "P15",
         "1.3",
         _("Smoall has no access to the details of payment cards."),
         _(
-            "Cards will be typed on the payment operator's own pages alone; of its messages the "
+            "Cards are typed on the payment operator's own pages alone; of its messages the "
             "fields we need are kept, never the whole."
         ),
-        _("Anything: no card can be used here yet."),
-        arrives_with="billing",
+        _("What somebody types of a card into a field that is meant for something else."),
     ),
     Promise(
         "P16",
@@ -249,7 +249,6 @@ PROMISES: tuple[Promise, ...] = (
             "connection is refused and counted."
         ),
         _("What the payment operator does, and programs other than ours on the same machine."),
-        arrives_with="billing",
     ),
     Promise(
         "P17",
@@ -271,11 +270,10 @@ PROMISES: tuple[Promise, ...] = (
         "2",
         _("Information is used to invoice."),
         _(
-            "The role that works in the shared tables, and that will invoice, has no right on a "
-            "workspace's tables."
+            "The role that works in the shared tables, and that invoices, has no right on a "
+            "workspace's tables; a workspace tells one number, how many people it has."
         ),
-        _("What will be on an invoice: Smoall does not invoice from here yet."),
-        arrives_with="billing",
+        _("That the number of people is right: the workspace counts them itself."),
     ),
     Promise(
         "P20",
@@ -326,11 +324,10 @@ PROMISES: tuple[Promise, ...] = (
         "3",
         _("Payment details travel encrypted."),
         _(
-            "Pages may load from and send to our own hosts alone; the payment operator's pages "
-            "will be the one exception."
+            "Pages may load from and send to our own hosts alone; the payment operator's pages, "
+            "to which forms lead on, are the one exception."
         ),
         _("The payment operator's own pages."),
-        arrives_with="billing",
     ),
     Promise(
         "P26",

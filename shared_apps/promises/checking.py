@@ -32,7 +32,20 @@ EVERY = 6 * 3600  # seconds between two rounds of the schedule (config/schedule.
 SHARE = 40  # workspaces whose rows are read in one round
 STATEMENT_TIMEOUT = "30s"
 FAILED = gettext_noop("The look ended with an error: %(error)s.")
-MODULES = ("pages", "tables", "people", "history", "leaving", "sharing", "mails", "texts", "held", "work")
+MODULES = (
+    "pages",
+    "tables",
+    "people",
+    "history",
+    "leaving",
+    "sharing",
+    "mails",
+    "texts",
+    "held",
+    "work",
+    "billing",
+    "invoices",
+)
 
 
 @dataclass(frozen=True, slots=True)

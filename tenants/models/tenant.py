@@ -43,6 +43,9 @@ class Tenant(TenantMixin):
     state_reason = models.CharField(max_length=300, blank=True)
     state_since = models.DateTimeField(default=timezone.now)
     is_read_only = models.BooleanField(default=False)  # suspended, or leaving since it was suspended
+    unpaid_since = models.DateTimeField(
+        null=True, blank=True
+    )  # read-only until it is paid, whatever the state; nobody is signed out
     copies_key = models.CharField(
         max_length=100, blank=True
     )  # age1…: whom copies that operators start are for
@@ -104,6 +107,20 @@ class Tenant(TenantMixin):
             self.save(update_fields=["is_read_only", "state_reason"])
         else:
             self._enter(State.ACTIVE, reason="", now=now, is_read_only=False)
+
+    def mark_unpaid(self, *, now: datetime) -> None:
+        """Nobody changes anything until it is paid; looking, copies, leaving, erasure and paying stay open (P34).
+
+        Beside the state, which goes on by itself: a workspace may be unpaid and leaving, or suspended for another reason.
+        """
+        if self.unpaid_since is None:
+            self.unpaid_since = now
+            self.save(update_fields=["unpaid_since"])
+
+    def mark_paid(self) -> None:
+        if self.unpaid_since is not None:
+            self.unpaid_since = None
+            self.save(update_fields=["unpaid_since"])
 
     def _enter(self, state: State, *, reason: str, now: datetime, is_read_only: bool | None = None) -> None:
         """Change the state; `is_read_only` stays as it is unless it is given."""

@@ -38,6 +38,7 @@ class Visitor:
         self.world, self.context, self.language, self.album = world, context, language, album
         self.complaints: list[str] = []
         self.expected: tuple[int, ...] = ()
+        self.abroad: set[str] = set()  # hosts of others that people are led to by a click
         self.page = context.new_page()
         self.page.set_default_timeout(PATIENCE)
         context.on("request", self._watch)
@@ -46,9 +47,8 @@ class Visitor:
 
     def _watch(self, request: Request) -> None:
         host = urlsplit(request.url).hostname or ""
-        if not (host == DOMAIN or host.endswith(f".{DOMAIN}")) and not request.url.startswith(
-            ("data:", "blob:")
-        ):
+        is_ours = host == DOMAIN or host.endswith(f".{DOMAIN}") or host in self.abroad
+        if not is_ours and not request.url.startswith(("data:", "blob:")):
             self.complaints.append(f"{self.page.url} asked {request.url}")
 
     def _hear(self, said: ConsoleMessage) -> None:

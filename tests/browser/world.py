@@ -35,6 +35,7 @@ class World:
     port: int
     data: Path
     sign_ins: list[dict[str, str]]
+    payments: str = ""  # where the stand-in for the payment processor shows its pages
 
     def url(self, label: str, path: str = "/") -> str:
         """An address on a host: "" is the website, else app, ops or a workspace."""
@@ -53,6 +54,18 @@ class World:
         )  # fmt: skip
         assert done.returncode in codes, f"{arguments}: {done.stdout}{done.stderr}"
         return json.loads(done.stdout)
+
+    def do(self, code: str, *arguments: str) -> str:
+        """What a program prints that runs in this deployment; `django` is set up."""
+        done = subprocess.run(
+            [sys.executable, "-c", f"import sys, django\ndjango.setup()\n{code}", *arguments],
+            cwd=ROOT, env=_environment() | {
+                "SMOALL_DATA": str(self.data), "SMOALL_PORT": str(self.port), "DJANGO_SETTINGS_MODULE": "config.settings",
+            },
+            capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def refuse_url(self, kind: str, *, language: str) -> str:
         """The link of a mail of this class from the shared outbox; nothing that the demo does sends one."""
@@ -103,7 +116,7 @@ def _awaited(ready: Path, process: "subprocess.Popen[bytes]", log: Path) -> Path
 
 def _read(ready: Path) -> World:
     said = json.loads(ready.read_text())
-    return World(said["port"], Path(said["data"]), said["sign_ins"])
+    return World(said["port"], Path(said["data"]), said["sign_ins"], said.get("payments", ""))
 
 
 def _environment() -> dict[str, str]:

@@ -250,6 +250,8 @@ def test_after_an_erasure_without_contact_details_only_those_are_left(doomed: tu
         "tenants_erasure",
         "tenants_departure",
         "requests_request",
+        "billing_account",
+        "billing_subscription",
     )
     assert {found.split(":")[0] for found in catalog.holding(WORD)} <= {f"public.{table}" for table in kept}
     left = " ".join(catalog.holding(WORD)).lower()

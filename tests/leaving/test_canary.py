@@ -175,7 +175,7 @@ def test_P35_P36_by_notice_data_and_contact_details_each_go_wholly_and_nobody_el
             "clients_client", "history_logentry", "legal_acceptance", "legal_notice", "integrators_link", "mail_message",
             "tenants_erasure", "tenants_departure", "tenants_instruction", "integrators_look", "sharing_disclosure",
             "mail_refusal", "mail_suppression", "operators_grant", "operators_visit", "operators_consentrule",
-            "requests_request",
+            "requests_request", "billing_account", "billing_subscription",
         )
     }  # fmt: skip
     assert {name.split("/")[0] for name in in_files()} <= {"files", "mails"}

@@ -16,6 +16,8 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from billing import walls
+from billing.models import Account, Due, Invoice, Payment, Payout
 from shared_apps.accounts.models import Cause, Session, SignIn
 from shared_apps.clients.models import Client
 from shared_apps.integrators.models import Look
@@ -36,6 +38,7 @@ from tenants.keys import KeyStore
 from tenants.ledger import Entry, Ledger
 from tenants.models import Departure, Export, Tenant
 from tenants.stores import folder
+from tests.billing.issued import client_of, issued
 from tests.conftest import TESTER, Cast
 from tests.integrators.conftest import link, make_partner
 from tests.sharing.conftest import make_shared_with
@@ -640,3 +643,114 @@ def log(text: str) -> None:
     place = Path(settings.SMOALL_DATA) / "log"
     place.mkdir(exist_ok=True)
     (place / "web.log").write_text(text)
+
+
+# --- billing --------------------------------------------------------------------------------------------------
+
+
+@fault("no-card-is-kept")
+def a_column_for_the_last_digits(on: Stage) -> None:
+    on.ddl("ALTER TABLE {schema}.contacts_contact ADD COLUMN card_last4 text")
+
+
+@fault("no-card-is-kept")
+def a_card_number_in_a_reference(on: Stage) -> None:
+    with scope.shared(actor=TESTER):
+        Account.objects.create(client_uuid=on.client, reference="4242 4242 4242 4242")
+
+
+@fault("one-operator-has-the-cards")
+def another_gateway(on: Stage) -> None:
+    on.patch.setattr(settings, "STRIPE_API", "https://api.other-payments.test")
+
+
+@fault("no-page-asks-for-a-card")
+def a_field_for_a_card(on: Stage) -> None:
+    field = '<input name="number" autocomplete="cc-number">'
+    on.answers(on_page("/prices/", lambda one: replace(one, body=one.body + field)))
+
+
+@fault("no-page-asks-for-a-card")
+def a_pay_page_without_encryption(on: Stage) -> None:
+    on.patch.setattr(settings, "STRIPE_KEY", "sk_live_x")
+    on.patch.setattr(settings, "STRIPE_PAGES", ["http://checkout.stripe.com"])
+
+
+# --- invoices -----------------------------------------------------------------------------------------------
+
+
+def an_invoice(on: Stage) -> Invoice:
+    made = issued(client_of(on.acme, vat_number="BE0403170701"))
+    with scope.shared(actor=TESTER):
+        Due.follow(made.processor_id, status="open", total=made.payable, remaining=made.payable)
+    return made
+
+
+def without_walls(on: Stage, *statements: str) -> None:
+    tables = sorted({walled for _name, _events, walled, *_rest in walls.TRIGGERS})
+    on.ddl(
+        "SET CONSTRAINTS ALL IMMEDIATE", *(f"ALTER TABLE public.{one} DISABLE TRIGGER USER" for one in tables)
+    )
+    on.ddl(*statements, "SET CONSTRAINTS ALL IMMEDIATE")
+    on.ddl(
+        *(
+            f"ALTER TABLE public.{one} ENABLE ALWAYS TRIGGER {name}"
+            for name, _events, one, *_rest in walls.TRIGGERS
+        )
+    )
+
+
+@fault("invoices-are-kept")
+def a_wall_that_is_taken_away(on: Stage) -> None:
+    on.ddl("ALTER TABLE public.billing_invoice DISABLE TRIGGER keep_issued")
+
+
+@fault("invoices-are-kept")
+def a_wall_that_a_replicating_session_goes_around(on: Stage) -> None:
+    on.ddl("ALTER TABLE public.billing_invoiceline ENABLE TRIGGER keep_issued")
+
+
+@fault("invoices-are-kept")
+def an_invoice_that_says_another_amount(on: Stage) -> None:
+    an_invoice(on)
+    without_walls(
+        on, "UPDATE public.billing_invoice SET net = net + 1, gross = gross + 1, payable = payable + 1"
+    )
+
+
+@fault("invoices-are-kept")
+def an_invoice_that_is_gone(on: Stage) -> None:
+    for _each in range(2):
+        an_invoice(on)
+    first = "(SELECT id FROM public.billing_invoice WHERE sequence = 1)"
+    without_walls(
+        on,
+        f"DELETE FROM public.billing_document WHERE invoice_id = {first}",
+        f"DELETE FROM public.billing_invoiceline WHERE invoice_id = {first}",
+        f"DELETE FROM public.billing_invoice WHERE id = {first}",
+    )
+
+
+@fault("invoices-are-kept")
+def a_file_that_is_another(on: Stage) -> None:
+    an_invoice(on)
+    without_walls(on, "UPDATE public.billing_document SET content = 'another'")
+
+
+@fault("money-adds-up")
+def a_payment_of_nothing(on: Stage) -> None:
+    with scope.shared(actor=TESTER):
+        Payment.follow("ch_fault", status="succeeded", amount=100, made_at=NOW())
+
+
+@fault("money-adds-up")
+def an_invoice_that_the_processor_does_not_know(on: Stage) -> None:
+    made = an_invoice(on)
+    with scope.shared(actor=TESTER):
+        Due.objects.filter(processor_id=made.processor_id).delete()
+
+
+@fault("money-adds-up")
+def a_payout_of_a_cent_too_much(on: Stage) -> None:
+    with scope.shared(actor=TESTER):
+        Payout.follow("po_fault", status="paid", amount=1, made_at=NOW())

@@ -5,6 +5,8 @@ import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -262,3 +264,67 @@ def test_the_releases_of_the_package_and_the_settings_are_one() -> None:
     from django.conf import settings
 
     assert data_folder.release() == settings.SMOALL_RELEASE
+
+
+# --- the stand-in for the payment processor -------------------------------------------------------------------------
+
+
+def payments_answers(address: str) -> bool:
+    port = int(address.rstrip("/").rpartition(":")[2])
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/", headers={"Host": f"payments.localhost:{port}"})
+        return b"no money moves" in connection.getresponse().read()
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def test_the_stand_in_for_payments_runs_beside_the_pages_and_keeps_its_port(
+    miniature: Miniature, eventually: Eventually
+) -> None:
+    run = miniature.run("--no-demo")
+    ready = run.wait_ready()
+    address = ready["payments"]
+    assert eventually(lambda: payments_answers(address))
+    for pid in run.members():
+        if b"config.payments" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGKILL)
+    assert eventually(lambda: not payments_answers(address))
+    assert eventually(lambda: payments_answers(address)), "it is started again"
+    run.process.kill()
+    run.process.communicate()
+    again = miniature.run("--no-demo")
+    assert again.wait_ready()["payments"] == address, (
+        "a killed predecessor's port is free again, and remembered"
+    )
+    code, said = again.end()
+    assert code == 0 and "Payments (a stand-in)" in said and address in said
+    assert not payments_answers(address)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", int(address.rstrip("/").rpartition(":")[2])))
+        taken.listen()
+        elsewhere = miniature.run("--no-demo").wait_ready()["payments"]
+    assert elsewhere != address and eventually(lambda: payments_answers(elsewhere))
+
+
+def test_with_a_key_of_the_processor_there_is_no_stand_in(miniature: Miniature) -> None:
+    run = miniature.run("--no-demo", SMOALL_STRIPE_KEY="sk_test_x", SMOALL_STRIPE_WEBHOOK_SECRET="whsec_x")
+    assert "payments" not in run.wait_ready()
+    assert not any(b"config.payments" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in run.members())
+
+
+def test_the_stand_in_refuses_to_run_in_production(miniature: Miniature) -> None:
+    environment = os.environ | {"SMOALL_ENV": "production", "SMOALL_DATA": str(miniature.data)}
+    for name in ("SMOALL_STRIPE_KEY", "SMOALL_STRIPE_WEBHOOK_SECRET"):
+        environment.pop(name, None)
+    done = subprocess.run(
+        [sys.executable, "-m", "config.payments"],
+        cwd=miniature.root,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1 and "moves no money and does not run in production" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -290,7 +290,8 @@ def test_security_txt_has_what_its_standard_wants(visitor: Browser) -> None:
 # --- prices ----------------------------------------------------------------------------------------------
 
 
-def test_without_plans_no_amount_is_shown(visitor: Browser) -> None:
+def test_without_plans_no_amount_is_shown(visitor: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prices, "sources", [])
     for language in LANGUAGES:
         page = text(visitor.get(f"/{language}/prices/"))
         assert "€" not in page and "EUR" not in page and "30" in page

@@ -12,12 +12,19 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from config.demo import bakery, florist, partners, workshop, workspace
+from config.demo import bakery, florist, partners, paying, workshop, workspace
 from config.demo.diary import Calendar
 from config.demo.workspace import PASSWORD, Plan, Someone
 from shared_apps.kit import scope
 from tenants import names
 from tenants.models import Domain, host_url
+
+# Plan, period, and the days that are left of the trial.
+ORDERS = {
+    workshop.SUBDOMAIN: ("company", "month", 0),
+    bakery.SUBDOMAIN: ("small", "year", 12),
+    florist.SUBDOMAIN: None,
+}
 
 
 class Command(BaseCommand):
@@ -40,6 +47,10 @@ class Command(BaseCommand):
         ]
         made = [plan for plan in plans if self._make(plan)]
         partners.make(workshop.SUBDOMAIN, plans[0].calendar)
+        if not paying.make(ORDERS, partners.OPERATOR.email, now=timezone.now()):
+            self.stdout.write(
+                "The stand-in for the payment processor does not answer: nobody pays in the demo."
+            )
         text = json.dumps(_doors(made), indent=1, ensure_ascii=False)
         (settings.SMOALL_DATA / "demo.json").write_text(text + "\n")
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from shared_apps import mail
+from shared_apps import accounts, mail
 from shared_apps.accounts.models.ledger import Cause, Session, SignIn
 from shared_apps.kit import scope, tokens
 from shared_apps.kit.module import Role, all_rights, modules
@@ -141,7 +141,15 @@ class UserManager(models.Manager.from_queryset(UserQuerySet)):  # type: ignore[m
             if not self.filter(email_folded=person.email_folded).exists():
                 raise
             raise CannotChange(gettext("Somebody with this e-mail address is here already.")) from error
+        if person.entered_at:
+            _number_changed(person)
         return person
+
+
+def _number_changed(person: "User") -> None:
+    """Operators and integrators' people are nobody's matter: no workspace has them."""
+    if person.kind == Kind.PERSON:
+        accounts.number_changed()
 
 
 class User(AbstractBaseUser, Row):
@@ -287,6 +295,8 @@ class User(AbstractBaseUser, Row):
         self.entered_at = now if first else self.entered_at
         self.save(update_fields=["password", "password_changed_at", "entered_at"])
         self.sign_ins.exclude(session_hash=keep).close(Cause.PASSWORD_CHANGED, now=now)
+        if first:
+            _number_changed(self)
 
     def change_email(self, email: str) -> str:
         """Sign in with another address from now on; returns the old one. Raises CannotChange when it is taken."""
@@ -314,6 +324,7 @@ class User(AbstractBaseUser, Row):
         if self.deactivated_at is None:
             self.deactivated_at = now
             self.save(update_fields=["deactivated_at"])
+            _number_changed(self)
         self.sign_ins.all().close(Cause.DEACTIVATED, now=now)
 
     def reactivate(self, *, by: "User", now: datetime) -> None:
@@ -322,6 +333,7 @@ class User(AbstractBaseUser, Row):
         if self.deactivated_at is not None:
             self.deactivated_at, self.reactivated_at = None, now
             self.save(update_fields=["deactivated_at", "reactivated_at"])
+            _number_changed(self)
 
     def renew_invitation(self, *, by: "User", now: datetime) -> None:
         """Makes earlier links void. Raises CannotChange for somebody who has entered, or after five mails in a day."""

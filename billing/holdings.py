@@ -1,0 +1,112 @@
+"""What Smoall holds of its invoices and of the money for them: kept ten years, whatever else is erased."""
+
+from django.utils.translation import gettext_lazy as _
+
+from shared_apps.kit.module import Holding
+
+LAW = "VAT Code, art. 60; GDPR, art. 17(3)(b)"
+KEPT = _(
+    "Ten years after the year of the invoice, as the law asks for, also when your contact details are gone"
+)
+MONEY = _("To prove what was paid for which invoice, and to give an account of it to the cent")
+LEDGER = _("Ten years, as the books that they belong to")
+
+INVOICE_HOLDINGS = (
+    Holding(
+        "billing.Invoice",
+        whose="client",
+        category="billing",
+        called=_("Smoall’s invoices to you"),
+        why=_("To invoice you; the name, address and VAT number on an invoice are part of it"),
+        kept=KEPT,
+        exported="shared",
+        erased="kept",
+        about="client_uuid",
+        law=LAW,
+        law_years=10,
+    ),
+    Holding(
+        "billing.InvoiceLine",
+        whose="client",
+        category="billing",
+        called=_("Lines of Smoall’s invoices to you"),
+        why=_("To invoice you"),
+        kept=KEPT,
+        exported="shared",
+        erased="kept",
+        about="invoice__client_uuid",
+    ),
+    Holding(
+        "billing.Document",
+        whose="client",
+        category="billing",
+        called=_("Smoall’s invoices to you, as files"),
+        why=_("To give you, and to keep, the very invoice that was sent"),
+        kept=KEPT,
+        exported="no",
+        erased="kept",
+        about="invoice__client_uuid",
+    ),
+    Holding(
+        "billing.Due",
+        whose="client",
+        category="billing",
+        called=_("What is open of Smoall’s invoices"),
+        why=MONEY,
+        kept=LEDGER,
+        exported="no",
+        erased="kept",
+        about="client_uuid",
+    ),
+    Holding(
+        "billing.Payment",
+        whose="client",
+        category="billing",
+        called=_("Your payments to Smoall"),
+        why=MONEY,
+        kept=LEDGER,
+        exported="shared",
+        erased="kept",
+        about="client_uuid",
+    ),
+    Holding(
+        "billing.Reminder",
+        whose="client",
+        category="billing",
+        called=_("Reminders of invoices"),
+        why=_("To remind you once of each day on which an invoice should have been paid"),
+        kept=KEPT,
+        exported="no",
+        erased="kept",
+        about="invoice__client_uuid",
+    ),
+    *(
+        Holding(
+            f"billing.{model}",
+            whose="smoall",
+            category="billing",
+            called=called,
+            why=MONEY,
+            kept=LEDGER,
+            exported="no",
+            erased="kept",
+        )
+        for model, called in (
+            ("Allocation", _("Which payment pays which invoice")),
+            ("Refund", _("Refunds")),
+            ("Dispute", _("Disputes")),
+            ("Payout", _("Payouts")),
+            ("Entry", _("Lines of the processor’s account")),
+        )
+    ),
+    Holding(
+        "billing.Series",
+        whose="smoall",
+        category="billing",
+        called=_("Series of invoice numbers"),
+        why=_("To number invoices without a gap"),
+        kept=_("For ever; it counts, and names nobody"),
+        exported="no",
+        erased="kept",
+    ),
+)

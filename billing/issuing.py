@@ -1,0 +1,304 @@
+"""From the processor's invoices and credit notes to Smoall's own: issued once, when the processor has finalised them.
+
+The processor works out what is owed and takes it; what is issued for it is ours: number, VAT, words, files. A document that
+can't be issued is no reason to refuse the processor's message: what is open is noted all the same, with the reason, which
+operators see, and the nightly comparison tries again.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from billing import dunning, gateway, ledger, vat
+from billing.events import projects
+from billing.gateway import id_of, read, rows, talking
+from billing.models import Account, CannotIssue, Due, Invoice, Item, Kind, Payment
+from shared_apps.clients.models import Client
+from shared_apps.kit.dates import day_of
+from shared_apps.kit.places import EU
+from tenants.models import Tenant
+
+log = logging.getLogger("smoall.billing")
+TREATMENTS = {
+    "none": vat.STANDARD,
+    "reverse": vat.REVERSE,
+    "exempt": vat.OUTSIDE,
+}  # by the customer's tax_exempt
+OVER = frozenset({"draft", "deleted"})
+VOID = "void:"  # before the id of the processor's invoice: the credit note that takes back one that was made void
+
+
+@projects("invoice")
+def invoice(obj: Any, *, now: datetime) -> None:
+    """What is open of it, what pays it, and, once it is final, the document."""
+    if read("invoice", obj, "status") in OVER:
+        return
+    due = ledger.due(obj, client=client_of(id_of("invoice", obj, "customer")))
+    trouble = ""
+    try:
+        with transaction.atomic():
+            _issue(obj, now=now)
+    except CannotIssue as error:
+        trouble = str(error)[:300]
+        log.error("ALARM: no invoice for %s: %s", due.processor_id, trouble)
+    if due.trouble != trouble:
+        due.trouble = trouble
+        due.save(update_fields=["trouble"])
+
+
+def _issue(obj: Any, *, now: datetime) -> None:
+    """Nothing for a total of nothing, as in a trial: nothing was supplied for money. Raises CannotIssue."""
+    id, total = id_of("invoice", obj, "id"), int(read("invoice", obj, "total"))
+    made = Invoice.objects.filter(processor_id=id).first()
+    if made is None and total:
+        client = _client(id_of("invoice", obj, "customer"))
+        items, period = _items(obj), _period(obj)
+        if total > 0:
+            made = Invoice.issue(
+                client=client,
+                kind=Kind.INVOICE,
+                lines=items,
+                treatment=_treatment(obj, client),
+                period=period,
+                processor_id=id,
+                due_on=_due_on(obj, now),
+                reference=_reference(client),
+                total=total,
+                now=now,
+            )
+            dunning.plan(made, is_charged=read("invoice", obj, "collection_method") != "send_invoice")
+        else:
+            made = _take_back(client, [_negative(item) for item in items], -total, id, period, now=now)
+    if made is not None and read("invoice", obj, "status") == "void":
+        _void(made, now=now)
+
+
+def _take_back(
+    client: Client, items: Sequence[Item], total: int, id: str, period: tuple[date, date], *, now: datetime
+) -> Invoice:
+    """A document of the processor below zero gives back: a credit note for the newest invoice that has so much left."""
+    for corrected in Invoice.objects.of(client.pk).invoices():
+        if corrected.payable - corrected.credited >= total:
+            return Invoice.issue(
+                client=client,
+                kind=Kind.CREDIT_NOTE,
+                lines=items,
+                treatment=vat.TREATMENTS[corrected.treatment],
+                period=period,
+                processor_id=id,
+                corrects=corrected,
+                total=total,
+                now=now,
+            )
+    raise CannotIssue(_("No invoice of this client has so much left to give back."))
+
+
+def _void(made: Invoice, *, now: datetime) -> None:
+    """One that was issued is not taken out of the series: what is left of it is credited."""
+    left = made.payable - made.credited
+    if (
+        made.is_credit_note
+        or not left
+        or Invoice.objects.filter(processor_id=VOID + made.processor_id).exists()
+    ):
+        return
+    client = _client_of_invoice(made)
+    whole = left == made.payable
+    lines = [
+        Item(line.text, line.quantity, line.price, line.discount, line.period_from, line.period_until)
+        for line in made.lines.all()
+    ]
+    Invoice.issue(
+        client=client,
+        kind=Kind.CREDIT_NOTE,
+        lines=lines if whole else [Item(made.number, 1, _net_of(left, made))],
+        treatment=vat.TREATMENTS[made.treatment],
+        period=(made.period_from, made.period_until),
+        processor_id=VOID + made.processor_id,
+        corrects=made,
+        total=left,
+        now=now,
+    )
+
+
+def _net_of(gross: int, made: Invoice) -> int:
+    """The net amount whose VAT makes it so much, as near as a cent allows."""
+    return round(gross * made.net / made.gross)
+
+
+@projects("credit_note")
+def credit_note(obj: Any, *, now: datetime) -> None:
+    """A credit note for the invoice that it corrects, which is projected first where its own message is still under way."""
+    if read("credit_note", obj, "status") != "issued":
+        return
+    id, corrected_id = id_of("credit_note", obj, "id"), id_of("credit_note", obj, "invoice")
+    if Invoice.objects.filter(processor_id=id).exists():
+        return
+    corrected = Invoice.objects.filter(processor_id=corrected_id).first()
+    if corrected is None:
+        ledger.fetch("invoice", corrected_id, now=now)
+        corrected = Invoice.objects.filter(processor_id=corrected_id).first()
+    if corrected is None:
+        log.error("ALARM: the invoice that %s corrects was not issued.", id)
+        return
+    try:
+        with transaction.atomic():
+            Invoice.issue(
+                client=_client_of_invoice(corrected),
+                kind=Kind.CREDIT_NOTE,
+                lines=_credited_items(obj),
+                treatment=vat.TREATMENTS[corrected.treatment],
+                period=(corrected.period_from, corrected.period_until),
+                processor_id=id,
+                corrects=corrected,
+                total=int(read("credit_note", obj, "total")),
+                now=now,
+            )
+    except CannotIssue as error:
+        log.error("ALARM: no credit note for %s: %s", id, error)
+        Due.objects.filter(processor_id=corrected_id).update(trouble=str(error)[:300])
+
+
+# --- what is read ---------------------------------------------------------------------------------------------
+
+
+def client_of(customer: str) -> UUID | None:
+    found = Account.objects.filter(customer_id=customer).first() if customer else None
+    return found.client_uuid if found else None
+
+
+def _client(customer: str) -> Client:
+    """Raises CannotIssue when nobody here has this customer: its contact details may be erased."""
+    id = client_of(customer)
+    found = Client.objects.filter(pk=id).first() if id else None
+    if found is None:
+        raise CannotIssue(_("Nobody here is this customer of the processor."))
+    return found
+
+
+def _client_of_invoice(made: Invoice) -> Client:
+    """Who it was issued to; when the contact details are gone, as the invoice itself names it."""
+    found = Client.objects.filter(pk=made.client_uuid).first()
+    if found is not None:
+        return found
+    said = made.buyer_party
+    return Client(
+        pk=made.client_uuid, company=said.name, street=said.street, postal_code=said.postal_code, city=said.city,
+        country=said.country, vat_number=said.vat_number, language=made.language,
+    )  # fmt: skip
+
+
+def _reference(client: Client) -> str:
+    account = Account.of(client.pk)
+    return account.reference if account else ""
+
+
+def _treatment(obj: Any, client: Client) -> vat.Treatment:
+    """As the processor has taxed it. Raises CannotIssue where that can't be right."""
+    exempt = str(read("invoice", obj, "customer_tax_exempt") or "none")
+    found = TREATMENTS.get(exempt, vat.STANDARD)
+    is_abroad_in_eu = client.country in EU and client.country != "BE"
+    if found is vat.REVERSE and not (is_abroad_in_eu and client.vat_number):
+        raise CannotIssue(
+            _("Without VAT by reverse charge, and the buyer has no VAT number of another country.")
+        )
+    if found is vat.OUTSIDE and client.country in EU:
+        raise CannotIssue(_("Without VAT as outside the European Union, and the buyer is inside."))
+    return found
+
+
+def _items(obj: Any) -> list[Item]:
+    lines = list(read("invoice", obj, "lines.data"))
+    if read("invoice", obj, "lines.has_more"):
+        id = id_of("invoice", obj, "id")
+        with talking():
+            lines = list(
+                gateway.client().v1.invoices.line_items.list(id, params={"limit": 100}).auto_paging_iter()
+            )
+    found = [_item(line) for line in lines]
+    return [item for item in found if item.price or item.discount]
+
+
+def _item(line: Any) -> Item:
+    """Quantity × price where that is the amount, else one of the whole: what is prorated has no price of one."""
+    amount = int(read("line_item", line, "amount"))
+    quantity = int(read("line_item", line, "quantity") or 1) or 1
+    discount = sum(cents for (cents,) in rows("line_item", line, "discount_amounts", "amount"))
+    text = str(read("line_item", line, "description") or "Smoall")
+    first = ledger.moment(read("line_item", line, "period.start"))
+    last = ledger.moment(read("line_item", line, "period.end"))
+    days = (
+        (day_of(first), max(day_of(first), day_of(last - timedelta(seconds=1))))
+        if first and last
+        else (None, None)
+    )
+    if amount < 0:
+        return Item(text, -1, -(amount - discount), 0, *days)
+    if amount % quantity:
+        quantity = 1
+    return Item(text, quantity, amount // quantity, discount, *days)
+
+
+def _negative(item: Item) -> Item:
+    """The same, given back."""
+    net = item.net
+    return Item(item.text, -1 if net > 0 else 1, abs(net), 0, item.period_from, item.period_until)
+
+
+def _credited_items(obj: Any) -> list[Item]:
+    found = []
+    for line in read("credit_note", obj, "lines.data"):
+        text = str(read("credit_note_line_item", line, "description") or "Smoall")
+        off = int(read("credit_note_line_item", line, "discount_amount") or 0)
+        amount = int(read("credit_note_line_item", line, "amount")) - off
+        if amount:
+            found.append(Item(text, 1 if amount > 0 else -1, abs(amount)))
+    return found
+
+
+def _period(obj: Any) -> tuple[date, date]:
+    """From the first day of its lines to the last: its own period is the one before."""
+    moments = [
+        (read("line_item", line, "period.start"), read("line_item", line, "period.end"))
+        for line in read("invoice", obj, "lines.data")
+    ]
+    first = datetime.fromtimestamp(min(start for start, _end in moments), UTC)
+    last = datetime.fromtimestamp(max(end for _start, end in moments), UTC) - timedelta(seconds=1)
+    return day_of(first), max(day_of(first), day_of(last))
+
+
+def _due_on(obj: Any, now: datetime) -> date:
+    due = ledger.moment(read("invoice", obj, "due_date"))
+    return day_of(due or now)
+
+
+# --- what a client takes out ----------------------------------------------------------------------------------
+
+
+def exported(tenant: Tenant) -> dict[str, Any]:
+    """The parts of shared.json that are invoices' (tenants.export)."""
+    fields = (
+        "number", "kind", "issued_on", "due_on", "period_from", "period_until", "language", "seller", "buyer", "vat_shares",
+        "net", "vat", "gross", "payable", "communication", "corrects__number", "kept_until", "digest",
+    )  # fmt: skip
+    documents = [
+        {
+            **{name: getattr(one, name) for name in fields if name != "corrects__number"},
+            "corrects": one.corrects.number if one.corrects else None,
+            "lines": list(
+                one.lines.values(
+                    "text", "quantity", "price", "discount", "net", "period_from", "period_until"
+                )
+            ),
+        }
+        for one in Invoice.objects.of(tenant.client_id).select_related("corrects").prefetch_related("lines")
+    ]
+    paid = Payment.objects.filter(client_uuid=tenant.client_id).values(
+        "amount", "status", "method", "made_at"
+    )
+    return {"invoices": documents, "payments": list(paid)}

@@ -1,0 +1,91 @@
+"""The mails about plan and payment, to where a client's invoices go. In the shared scope."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from django.urls import reverse
+
+from billing.models import Account, Subscription
+from shared_apps import mail
+from shared_apps.accounts.models import User
+from shared_apps.clients.models import Client
+from shared_apps.mail.models import Message
+from tenants.models import Tenant, host_url
+
+PURPOSE = "billing.standing"
+
+
+def trial_ends(client: Client, trial: Subscription, *, ends_at: datetime, is_last: bool) -> None:
+    _send(
+        client,
+        "trial_ends",
+        key=f"trial:{trial.pk}:{'last' if is_last else 'early'}",
+        wanted=nothing_is_ordered,
+        ends_at=ends_at,
+    )
+
+
+def past_due(client: Client, own: Subscription) -> None:
+    """Once for each time that a payment fails; with the day from which the workspace can only be read."""
+    assert own.past_due_since
+    _send(
+        client,
+        "past_due",
+        key=f"past-due:{own.pk}:{own.past_due_since.isoformat()}",
+        read_only_on=own.read_only_on,
+    )
+
+
+def read_only(client: Client, tenant: Tenant, *, now: datetime) -> None:
+    _send(client, "read_only", key=f"read-only:{tenant.pk}:{now.isoformat()}")
+
+
+def opened(client: Client, tenant: Tenant, *, now: datetime) -> None:
+    _send(client, "opened", key=f"opened:{tenant.pk}:{now.isoformat()}")
+
+
+def _send(client: Client, template: str, *, key: str, wanted: mail.Check | None = None, **more: Any) -> None:
+    tenant = Tenant.objects.filter(client_id=client.pk).prefetch_related("domains").first()
+    if tenant is None:
+        return
+    account = Account.of(client.pk)
+    mail.send(
+        purpose=PURPOSE,
+        to=account.email_for(client) if account else client.contact_email,
+        name=client.contact_name,
+        language=client.language,
+        about=client.pk,
+        template=f"billing/mail/{template}",
+        key=f"{PURPOSE}:{key}",
+        wanted=wanted,
+        context={
+            "company": client.company,
+            "url": tenant.url + reverse("billing:home", urlconf="config.urls_tenant"),
+            "workspace": tenant.url,
+            **more,
+        },
+    )
+
+
+@mail.check
+def nothing_is_ordered(message: Message) -> bool:
+    """Whoever ordered meanwhile needs no word of the trial's end."""
+    found = Subscription.of(message.about) if message.about else None
+    return found is not None and not found.is_live
+
+
+def differences(operator: User, alarms: Sequence[str], *, day: date) -> None:
+    """What the nightly comparison could not put right by itself. Once a day."""
+    mail.send(
+        purpose="billing.alarm",
+        to=operator.email,
+        name=operator.name,
+        language=operator.language,
+        template="billing/mail/differences",
+        context={
+            "alarms": alarms,
+            "url": host_url("ops") + reverse("billing-ops:reconciliation", urlconf="config.urls_ops"),
+        },
+        key=f"billing.alarm:{operator.id}:{day}",
+    )

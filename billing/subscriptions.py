@@ -1,0 +1,388 @@
+"""What a client orders, changes and ends, done at the processor; what comes of it is read from there (`subscription`).
+
+Nothing here believes what it has just asked for: each verb fetches the object afterwards and projects it like any event.
+Verbs run in the shared scope, in a transaction, and raise gateway.Trouble or CannotOrder, whose texts are for people.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from billing import catalogue, customers, events, gateway
+from billing.events import projects
+from billing.gateway import id_of, once, read, talking
+from billing.models import Account, Seats, State, Subscription
+from billing.models.subscription import OVER, OWED
+from shared_apps.clients.models import Client
+from shared_apps.jobs import TryAgain, job
+from shared_apps.kit import scope
+from shared_apps.kit.dates import day_of, end_of
+from shared_apps.kit.rows import uuid7
+from tenants.models import Departure, Tenant
+
+log = logging.getLogger("smoall.billing")
+GRACE = timedelta(days=14)  # from the day on which a payment fails until the workspace can only be read
+SHORTEST_TRIAL = timedelta(hours=49)  # the processor's pages take none below two days
+
+
+class CannotOrder(Exception):
+    """The sentence says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What the processor would charge, in cents; `due_at` None: now."""
+
+    net: int
+    vat: int
+    total: int
+    due_at: datetime | None
+
+
+# --- ordering -------------------------------------------------------------------------------------------------
+
+
+def order(
+    client: Client,
+    *,
+    plan: str,
+    pace: str,
+    coupon: str = "",
+    success_url: str,
+    cancel_url: str,
+    now: datetime,
+) -> str:
+    """The address of the processor's page on which the order is made. What is left of the trial stays free.
+
+    Raises CannotOrder when something is ordered already.
+    """
+    if Subscription.objects.live().exclude(state=State.INCOMPLETE).filter(client_uuid=client.pk).exists():
+        raise CannotOrder(_("A plan is ordered already: change it instead."))
+    price = catalogue.price_id(catalogue.plan(plan).code, pace)
+    account = customers.open(client, now=now)
+    assert account.customer_id
+    data: dict[str, Any] = {"metadata": {"client": str(client.pk)}}
+    if rates := _tax_rates(account, client):
+        data["default_tax_rates"] = rates
+    if trial := _trial_left(client.pk, now):
+        data["trial_end"] = int(trial.timestamp())
+    params: dict[str, Any] = {
+        "mode": "subscription",
+        "customer": account.customer_id,
+        "client_reference_id": str(client.pk),
+        "line_items": [{"price": price, "quantity": Seats.of(client.pk)}],
+        "subscription_data": data,
+        "success_url": success_url,
+        "cancel_url": cancel_url,
+        "locale": client.language,
+    }
+    if coupon:
+        params["discounts"] = [_discount(coupon)]
+    with talking():
+        session = gateway.client().v1.checkout.sessions.create(
+            params=params,  # type: ignore[arg-type]
+            options=once("checkout", client.pk, uuid7()),
+        )
+    return str(read("checkout.session", session, "url"))
+
+
+def _tax_rates(account: Account, client: Client) -> list[str]:
+    """Of what stands on the invoice; the customer's own exemption goes above it at the processor."""
+    treatment = customers.treatment_of(account, client)
+    return [catalogue.tax_rate_id()] if treatment.name == "standard" else []
+
+
+def _trial_left(client: UUID, now: datetime) -> datetime | None:
+    """Until when nothing is charged: the trial's end, a moment later where the processor wants it longer."""
+    trial = Subscription.trial_of(client)
+    if trial is None or trial.trial_end is None or trial.trial_end <= now:
+        return None
+    return max(trial.trial_end, now + SHORTEST_TRIAL)
+
+
+def _discount(code: str) -> dict[str, str]:
+    """What a code typed by somebody stands for at the processor. Raises CannotOrder."""
+    with talking():
+        found = (
+            gateway.client().v1.promotion_codes.list(params={"code": code, "active": True, "limit": 1}).data
+        )
+    if not found:
+        raise CannotOrder(_("This code is not known, or it is over."))
+    return {"promotion_code": id_of("promotion_code", found[0], "id")}
+
+
+# --- changing -------------------------------------------------------------------------------------------------
+
+
+def change(client: UUID, *, plan: str, pace: str, at: int, now: datetime) -> Subscription:
+    """Another plan or period from now on, the rest of the period taken into account.
+
+    `at`: the moment, in seconds, for which the preview was shown: the amount is the one that somebody saw.
+    """
+    own, item = _own_item(client)
+    price = catalogue.price_id(catalogue.plan(plan).code, pace)
+    params: dict[str, Any] = {
+        "items": [{"id": item, "price": price, "quantity": Seats.of(client)}],
+        "proration_behavior": "always_invoice",
+    }
+    if own.state != State.TRIALING:
+        params["proration_date"] = at
+    with talking():
+        gateway.client().v1.subscriptions.update(
+            _id(own),
+            params=params,  # type: ignore[arg-type]
+            options=once("change", own.pk, plan, pace, at),
+        )
+    return _again(own, now=now)
+
+
+def preview_change(client: UUID, *, plan: str, pace: str, at: int) -> Preview:
+    """What `change` would have the client pay now; less than nothing is credited to the next invoice."""
+    own, item = _own_item(client)
+    price = catalogue.price_id(catalogue.plan(plan).code, pace)
+    details: dict[str, Any] = {
+        "items": [{"id": item, "price": price, "quantity": Seats.of(client)}],
+        "proration_behavior": "always_invoice",
+    }
+    if own.state != State.TRIALING:
+        details["proration_date"] = at
+    return _preview({"subscription": _id(own), "subscription_details": details})
+
+
+def next_amount(client: UUID) -> Preview | None:
+    """What comes next, as the processor reckons it; None when nothing does."""
+    own = Subscription.of(client)
+    if own is None or not own.is_live or own.state == State.INCOMPLETE:
+        return None
+    if own.cancel_at and own.period_end and own.cancel_at <= own.period_end:
+        return None  # no further period begins
+    return _preview({"subscription": _id(own)})
+
+
+def _preview(params: dict[str, Any]) -> Preview:
+    with talking():
+        found = gateway.client().v1.invoices.create_preview(params=params)  # type: ignore[arg-type]
+    total = int(read("invoice", found, "total"))
+    net = int(read("invoice", found, "total_excluding_tax") or 0)
+    due = read("invoice", found, "next_payment_attempt") or read("invoice", found, "created")
+    return Preview(net, total - net, total, _moment(due))
+
+
+def use_coupon(client: UUID, code: str, *, now: datetime) -> Subscription:
+    """A discount on what is ordered. Raises CannotOrder."""
+    own = _own(client)
+    params: dict[str, Any] = {"discounts": [_discount(code)]}
+    with talking():
+        gateway.client().v1.subscriptions.update(
+            _id(own),
+            params=params,  # type: ignore[arg-type]
+            options=once("coupon", own.pk, uuid7()),
+        )
+    return _again(own, now=now)
+
+
+def cancel(client: UUID, *, now: datetime) -> Subscription:
+    """Ends with the period that is paid; until then everything goes on."""
+    own = _own(client)
+    with talking():
+        gateway.client().v1.subscriptions.update(
+            _id(own),
+            params={"cancel_at_period_end": True},
+            options=once("cancel", own.pk, uuid7()),
+        )
+    return _again(own, now=now)
+
+
+def resume(client: UUID, *, now: datetime) -> Subscription:
+    """Goes on after all. Raises CannotOrder when it is over: then it is ordered anew."""
+    own = _own(client)
+    if own.with_departure:
+        raise CannotOrder(_("The plan ends because notice is given: withdraw the notice instead."))
+    with talking():
+        gateway.client().v1.subscriptions.update(
+            _id(own),
+            params={"cancel_at_period_end": False},
+            options=once("resume", own.pk, uuid7()),
+        )
+    return _again(own, now=now)
+
+
+def portal(client: Client, *, return_url: str, now: datetime) -> str:
+    """The address of the processor's page where means of payment are changed. Raises CannotOrder before an order."""
+    account = Account.of(client.pk)
+    if account is None or account.customer_id is None:
+        raise CannotOrder(_("Choose a plan first: the means of payment is asked for there."))
+    with talking():
+        session = gateway.client().v1.billing_portal.sessions.create(
+            params={"customer": account.customer_id, "return_url": return_url}
+        )
+    return str(read("billing_portal.session", session, "url"))
+
+
+def _own(client: UUID) -> Subscription:
+    found = Subscription.of(client)
+    if found is None or not found.is_live:
+        raise CannotOrder(_("Nothing is ordered now: choose a plan."))
+    events.hold("subscription", _id(found))
+    return Subscription.objects.get(pk=found.pk)
+
+
+def _own_item(client: UUID) -> tuple[Subscription, str]:
+    own = _own(client)
+    with talking():
+        found = gateway.client().v1.subscriptions.retrieve(_id(own))
+    item = read("subscription", found, "items.data")[0]
+    return own, id_of("subscription_item", item, "id")
+
+
+def _id(own: Subscription) -> str:
+    assert own.processor_id
+    return own.processor_id
+
+
+def _again(own: Subscription, *, now: datetime) -> Subscription:
+    """As it is at the processor now."""
+    events.project("subscription", _id(own), now=now)
+    own.refresh_from_db()
+    return own
+
+
+# --- following ------------------------------------------------------------------------------------------------
+
+
+def align_later(client: UUID) -> None:
+    """For tenants.departure: what is ordered ends with the workspace, and goes on when it stays."""
+    with scope.shared():
+        if Subscription.objects.live().filter(client_uuid=client).exists():
+            align.later(str(client))
+
+
+@job(purpose="billing.align", retries=12)
+def align(client_id: str) -> None:
+    """Bring what is ordered in line with the number of people, and with a notice that was given or withdrawn."""
+    try:
+        bring_in_line(UUID(client_id), now=timezone.now())
+    except gateway.Trouble as error:
+        raise TryAgain(type(error).__name__) from error
+
+
+def bring_in_line(client: UUID, *, now: datetime) -> bool:
+    """Whether anything had to be changed at the processor."""
+    changed = False
+    for own in Subscription.objects.live().filter(client_uuid=client):
+        events.hold("subscription", _id(own))
+        own.refresh_from_db()
+        if own.is_live:
+            changed |= _bring_in_line(own, now=now)
+    return changed
+
+
+def _bring_in_line(own: Subscription, *, now: datetime) -> bool:
+    stripe = gateway.client().v1
+    if not Tenant.objects.filter(client_id=own.client_uuid).exists():
+        with talking():
+            stripe.subscriptions.cancel(_id(own), params={"invoice_now": True, "prorate": True})
+        _again(own, now=now)
+        return True
+    params = _quantity(own) | _end(own, now)
+    if not params:
+        return False
+    with talking():
+        stripe.subscriptions.update(_id(own), params=params)  # type: ignore[arg-type]
+    if "cancel_at" in params:
+        own.with_departure = bool(params["cancel_at"])
+        own.save(update_fields=["with_departure"])
+    _again(own, now=now)
+    return True
+
+
+def _quantity(own: Subscription) -> dict[str, Any]:
+    people = Seats.of(own.client_uuid)
+    if people == own.quantity or own.state == State.INCOMPLETE:
+        return {}
+    _own_row, item = _own_item(own.client_uuid)
+    return {"items": [{"id": item, "quantity": people}], "proration_behavior": "create_prorations"}
+
+
+def _end(own: Subscription, now: datetime) -> dict[str, Any]:
+    """With the data's last day when the client leaves, unless it ends sooner by itself."""
+    leaving = Departure.objects.with_data().filter(client_uuid=own.client_uuid).first()
+    if leaving is None:
+        return {"cancel_at": ""} if own.with_departure else {}
+    wanted = end_of(leaving.data_on)
+    if wanted <= now or (own.cancel_at and (own.cancel_at <= wanted and not own.with_departure)):
+        return {}
+    if own.with_departure and own.cancel_at == wanted:
+        return {}
+    return {"cancel_at": int(wanted.timestamp()), "proration_behavior": "create_prorations"}
+
+
+# --- from the processor ---------------------------------------------------------------------------------------
+
+
+@projects("checkout.session")
+def checkout_session(obj: Any, *, now: datetime) -> None:
+    """An order that was finished: what was ordered is read by itself."""
+    if ordered := id_of("checkout.session", obj, "subscription"):
+        events.project("subscription", ordered, now=now)
+
+
+@projects("subscription")
+def subscription(obj: Any, *, now: datetime) -> None:
+    """State, plan, people, amounts and dates. What follows for the workspace: standing.py."""
+    id = str(read("subscription", obj, "id"))
+    account = Account.objects.filter(customer_id=id_of("subscription", obj, "customer")).first()
+    if account is None:
+        return
+    row = Subscription.objects.select_for_update().filter(processor_id=id).first()
+    if row is None:
+        row = Subscription(processor_id=id, client_uuid=account.client_uuid)
+    item = read("subscription", obj, "items.data")[0]
+    row.plan, row.pace = _plan(item)
+    row.quantity = int(read("subscription_item", item, "quantity") or 1)
+    row.unit_cents = int(read("subscription_item", item, "price.unit_amount") or 0)
+    row.period_start = _moment(read("subscription_item", item, "current_period_start"))
+    row.period_end = _moment(read("subscription_item", item, "current_period_end"))
+    row.created_at = _moment(read("subscription", obj, "created")) or now
+    row.trial_end = _moment(read("subscription", obj, "trial_end"))
+    row.cancel_at = _moment(read("subscription", obj, "cancel_at"))
+    row.ended_at = _moment(read("subscription", obj, "ended_at"))
+    row.off_percent, row.off_cents = _off(obj)
+    _enter(row, str(read("subscription", obj, "status")), now=now)
+    row.seen_at = now
+    row.save()
+    if method := id_of("subscription", obj, "default_payment_method"):
+        Account.objects.filter(pk=account.pk).update(pay_method=customers.kind_of_method(method))
+
+
+def _enter(row: Subscription, state: str, *, now: datetime) -> None:
+    """The state; with the first failure the day is fixed from which the workspace can only be read (I12)."""
+    row.state = State(state)
+    if state in OWED and row.past_due_since is None:
+        row.past_due_since, row.read_only_on = now, day_of(now + GRACE)
+    elif state not in OWED and state not in OVER:
+        row.past_due_since = row.read_only_on = None
+
+
+def _plan(item: Any) -> tuple[str, str]:
+    plan, pace = catalogue.of_key(str(read("subscription_item", item, "price.lookup_key") or ""))
+    return plan, pace or str(read("subscription_item", item, "price.recurring.interval"))
+
+
+def _off(obj: Any) -> tuple[int, int]:
+    """(percent, cents) of the discounts that hold now."""
+    percent = cents = 0
+    for discount in read("subscription", obj, "discounts") or []:
+        coupon = read("discount", discount, "source.coupon")
+        percent += round(float(read("coupon", coupon, "percent_off") or 0))
+        cents += int(read("coupon", coupon, "amount_off") or 0)
+    return min(percent, 100), cents
+
+
+def _moment(seconds: Any) -> datetime | None:
+    return datetime.fromtimestamp(int(seconds), UTC) if seconds else None

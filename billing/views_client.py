@@ -1,0 +1,254 @@
+"""Plan, people, next amount and means of payment, for whoever manages them in a workspace.
+
+A page is made of our own rows and waits for nobody: what only the processor knows comes in a second request. What is typed
+about a card is typed on the processor's pages, to which forms lead (P15, P25).
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from billing import catalogue, customers, events, gateway, standing, subscriptions
+from billing.forms import ChangeForm, CouponForm, DetailsForm, OrderForm, PlanForm
+from billing.gateway import hosted
+from billing.models import Account, Seats, Subscription
+from billing.subscriptions import CannotOrder
+from shared_apps.accounts.access import requires
+from shared_apps.clients.models import Client
+from shared_apps.kit import scope
+from tenants.models import Tenant
+
+SESSION = re.compile(r"cs_[A-Za-z0-9_]{1,200}\Z")
+manages = requires("billing.manage", when_suspended=True)
+
+
+def _here() -> Tenant:
+    """The workspace of this host, with its client."""
+    id = scope.tenant_id()
+    if id is None:
+        raise Http404
+    with scope.shared():
+        found: Tenant = Tenant.objects.select_related("client").prefetch_related("domains").get(pk=id)
+        return found
+
+
+@require_safe
+@hosted
+@manages
+def home(request: HttpRequest) -> HttpResponse:
+    tenant = _here()
+    return render(request, "billing/home.html", _shown(tenant.client))
+
+
+def _shown(client: Client, **more: Any) -> dict[str, Any]:
+    now = timezone.now()
+    with scope.shared():
+        own, account = Subscription.of(client.pk), Account.of(client.pk)
+        people = Seats.of(client.pk)
+        trial = Subscription.trial_of(client.pk)
+        stands = standing.of(client.pk, now=now)
+        read_only_at = standing.ends_on(trial, now) if trial and trial.trial_end else None
+    is_live = own is not None and own.is_live and own.state != "incomplete"
+    plan = next((one for one in catalogue.PLANS if own and one.code == own.plan), None)
+    return {
+        "client": client,
+        "own": own,
+        "is_live": is_live,
+        "plan": plan,
+        "account": account,
+        "people": people,
+        "is_crowded": bool(plan and plan.people and people > plan.people),
+        "trial": trial,
+        "read_only_at": read_only_at,
+        "standing": stands.value,
+        "plans": catalogue.PLANS,
+        "order_form": OrderForm(),
+        "coupon_form": CouponForm(),
+        "change_form": PlanForm(initial={"plan": own.plan, "pace": own.pace}) if own else None,
+        **more,
+    }
+
+
+@require_safe
+@manages
+def next_amount(request: HttpRequest) -> HttpResponse:
+    """For htmx, and as a page of its own without it: what is charged next, as the processor reckons it."""
+    client = _here().client
+    context: dict[str, Any] = {}
+    try:
+        with scope.shared():
+            context["preview"] = subscriptions.next_amount(client.pk)
+    except gateway.Trouble as error:
+        context["trouble"] = str(error)
+    template = "billing/components/next.html" if getattr(request, "htmx", False) else "billing/next.html"
+    return render(request, template, context)
+
+
+# --- verbs ----------------------------------------------------------------------------------------------------
+
+
+def _do(request: HttpRequest, act: Callable[[], object], done: str = "") -> HttpResponse | None:
+    """Act in the shared scope, all or nothing; None when it was done, else back to the page with the reason."""
+    try:
+        with scope.shared(), transaction.atomic():
+            act()
+    except (gateway.Trouble, CannotOrder, catalogue.UnknownPlan) as error:
+        messages.error(request, _said(error))
+        return redirect("billing:home")
+    if done:
+        messages.success(request, done)
+    return None
+
+
+def _said(error: Exception) -> str:
+    return _("This plan is not sold.") if isinstance(error, catalogue.UnknownPlan) else str(error)
+
+
+def _leave_for(request: HttpRequest, address: Callable[[], str]) -> HttpResponse:
+    """To one of the processor's pages."""
+    found: list[str] = []
+    return _do(request, lambda: found.append(address())) or HttpResponseRedirect(found[0], status=303)
+
+
+@require_POST
+@hosted
+@manages
+def order(request: HttpRequest) -> HttpResponse:
+    """To the processor's page on which the order is made."""
+    tenant, form = _here(), OrderForm(request.POST)
+    if not form.is_valid():
+        return render(request, "billing/home.html", _shown(tenant.client, order_form=form))
+    back = tenant.url + reverse("billing:home")
+    done_at = tenant.url + reverse("billing:done") + "?session={CHECKOUT_SESSION_ID}"
+    return _leave_for(
+        request,
+        lambda: subscriptions.order(
+            tenant.client, **form.cleaned_data, success_url=done_at, cancel_url=back, now=timezone.now()
+        ),
+    )
+
+
+@require_safe
+@manages
+def done(request: HttpRequest) -> HttpResponse:
+    """Back from the processor: what was ordered there is fetched at once, whether its message has come or not."""
+    session = request.GET.get("session", "")
+    if SESSION.match(session):
+        said = _("Thank you: your plan is ordered.")
+        refused = _do(request, lambda: events.project("checkout.session", session, now=timezone.now()), said)
+        if refused:
+            return refused
+    return redirect("billing:home")
+
+
+@manages
+def change(request: HttpRequest) -> HttpResponse:
+    """Another plan or period: what it costs now is shown before it is ordered."""
+    client = _here().client
+    if request.method == "POST":
+        form = ChangeForm(request.POST)
+        if not form.is_valid():
+            return redirect("billing:home")
+        chosen = form.cleaned_data
+        now = timezone.now()
+        refused = _do(
+            request,
+            lambda: subscriptions.change(client.pk, **chosen, now=now),
+            _("Your plan is changed."),
+        )
+        return refused or redirect("billing:home")
+    wanted = PlanForm(request.GET)
+    if not wanted.is_valid():
+        return redirect("billing:home")
+    at = int(timezone.now().timestamp())
+    shown: dict[str, Any] = {}
+
+    def look() -> None:
+        shown["preview"] = subscriptions.preview_change(client.pk, **wanted.cleaned_data, at=at)
+
+    if refused := _do(request, look):
+        return refused
+    context = _shown(client, **shown, form=ChangeForm(initial={**wanted.cleaned_data, "at": at}))
+    chosen_plan = catalogue.plan(wanted.cleaned_data["plan"])
+    context |= {"chosen": chosen_plan, "pace": wanted.cleaned_data["pace"], "at": at}
+    context["cents"] = chosen_plan.cents(wanted.cleaned_data["pace"])
+    context["whole"] = context["cents"] * context["people"]
+    return render(request, "billing/change.html", context)
+
+
+@require_POST
+@manages
+def coupon(request: HttpRequest) -> HttpResponse:
+    form, client = CouponForm(request.POST), _here().client
+    if not form.is_valid():
+        messages.error(request, _("Type the code of a discount."))
+        return redirect("billing:home")
+    code = form.cleaned_data["coupon"]
+    done = _("The discount holds from now on.")
+    return _do(
+        request, lambda: subscriptions.use_coupon(client.pk, code, now=timezone.now()), done
+    ) or redirect("billing:home")
+
+
+@require_POST
+@manages
+def cancel(request: HttpRequest) -> HttpResponse:
+    client = _here().client
+    done = _("Your plan ends with the period that is paid. Until then everything goes on.")
+    return _do(request, lambda: subscriptions.cancel(client.pk, now=timezone.now()), done) or redirect(
+        "billing:home"
+    )
+
+
+@require_POST
+@manages
+def resume(request: HttpRequest) -> HttpResponse:
+    client = _here().client
+    done = _("Your plan goes on.")
+    return _do(request, lambda: subscriptions.resume(client.pk, now=timezone.now()), done) or redirect(
+        "billing:home"
+    )
+
+
+@require_POST
+@hosted
+@manages
+def means(request: HttpRequest) -> HttpResponse:
+    """To the processor's page on which cards and accounts are changed."""
+    tenant = _here()
+    back = tenant.url + reverse("billing:home")
+    return _leave_for(
+        request, lambda: subscriptions.portal(tenant.client, return_url=back, now=timezone.now())
+    )
+
+
+@manages
+def details(request: HttpRequest) -> HttpResponse:
+    """Where invoices go, and what stands on them; company, address and VAT number are the contact details."""
+    client = _here().client
+    account = _account_of(client.pk)
+    form = DetailsForm(request.POST or None, instance=account)
+    if request.method == "POST" and form.is_valid():
+        refused = _do(request, lambda: _keep(form, client), _("The billing details are saved."))
+        return refused or redirect("billing:home")
+    return render(request, "billing/details.html", {"form": form, "client": client, "account": account})
+
+
+def _account_of(client: UUID) -> Account:
+    with scope.shared():
+        return Account.of(client) or Account(client_uuid=client)
+
+
+def _keep(form: DetailsForm, client: Client) -> None:
+    form.save()
+    customers.details_changed(client.pk)
