@@ -9,7 +9,6 @@ TESTS = Path(__file__).resolve().parents[1]
 # Without a test of their own name yet. A line goes when the test comes; nothing else may be missing.
 WAITS_FOR = {
     "P13": "billing", "P14": "billing", "P15": "billing", "P25": "billing", "P26": "backups", "P28": "backups", "P18": "support",
-    "P21": "the matrix of requirements, whose rows name the suite's other tests",
 }  # fmt: skip
 
 
