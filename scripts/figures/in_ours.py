@@ -1,0 +1,240 @@
+"""What is done inside Smoall's own process: the product's verbs, timed where they are called.
+
+Workspaces are called "figures-1", "figures-2", …; their number is all that the other processes know of them.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.utils import timezone
+
+from scripts.figures import asking
+from shared_apps.clients.models import Client
+from shared_apps.kit import scope
+from shared_apps.kit.rows import uuid7
+from tenant_apps.contacts.models import Contact
+from tenants import erasure, export, fleet, provision, roles, sagas, snapshot
+from tenants.fingerprint import fingerprint
+from tenants.keys import KeyStore
+from tenants.models import Domain, Saga, Snapshot, Tenant
+
+BENCH = scope.Actor("system", "figures", "Figures")
+CONTACTS = [f"Atelier {letter}" for letter in "ABCDEFGHIJ"]
+
+
+def _timed(work: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+# --- the fleet --------------------------------------------------------------------------------------------
+
+
+def count() -> int:
+    with scope.shared():
+        return int(Tenant.objects.count())
+
+
+def ids(first: int, last: int) -> list[str]:
+    """The UUIDs of the workspaces with these numbers."""
+    names = [f"figures-{number}" for number in range(first, last + 1)]
+    with scope.shared():
+        found = dict(Domain.objects.filter(domain__in=names).values_list("domain", "tenant_id"))
+    return [str(found[name]) for name in names]
+
+
+def fill(first: int, last: int) -> None:
+    """Make these workspaces, each with an owner and ten contacts."""
+    for number in range(first, last + 1):
+        sign_up(number)
+
+
+def sign_up(number: int, is_furnished: bool = True) -> dict[str, Any]:
+    """Make one from the release's snapshot. What is timed: schema, rows and address, committed."""
+    id = uuid7()
+    KeyStore.default().ensure(id)
+    began = time.perf_counter()
+    with scope.shared(actor=BENCH):
+        client = Client.objects.create(
+            company=f"Figures {number}",
+            contact_name="Olga Owner",
+            contact_email=asking.EMAIL,
+            language="en",
+        )
+        provision.create(id, client=client, subdomain=f"figures-{number}", person=None, by=BENCH)
+    took = time.perf_counter() - began
+    if is_furnished:
+        with scope.tenant(id, actor=BENCH):
+            asking.people(CONTACTS)
+    return {"id": str(id), "seconds": took}
+
+
+def pause() -> None:
+    """Let the connection go, before the server is started again."""
+    connection.close()
+
+
+# --- replay -----------------------------------------------------------------------------------------------
+
+
+def replay() -> float:
+    """Seconds of one replay into an empty schema, committed; it is dropped again outside of them."""
+    id = uuid7()
+    with scope.shared():
+        recorded = snapshot.current()
+
+    def make() -> None:
+        with scope.owner(actor=BENCH), transaction.atomic():
+            snapshot.replay(id, recorded)
+
+    took = _timed(make)
+    _drop(id)
+    return took
+
+
+def script(schema_id: str) -> str:
+    """The same statements as a file for psql: one transaction, as the owner role."""
+    schema = scope.schema_of(UUID(schema_id))
+    with scope.shared():
+        recorded = snapshot.current()
+    lines = ["BEGIN;", f"SET LOCAL ROLE {roles.OWNER};", f"SET LOCAL search_path TO {schema}, ext;"]
+    statements = list(snapshot.split(recorded.ddl.replace(recorded.schema, schema)))
+    lines += [statement for statement in statements if not snapshot.is_trigger(statement)]
+    for table, rows in recorded.seeds.items():
+        lines += [f"COPY {schema}.{table} FROM STDIN (FORMAT csv, HEADER);", rows.rstrip("\n"), "\\."]
+    lines += [statement for statement in statements if snapshot.is_trigger(statement)]
+    lines += [f"{statement};" for statement in roles.grants(schema)]
+    return "\n".join([*lines, "COMMIT;", ""])
+
+
+def drop(id: str) -> float:
+    """Seconds of a bare DROP SCHEMA CASCADE, committed."""
+    return _timed(lambda: _drop(UUID(id)))
+
+
+def _drop(id: UUID) -> None:
+    with scope.owner(tenant=id), connection.cursor() as cursor:
+        cursor.execute(f"DROP SCHEMA {scope.schema_of(id)} CASCADE")
+
+
+def schema_alone() -> str:
+    """The UUID of a schema with the release's tables that no workspace has."""
+    id = uuid7()
+    with scope.shared():
+        recorded = snapshot.current()
+    with scope.owner(actor=BENCH), transaction.atomic():
+        snapshot.replay(id, recorded)
+    return str(id)
+
+
+# --- what a client asks for -------------------------------------------------------------------------------
+
+
+def take_out(id: str) -> float:
+    """Seconds of an export, rows and schema, not encrypted, into a file."""
+    with tempfile.TemporaryFile(dir=settings.SMOALL_DATA) as target:
+        return _timed(lambda: export.write(UUID(id), target, None, now=timezone.now()))
+
+
+def erase(number: int) -> dict[str, float]:
+    """Seconds of erasing workspace `number`: each step by its name, "destroy" among them, and "whole"."""
+    (id,) = ids(number, number)
+    now = timezone.now()
+    with scope.acting(BENCH):
+        asked = erasure.request(UUID(id), now=now, delay=timedelta(0), with_contacts=False)
+    found: dict[str, float] = {}
+    do = sagas._do
+
+    def noting(saga: Saga) -> bool:
+        step = sagas.kind(saga.kind).steps[saga.cursor].function.__name__
+        began = time.perf_counter()
+        try:
+            return do(saga)
+        finally:
+            found[step] = found.get(step, 0.0) + time.perf_counter() - began
+
+    sagas._do = noting
+    try:
+        began = time.perf_counter()
+        for _ in range(3):
+            saga = sagas.run(asked.saga)  # type: ignore[arg-type]
+            if saga.status == Saga.Status.DONE:
+                break
+        found["whole"] = time.perf_counter() - began
+    finally:
+        sagas._do = do
+    assert saga.status == Saga.Status.DONE, f"the erasure is {saga.status}: {saga.error}"
+    return found
+
+
+# --- what operators ask for -------------------------------------------------------------------------------
+
+
+def listed() -> float:
+    """Seconds of `list_clients`."""
+    return _timed(lambda: call_command("list_clients", "--json", stdout=StringIO()))
+
+
+def checked() -> float:
+    """Seconds of `check_tenants`, which looks at each workspace; nothing may be wrong but what the bench itself made."""
+    return _timed(lambda: list(fleet.problems()))
+
+
+def fingerprinted(id: str) -> float:
+    """Seconds of comparing one workspace's tables with its release's."""
+
+    def look() -> None:
+        with scope.owner(tenant=UUID(id)):
+            fingerprint(scope.schema_of(UUID(id)))
+
+    return _timed(look)
+
+
+# --- a workspace with many rows ---------------------------------------------------------------------------
+
+
+def grow_contacts(id: str, rows: int) -> None:
+    """Bring the contacts of a workspace to `rows`, written by the workspace's own role: with their history."""
+    columns = [str(field.column) for field in Contact._meta.concrete_fields]
+    made = {
+        "id": "uuidv7()",
+        "name": "'Maison ' || n",
+        "name_folded": "'maison ' || n",
+        "search": "' maison ' || n || ' bruxelles'",
+        "city": "'Bruxelles'",
+        "city_folded": "'bruxelles'",
+    }
+    chosen = ", ".join(made.get(column, f'one."{column}"') for column in columns)
+    names = ", ".join(f'"{column}"' for column in columns)
+    with scope.tenant(UUID(id), actor=BENCH), connection.cursor() as cursor:
+        missing = rows - Contact.objects.count()
+        cursor.execute(
+            f"INSERT INTO contacts_contact ({names}) SELECT {chosen} FROM generate_series(1, %s) n, "  # noqa: S608
+            "(SELECT * FROM contacts_contact ORDER BY id LIMIT 1) one",
+            [missing],
+        )
+
+
+def first_contact(id: str) -> str:
+    with scope.tenant(UUID(id)):
+        return str(Contact.objects.order_by("id").values_list("pk", flat=True)[0])
+
+
+def recorded() -> dict[str, str]:
+    """The release and its fingerprint."""
+    with scope.shared():
+        found: Snapshot = snapshot.current()
+    return {"release": found.release, "fingerprint": found.fingerprint}
+
+
+def another_id() -> str:
+    return str(uuid7())
