@@ -39,6 +39,9 @@ class Env:
         int  # SMOALL_RETENTION_PER_DAY: how many due erasures the schedule may begin in 24 hours
     )
     sign_up_mails: int  # SMOALL_SIGN_UP_MAILS_PER_HOUR: how many mails the public forms of app. may send to strangers in an hour
+    pool_floor: int  # SMOALL_POOL_FLOOR: how many ready schemas wait for new clients at least; 0 with a ceiling of 0: none
+    pool_ceiling: int  # SMOALL_POOL_CEILING: and at most, however many workspaces were opened within a day
+    fleet_at_start: int  # SMOALL_FLEET_AT_START: how many workspaces `prepare` itself migrates; more are for migrate_fleet
     copies_days: int  # SMOALL_COPIES_DAYS: how long copies of the database server's files are kept, volume snapshots too
     web: str  # SMOALL_WEB: where the worker reaches the web process, to ask its pages as a stranger would (promises)
     files_bucket: str  # SMOALL_FILES_BUCKET: an S3 bucket for uploaded files; empty: files in SMOALL_DATA
@@ -62,6 +65,10 @@ class Env:
         erasures = _number("SMOALL_ERASURES_PER_DAY", "5")
         retention = _number("SMOALL_RETENTION_PER_DAY", "20")
         sign_up_mails = _number("SMOALL_SIGN_UP_MAILS_PER_HOUR", "200")
+        pool_floor = _number("SMOALL_POOL_FLOOR", "3")
+        pool_ceiling = _number("SMOALL_POOL_CEILING", "50")
+        if pool_floor > pool_ceiling:
+            raise BadSetting(f"SMOALL_POOL_FLOOR is {pool_floor}, above SMOALL_POOL_CEILING, {pool_ceiling}.")
         copies_days = os.environ.get("SMOALL_COPIES_DAYS", "7")
         if not (copies_days.isdigit() and int(copies_days) <= 7):
             raise BadSetting(f"SMOALL_COPIES_DAYS is {copies_days!r}: use 0 to 7, the policy's limit.")
@@ -82,6 +89,9 @@ class Env:
             erasures_per_day=erasures,
             retention_per_day=retention,
             sign_up_mails=sign_up_mails,
+            pool_floor=pool_floor,
+            pool_ceiling=pool_ceiling,
+            fleet_at_start=_number("SMOALL_FLEET_AT_START", "50"),
             copies_days=int(copies_days),
             web=os.environ.get("SMOALL_WEB") or f"http://127.0.0.1:{port or 8000}",
             files_bucket=os.environ.get("SMOALL_FILES_BUCKET", ""),

@@ -26,6 +26,9 @@ SMOALL_CONTROLLER = "The Wago Company sprl, Rue des Anges 65, 1320 Beauvechain, 
 SMOALL_ERASURES_PER_DAY = ENV.erasures_per_day
 SMOALL_RETENTION_PER_DAY = ENV.retention_per_day
 SMOALL_SIGN_UP_MAILS_PER_HOUR = ENV.sign_up_mails
+SMOALL_POOL_FLOOR = ENV.pool_floor
+SMOALL_POOL_CEILING = ENV.pool_ceiling
+SMOALL_FLEET_AT_START = ENV.fleet_at_start
 SMOALL_SUPPORT = "support@smoall.com"
 SMOALL_WEB = ENV.web
 

@@ -42,15 +42,20 @@ NAMES_SCHEMAS = {
     "shared_apps/kit/scope.py",
     "shared_apps/legal/walls.py",
     "shared_apps/sharing/walls.py",
+    "tenants/drift.py",
     "tenants/erasure.py",
     "tenants/fingerprint.py",
     "tenants/fleet.py",
     "tenants/models/tenant.py",
+    "tenants/pool.py",
     "tenants/postgresql/base.py",
     "tenants/restore.py",
+    "tenants/releases.py",
     "tenants/roles.py",
+    "tenants/script.py",
     "tenants/snapshot.py",
     "tenants/stores.py",
+    "tenants/waves.py",
 }
 SCHEMA_WORDS = {"schema_of", "schema_name"}
 PLACED = {"schema", *SCHEMA_WORDS}  # what must not be put into the text of a statement

@@ -10,6 +10,8 @@ class TenantsConfig(Module):
 
     purposes = {
         "tenants.saga": _("To carry out, step by step, what you or an operator asked for"),
+        "tenants.pool": _("To keep workspaces ready for new clients, so that nobody waits"),
+        "tenants.fleet": _("To bring the tables of your workspace to a new release"),
         "tenants.export": Purpose(_("To tell you that a copy of your data is ready"), mail="service"),
         "tenants.restored": Purpose(
             _("To let the owners enter a workspace that was restored"), mail="service"
@@ -212,6 +214,40 @@ class TenantsConfig(Module):
             erased="public",
             called=_("Shapes of workspaces"),
         ),
+        Holding(
+            "tenants.PoolSchema",
+            whose="smoall",
+            category="technical",
+            why=_("To keep workspaces ready for new clients, so that nobody waits"),
+            kept=_("Until a client gets it: empty tables that are nobody’s"),
+            exported="no",
+            erased="public",
+            called=_("Workspaces that wait for a client"),
+        ),
+        Holding(
+            "tenants.FleetEntry",
+            whose="client",
+            category="technical",
+            why=_(
+                "To know which release the tables of your workspace are of, and that each change to them ended well"
+            ),
+            kept=_("As long as your data"),
+            exported="no",
+            erased="rows",
+            called=_("Changes of release of your workspace"),
+            about="tenant",
+        ),
+        Holding(
+            "tenants.Drift",
+            whose="client",
+            category="technical",
+            why=_("To find tables that are not as their release made them"),
+            kept=_("Until the next look, a day at most"),
+            exported="no",
+            erased="rows",
+            called=_("Differences in the tables of your workspace"),
+            about="tenant",
+        ),
     )
 
     def ready(self) -> None:
@@ -221,10 +257,12 @@ class TenantsConfig(Module):
             export,
             forgetting,
             persons,
+            pool,
             publishing,
             replay,
             restore,
             sign_up,
+            waves,
         )
 
         contenttypes.keep_apart()

@@ -1,7 +1,8 @@
 """What stands where: every client with its state, release and size; and what does not fit together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from time import time
@@ -17,20 +18,74 @@ from django_q.models import OrmQ
 from shared_apps.clients.models import Client
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
-from tenants import gate, retention, roles
-from tenants.fingerprint import fingerprint
+from tenants import drift, gate, releases, retention, roles
 from tenants.keys import KeyStore
 from tenants.ledger import Ledger, LedgerBroken
-from tenants.models import Departure, Instruction, Saga, SignUp, Snapshot, State, Tenant
+from tenants.models import Departure, Instruction, PoolSchema, Saga, SignUp, State, Tenant
 from tenants.snapshot import TEMPLATE
 
 SIZES = """
-    SELECT n.nspname, coalesce(sum(pg_total_relation_size(c.oid)), 0)
-      FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind = 'r'
-     WHERE n.nspname = ANY(%s) GROUP BY n.nspname
+    SELECT n.nspname, (
+        SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c
+         WHERE c.relkind = 'r' AND c.oid = ANY (ARRAY(
+               SELECT d.objid FROM pg_depend d WHERE d.refclassid = 'pg_namespace'::regclass
+                  AND d.refobjid = n.oid AND d.classid = 'pg_class'::regclass)))
+      FROM pg_namespace n WHERE n.nspname = ANY (%s)
 """
 FOLDERS = ("files", "exports", "mails")
 UNCOMMITTED = 3600  # seconds that a file or a client may wait for the transaction which names it
+
+
+# One statement, whatever the number of workspaces: counts come from an index.
+STATUS = """
+    SELECT release, fingerprint, count(*) AS workspaces FROM tenants_tenant GROUP BY release, fingerprint
+     UNION ALL SELECT NULL, fingerprint, 0 FROM tenants_snapshot WHERE release = %s
+     ORDER BY release DESC, workspaces DESC
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """So many workspaces have the tables of that release."""
+
+    release: str
+    fingerprint: str
+    workspaces: int
+    is_current: bool
+    is_served: bool  # whether this code works on these tables: else their people see the maintenance page
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the fleet stands towards this release's snapshot."""
+
+    release: str
+    fingerprint: str
+    standings: tuple[Standing, ...]
+
+    @property
+    def workspaces(self) -> int:
+        return sum(one.workspaces for one in self.standings)
+
+    @property
+    def behind(self) -> int:
+        return sum(one.workspaces for one in self.standings if not one.is_current)
+
+
+def status() -> Status:
+    """Who has which tables. In one query over the fleet; the rows behind are found by waves.behind."""
+    with scope.shared():
+        release = settings.SMOALL_RELEASE
+        with connection.cursor() as cursor:
+            cursor.execute(STATUS, [release])
+            rows = cursor.fetchall()
+    wanted = next((fingerprint for of, fingerprint, *_ in rows if of is None), "")
+    standings = tuple(
+        Standing(of, fingerprint, number, of == release and fingerprint == wanted, releases.serves(of))
+        for of, fingerprint, number in rows
+        if of is not None
+    )
+    return Status(release, wanted, standings)
 
 
 def sizes(tenants: list[Tenant]) -> dict[UUID, int]:
@@ -40,19 +95,23 @@ def sizes(tenants: list[Tenant]) -> dict[UUID, int]:
         return {scope.tenant_of(schema): int(size) for schema, size in cursor.fetchall()}
 
 
-def problems() -> Iterator[str]:
-    """Everything that does not fit together, a sentence each: rows, schemas, roles, files, keys, queue, ledger."""
+def problems(drifted: Iterable[drift.Found] | None = None) -> Iterator[str]:
+    """Everything that does not fit together, a sentence each: rows, schemas, roles, files, keys, queue, ledger.
+
+    `drifted`: what drift.look found a moment ago, when somebody looked already.
+    """
     with scope.shared():
         tenants = {tenant.id: tenant for tenant in Tenant.objects.prefetch_related("domains")}
-        prints = dict(Snapshot.objects.values_list("release", "fingerprint"))
+        pooled = dict(PoolSchema.objects.values_list("pk", "is_ready"))
         working = set(
             Saga.objects.exclude(status__in=("done", "cancelled")).values_list("subject", flat=True)
         )
-    yield from _schemas(tenants, prints)
+    yield from _schemas(tenants, pooled)
+    yield from _drift(tenants, drifted)
     yield from _addresses(tenants)
     yield from _folders(tenants, working)
     yield from _files(tenants)
-    yield from _keys(tenants, working)
+    yield from _keys(tenants, working, pooled)
     yield from _queue(tenants)
     yield from _departures()
     yield from _proofs()
@@ -60,22 +119,35 @@ def problems() -> Iterator[str]:
     yield from _roles()
 
 
-def _schemas(tenants: dict[UUID, Tenant], prints: dict[str, str]) -> Iterator[str]:
+def _schemas(tenants: dict[UUID, Tenant], pooled: dict[UUID, bool]) -> Iterator[str]:
+    """A pool row that isn't ready may have no schema yet: the next refill makes an end of it."""
     with scope.owner(), connection.cursor() as cursor:
         cursor.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 't\\_%%'")
         found = {scope.tenant_of(name) for (name,) in cursor.fetchall() if scope.SCHEMA_NAME.match(name)} - {
             TEMPLATE
         }
-    for id in sorted(found - tenants.keys(), key=str):
+    known = tenants.keys() | pooled.keys()
+    orphans = found - known
+    if orphans:  # one that was opened or filled since the rows were read is none
+        with scope.shared():
+            orphans -= set(Tenant.objects.filter(pk__in=orphans).values_list("pk", flat=True))
+            orphans -= set(PoolSchema.objects.filter(pk__in=orphans).values_list("pk", flat=True))
+    for id in sorted(orphans, key=str):
         yield f"schema {scope.schema_of(id)} belongs to no client"
     for id in sorted(tenants.keys() - found, key=str):
         yield f"client {tenants[id].subdomain} ({id}) has no schema"
-    for id in sorted(found & tenants.keys(), key=str):
-        tenant = tenants[id]
-        with scope.owner(tenant=id):
-            seen = fingerprint(tenant.schema_name)
-        if seen != prints.get(tenant.release):
-            yield f"client {tenant.subdomain} ({id}): its tables differ from those of release {tenant.release}"
+    for id in sorted({id for id, is_ready in pooled.items() if is_ready} - found, key=str):
+        yield f"the pool's schema {scope.schema_of(id)} is gone"
+
+
+def _drift(tenants: dict[UUID, Tenant], drifted: Iterable[drift.Found] | None) -> Iterator[str]:
+    for one in drift.look() if drifted is None else drifted:
+        if one.tenant in tenants:
+            more = f" and {len(one.differences) - 3} more" if len(one.differences) > 3 else ""
+            yield (
+                f"client {tenants[one.tenant].subdomain} ({one.tenant}): its tables differ from those of release "
+                f"{one.release}: {'; '.join(one.differences[:3])}{more}"
+            )
 
 
 def _addresses(tenants: dict[UUID, Tenant]) -> Iterator[str]:
@@ -132,10 +204,18 @@ def _named_files(id: UUID) -> set[str]:
         }
 
 
-def _keys(tenants: dict[UUID, Tenant], working: set[UUID]) -> Iterator[str]:
+def _keys(tenants: dict[UUID, Tenant], working: set[UUID], pooled: dict[UUID, bool]) -> Iterator[str]:
     held = set(KeyStore.default().listing())
-    for id in sorted(held - tenants.keys() - working, key=str):
+    orphans = held - tenants.keys() - working - pooled.keys()
+    if orphans:
+        with scope.shared():
+            orphans -= set(Tenant.objects.filter(pk__in=orphans).values_list("pk", flat=True))
+            orphans -= set(PoolSchema.objects.filter(pk__in=orphans).values_list("pk", flat=True))
+            orphans -= set(Saga.objects.filter(subject__in=orphans).values_list("subject", flat=True))
+    for id in sorted(orphans, key=str):
         yield f"key {id} belongs to no client"
+    for id in sorted({id for id, is_ready in pooled.items() if is_ready} - held, key=str):
+        yield f"the pool's schema {scope.schema_of(id)} has no key"
     for id in sorted(tenants.keys() - held, key=str):
         yield f"client {tenants[id].subdomain} ({id}) has no key"
 

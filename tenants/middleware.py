@@ -17,7 +17,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from shared_apps.kit import languages, scope
-from tenants import gate
+from tenants import gate, releases
 from tenants.models import State, host_url
 
 LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
@@ -80,7 +80,7 @@ class HostMiddleware:
             request.leaving_until = data_on if state == State.LEAVING else None  # type: ignore[attr-defined]
             if state == State.RESTORING:
                 return _state_page(request, "restoring", 503)
-            if release != settings.SMOALL_RELEASE:
+            if not releases.serves(release):
                 return _state_page(request, "maintenance", 503)
             if state == State.ERASING:
                 request.urlconf = "config.urls_erasing"

@@ -37,12 +37,14 @@ def create(
     sign_up: SignUp | None = None,
     recorded: Snapshot | None = None,
     load: Callable[[Any], None] | None = None,
+    pooled: tuple[str, str] | None = None,
     now: datetime | None = None,
 ) -> Tenant:
     """Make the workspace `id`, or return it when an earlier run made it already.
 
     One transaction: either everything is there or nothing. `recorded` and `load` are a restore's: the snapshot of
-    the release that the rows are of, and what fills the tables. `now`: since when it is there.
+    the release that the rows are of, and what fills the tables. `pooled`: the release and fingerprint of the tables
+    when they are there already, out of the pool. `now`: since when it is there.
     Raises names.BadName, snapshot.SchemaExists.
     """
     with scope.shared(actor=by):
@@ -52,11 +54,15 @@ def create(
         if made:
             return made
         label = names.check(subdomain, but=sign_up)
-        recorded = recorded or snapshot.current()
-        snapshot.replay(id, recorded, load)
+        if pooled:
+            release, found = pooled
+        else:
+            recorded = recorded or snapshot.current()
+            snapshot.replay(id, recorded, load)
+            release, found = recorded.release, recorded.fingerprint
         since = now or timezone.now()
         tenant = Tenant(
-            id=id, client=client, release=recorded.release, fingerprint=recorded.fingerprint, state=state,
+            id=id, client=client, release=release, fingerprint=found, state=state,
             created_at=since, state_since=since,
         )  # fmt: skip
         tenant.save(force_insert=True)

@@ -9,6 +9,7 @@ import psycopg2
 from psycopg2 import sql
 
 from shared_apps.history.triggers import READ_ONLY_TABLES
+from tenants.fingerprint import Member, members
 
 OWNER, SHARED, TENANT = "smoall_owner", "smoall_shared", "smoall_tenant"
 WEB, WORKER = "smoall_web", "smoall_worker"
@@ -121,18 +122,31 @@ def _schemas(database: str) -> Iterable[sql.Composable]:
         yield sql.SQL("GRANT USAGE ON SCHEMA ext TO {}").format(sql.Identifier(role))
 
 
-def grants(schema: str) -> list[str]:
-    """DDL that opens a schema to its runtime role: rows, sequences; the history and migrations for reading alone."""
+def grants(schema: str, of: Iterable[Member] | None = None) -> list[str]:
+    """DDL that opens a schema, or these members of it, to its runtime role: rows, sequences; the history and migrations
+    for reading alone. By name: "ALL TABLES IN SCHEMA" looks through every table of every workspace.
+    """
     role = SHARED if schema == "public" else TENANT
-    statements = [
-        f"GRANT USAGE ON SCHEMA {schema} TO {role}",
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
-        f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
-        f"REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA {schema} FROM PUBLIC",  # a replayed dump comes without privileges
-    ]
+    named: dict[str, list[str]] = {"table": [], "sequence": [], "function": []}
+    for member in members(schema) if of is None else of:
+        name = member.name if member.kind == "function" else f'"{member.name}"'
+        named[member.kind].append(f"{schema}.{name}")
+    statements = [] if of is not None else [f"GRANT USAGE ON SCHEMA {schema} TO {role}"]
+    if named["table"]:
+        statements.append(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {', '.join(named['table'])} TO {role}")
+    if named["sequence"]:
+        statements.append(f"GRANT USAGE, SELECT ON SEQUENCE {', '.join(named['sequence'])} TO {role}")
+    if named["function"]:  # a replayed dump comes without privileges
+        statements.append(f"REVOKE EXECUTE ON FUNCTION {', '.join(named['function'])} FROM PUBLIC")
     read_only = (*READ_ONLY_TABLES, "django_migrations", "django_content_type")
     for table in (*read_only, *(SHARED_READ_ONLY if schema == "public" else ())):
         statements.append(f"REVOKE INSERT, UPDATE, DELETE ON {schema}.{table} FROM {role}")
     for table, rights in SHARED_APPEND_ONLY.items() if schema == "public" else ():
         statements.append(f"REVOKE {rights} ON {schema}.{table} FROM {role}")
-    return statements
+    return [one for one in statements if not one.startswith("REVOKE") or _concerns(one, named)]
+
+
+def _concerns(statement: str, named: dict[str, list[str]]) -> bool:
+    """Whether a revocation is about one of the tables; all others are left as they are."""
+    table = statement.partition(" ON ")[2].partition(" FROM ")[0]
+    return table.startswith("FUNCTION") or any(one.replace('"', "") == table for one in named["table"])

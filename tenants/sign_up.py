@@ -31,7 +31,7 @@ from shared_apps.legal.documents import Document
 from shared_apps.legal.documents import find as find_document
 from shared_apps.legal.models import Acceptance
 from shared_apps.mail.models import Message
-from tenants import departure, names, provision, sagas
+from tenants import departure, names, pool, provision, sagas
 from tenants.keys import KeyStore
 from tenants.models import CannotAct, Saga, SignUp, State, Tenant, WorkspaceSearch, host_url
 
@@ -305,10 +305,12 @@ def door(tenant: Tenant, owner: User) -> str:
 # --- confirming -----------------------------------------------------------------------------------
 
 
+@sagas.verb("confirm")
 def confirm(sign_up: SignUp, *, now: datetime) -> Saga:
-    """Have the workspace made. Twice the same click is one workspace. The row must be locked.
+    """Have the workspace made: at once where a schema is ready, else by a worker. The row must be locked.
 
-    Raises names.BadName when the name was taken meanwhile, CannotSignUp when the 24 hours are over.
+    Twice the same click is one workspace. Raises names.BadName when the name was taken meanwhile, CannotSignUp when
+    the 24 hours are over.
     """
     if sign_up.confirmed_at is None:
         if sign_up.expires_at <= now:
@@ -317,7 +319,27 @@ def confirm(sign_up: SignUp, *, now: datetime) -> Saga:
         sign_up.confirmed_at, sign_up.expires_at = now, now + CONFIRM_WITHIN
         sign_up.save(update_fields=["confirmed_at", "expires_at"])
     data = {"sign_up": str(sign_up.id), "print": _print(sign_up.id, sign_up.email)}
-    return sagas.start("provision", uuid7(), key=_key(sign_up.id), data=data)
+    return _opened_at_once(sign_up, data) or sagas.start(
+        "provision", uuid7(), key=_key(sign_up.id), data=data
+    )
+
+
+def _opened_at_once(sign_up: SignUp, data: dict[str, Any]) -> Saga | None:
+    """From the pool: its schema and key are there, so every step is a few rows, in the caller's transaction.
+
+    None when the pool is empty, or the name was taken this very moment: the schema is then back in the pool.
+    """
+    if Saga.objects.filter(key=_key(sign_up.id)).exists():
+        return None
+    try:
+        with transaction.atomic():
+            pooled = pool.claim()
+            if pooled is None:
+                return None
+            data = {**data, "pooled": [pooled.release, pooled.fingerprint]}
+            return sagas.carry_out("provision", pooled.id, key=_key(sign_up.id), data=data)
+    except sagas.NotYet:
+        return None
 
 
 def rename(sign_up: SignUp, label: str, *, now: datetime) -> None:
@@ -399,6 +421,7 @@ def _made(saga: Saga, sign_up: SignUp) -> Tenant:
         person=person,
         by=scope.actor(),
         sign_up=sign_up,
+        pooled=saga.data.get("pooled"),
     )
     if sign_up.terms_version:
         terms = find_document("terms", sign_up.terms_version)

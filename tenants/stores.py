@@ -11,6 +11,7 @@ from django.db import connection
 from shared_apps import jobs, mail
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
+from tenants.fingerprint import members
 from tenants.keys import KeyStore
 
 FOLDERS = {
@@ -57,8 +58,10 @@ def has_schema(id: UUID) -> bool:
 def _rows(id: UUID) -> list[tuple[str, int]]:
     schema = scope.schema_of(id)
     with scope.owner(tenant=id), connection.cursor() as cursor:
-        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY 1", [schema])
-        tables = [name for (name,) in cursor.fetchall()]
+        cursor.execute("SELECT to_regnamespace(%s) IS NULL", [schema])
+        if cursor.fetchone()[0]:
+            return []
+        tables = [member.name for member in members(schema) if member.kind == "table"]
         if not tables:
             return []
         cursor.execute(

@@ -8,6 +8,7 @@ from shared_apps.kit.hosts import host_url
 from tenants.models.departure import PROOFS, Category, Departure, Instruction
 from tenants.models.erasure import Erasure, LedgerHead
 from tenants.models.export import Export
+from tenants.models.fleet import Drift, FleetEntry, PoolSchema
 from tenants.models.saga import Saga
 from tenants.models.sign_up import SignUp, WorkspaceSearch
 from tenants.models.snapshot import Snapshot
@@ -19,10 +20,13 @@ __all__ = [
     "Category",
     "Departure",
     "Domain",
+    "Drift",
     "Erasure",
     "Export",
+    "FleetEntry",
     "Instruction",
     "LedgerHead",
+    "PoolSchema",
     "RetiredName",
     "Saga",
     "SignUp",

@@ -52,6 +52,10 @@ class Tenant(TenantMixin):
 
     class Meta:
         ordering = ["created_at", "id"]
+        indexes = [
+            models.Index(fields=["release", "fingerprint"], name="tenants_tenant_release"),
+            models.Index(fields=["created_at"], name="tenants_tenant_created"),
+        ]
 
     def __str__(self) -> str:
         return self.schema_name

@@ -13,8 +13,10 @@ from django.db import OperationalError
 from django.db.backends.postgresql import base
 
 from shared_apps.kit import scope
+from tenants.postgresql.schema import DatabaseSchemaEditor
 
 IN_ERROR = psycopg2.extensions.TRANSACTION_STATUS_INERROR
+MOST_TOUCHED = 100  # workspaces: a backend keeps about a megabyte for each whose tables it has all touched
 Settings = tuple[str, str, str]  # schema, role, the author as JSON
 
 
@@ -78,10 +80,31 @@ class DatabaseOperations(base.DatabaseOperations):  # type: ignore[name-defined]
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """`applied` holds the settings in force in the open transaction, None when that isn't known."""
+    """`applied` holds the settings in force in the open transaction, None when that isn't known.
+
+    `touched`: the schemas that this connection's backend has been in. PostgreSQL's caches of their tables never shrink,
+    so the connection is exchanged for a fresh one, between two transactions, once there are many.
+    """
 
     ops_class = DatabaseOperations
+    SchemaEditorClass = DatabaseSchemaEditor
     applied: Settings | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.touched: set[str] = set()
+
+    def ensure_connection(self) -> None:
+        """Asked before each transaction, and before each statement outside of one."""
+        if len(self.touched) >= MOST_TOUCHED and not self.in_atomic_block and self._is_idle():
+            self.close()
+        super().ensure_connection()
+
+    def _is_idle(self) -> bool:
+        link = self.connection
+        return (
+            link is not None and link.info.transaction_status == psycopg2.extensions.TRANSACTION_STATUS_IDLE
+        )
 
     @property
     def schema_name(self) -> str:
@@ -94,6 +117,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         wanted = (here.schema, here.role, who.as_json() if who else "")
         if self.applied == wanted:
             return None
+        self.touched.add(here.schema)
         return wanted, self.settings_sql(wanted)
 
     def settings_sql(self, settings: Settings) -> str:
@@ -151,6 +175,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _close(self) -> None:
         self.applied = None
+        self.touched = set()
         super()._close()  # type: ignore[misc]
 
     def _set_autocommit(self, autocommit: bool) -> None:

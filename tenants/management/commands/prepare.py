@@ -4,12 +4,12 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from shared_apps.kit import scope
 from shared_apps.legal.models import Publication
-from tenants import keys, replay, roles, snapshot
+from tenants import keys, releases, replay, roles, snapshot, waves
 from tenants.ledger import LedgerBroken
 from tenants.models import Snapshot
 
@@ -27,6 +27,11 @@ class Command(BaseCommand):
         self._note_texts()
         recorded = snapshot.record()
         self._replay()
+        for release, reasons in releases.look().items():
+            if reasons:
+                self.stdout.write(
+                    f"Workspaces of release {release} stay closed until they are migrated: {reasons[0]}"
+                )
         self._bring_forward(recorded)
         self.stdout.write(f"Release {recorded.release} is ready, fingerprint {recorded.fingerprint[:12]}.")
 
@@ -54,13 +59,15 @@ class Command(BaseCommand):
             self.stdout.write(f"Entry {one.seq} of the erasure ledger was carried out again.")
 
     def _bring_forward(self, recorded: Snapshot) -> None:
-        """Each workspace in a transaction of its own: one that fails stays as it is, behind its maintenance page."""
-        for tenant in snapshot.behind(recorded):
-            try:
-                with scope.shared(), transaction.atomic():
-                    snapshot.bring_forward(tenant)
-            except DatabaseError as error:
-                raise CommandError(
-                    f"{tenant.subdomain} could not be brought to {recorded.release}: {error}"
-                ) from error
-            self.stdout.write(f"{tenant.subdomain} is at release {recorded.release} now.")
+        """A small fleet as migrate_fleet does it; a large one waits for that command, while what can goes on working."""
+        with scope.shared():
+            lagging = list(waves.behind(recorded).prefetch_related("domains"))
+        if len(lagging) > settings.SMOALL_FLEET_AT_START:
+            self.stdout.write(f"{len(lagging)} workspaces have other tables: migrate them by migrate_fleet.")
+            return
+        result = waves.migrate(waves.Options(parallel=1))
+        labels = {tenant.pk: tenant.subdomain for tenant in lagging}
+        for id in result.done:
+            self.stdout.write(f"{labels.get(id, id)} is at release {recorded.release} now.")
+        for id, error in result.failed.items():
+            raise CommandError(f"{labels.get(id, id)} could not be brought to {recorded.release}: {error}")

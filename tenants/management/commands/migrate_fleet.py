@@ -1,0 +1,129 @@
+"""Bring every workspace to this release's tables: a canary, then waves that grow; stops at failures, goes on when run again.
+
+--dry-run prints the SQL, recorded in a schema that is taken back, and touches no workspace.
+"""
+
+from argparse import ArgumentTypeError
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from shared_apps.kit import scope
+from tenants import fleet, snapshot, waves
+from tenants.management.client_command import ClientCommand, Refused
+from tenants.models import Snapshot, Tenant
+from tenants.waves import Options
+
+
+def number(text: str) -> int:
+    """One or more. Anything else is wrong usage."""
+    if not (text.isdigit() and 0 < int(text) < 100_000):
+        raise ArgumentTypeError(f"{text!r} is no number above zero.")
+    return int(text)
+
+
+class Command(ClientCommand):
+    help = __doc__
+
+    def add_own_arguments(self, parser: CommandParser) -> None:
+        usual = Options()
+        parser.add_argument("--parallel", type=number, default=usual.parallel, help="database connections")
+        parser.add_argument(
+            "--canary", type=number, default=usual.canary, help="workspaces of the first wave"
+        )
+        parser.add_argument(
+            "--stop-after",
+            type=number,
+            default=usual.stop_after,
+            metavar="N",
+            help="end the run after N failures",
+        )
+        parser.add_argument(
+            "--lock-timeout", type=number, default=usual.lock_timeout, metavar="MS",
+            help="how long a workspace's tables are waited for before it is tried again later",
+        )  # fmt: skip
+        parser.add_argument(
+            "--dry-run", action="store_true", help="print the SQL, and how many workspaces it is for"
+        )
+
+    def run(self, **options: Any) -> dict[str, Any]:
+        try:
+            with scope.shared():
+                target = snapshot.current()
+        except Snapshot.DoesNotExist:
+            raise Refused("This release has no snapshot here yet: run prepare.") from None
+        if options["dry_run"]:
+            return self._dry(target)
+        chosen = {name: options[name] for name in ("parallel", "canary", "stop_after", "lock_timeout")}
+        result = waves.migrate(Options(**chosen), told=self._told)
+        return {
+            "release": target.release,
+            "migrated": len(result.done),
+            "pooled": result.pooled,
+            "waiting": result.waiting,
+            "problems": _named(result.failed),
+        }
+
+    def _told(self, done: int, whole: int, text: str) -> None:
+        self.progress(100 * done // whole, f"{done} of {whole}, {text}")
+
+    def _dry(self, target: Snapshot) -> dict[str, Any]:
+        ways = waves.scripts(target)
+        counted = {(one.release, one.fingerprint): one.workspaces for one in fleet.status().standings}
+        plain = {
+            place: number
+            for place, number in counted.items()
+            if place not in ways and place != (target.release, target.fingerprint)
+        }
+        return {
+            "release": target.release,
+            "from": [
+                {
+                    "release": release,
+                    "fingerprint": fingerprint,
+                    "workspaces": counted.get((release, fingerprint), 0),
+                    "sql": list(way.text()),
+                }
+                for (release, fingerprint), way in sorted(ways.items())
+            ],
+            "by_migrations": [
+                {"release": release, "fingerprint": fingerprint, "workspaces": number}
+                for (release, fingerprint), number in sorted(plain.items())
+            ],
+        }
+
+    def say(self, result: dict[str, Any]) -> str:
+        if "from" in result:
+            return _said_dry(result)
+        told = [f"{result['migrated']} workspaces were migrated to release {result['release']}."]
+        if not result["migrated"] and not result["waiting"]:
+            told = [f"Every workspace has the tables of release {result['release']}."]
+        if result["pooled"]:
+            told.append(f"{result['pooled']} schemas of the pool came along.")
+        if result["waiting"]:
+            told.append(
+                f"{result['waiting']} are waiting, as they were: run migrate_fleet again to go on with them."
+            )
+        return "\n".join([*told, *result["problems"]])
+
+
+def _said_dry(result: dict[str, Any]) -> str:
+    told: list[str] = []
+    for one in result["from"]:
+        told.append(f"-- {one['workspaces']} workspaces of release {one['release']}")
+        told += one["sql"] or ["-- nothing to do in their tables"]
+    for one in result["by_migrations"]:
+        told.append(
+            f"-- {one['workspaces']} workspaces of release {one['release']}: no snapshot has their tables, "
+            "so each is migrated by the migrations themselves"
+        )
+    return "\n".join(told) or f"-- Every workspace has the tables of release {result['release']}."
+
+
+def _named(failed: dict[Any, str]) -> list[str]:
+    with scope.shared():
+        found = {
+            tenant.pk: tenant.subdomain
+            for tenant in Tenant.objects.filter(pk__in=failed).prefetch_related("domains")
+        }
+    return [f"{found.get(id, id)}: {error}" for id, error in failed.items()]

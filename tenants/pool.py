@@ -1,0 +1,192 @@
+"""Ready schemas that wait for their client (I8): opening a workspace is then a few rows, and nobody waits.
+
+A pool row's UUID becomes the tenant's: its schema and key have their names for ever, and are used once. The claim is a
+DELETE in the transaction that makes the workspace, so whatever undoes that puts the schema back. Filled at quiet
+moments, since making tables flushes every other connection's caches (config/schedule.py says when); at a new release
+the schemas come forward with the fleet, or are discarded.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from shared_apps.jobs import guard, job
+from shared_apps.kit import scope
+from tenants import sagas, script, snapshot
+from tenants.fingerprint import fingerprint
+from tenants.keys import KeyStore
+from tenants.models import PoolSchema, Snapshot, Tenant
+
+log = logging.getLogger("smoall.fleet")
+LOCK, POOL = "pool", UUID(int=0)
+DEMAND_OF = timedelta(days=1)
+AT_ONCE = 50  # schemas that one job makes, so that it ends in time
+# One statement: whoever claims at the same moment passes over a row that somebody else holds, and gets the next.
+CLAIM = """
+    DELETE FROM tenants_poolschema WHERE id = (
+        SELECT p.id FROM tenants_poolschema p JOIN tenants_snapshot s
+            ON s.release = p.release AND s.fingerprint = p.fingerprint
+         WHERE s.release = %s AND p.is_ready AND NOT p.is_discarded
+         ORDER BY p.created_at, p.id LIMIT 1 FOR UPDATE OF p SKIP LOCKED)
+    RETURNING id, release, fingerprint
+"""
+
+
+# --- claiming ---------------------------------------------------------------------------------------------
+
+
+def claim() -> PoolSchema | None:
+    """A ready schema with this release's tables, taken out of the pool for good unless the caller's transaction is undone.
+
+    In the shared scope. None when there is none: the caller then replays the snapshot.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM, [settings.SMOALL_RELEASE])
+        row = cursor.fetchone()
+    return PoolSchema(id=row[0], release=row[1], fingerprint=row[2], is_ready=True) if row else None
+
+
+# --- size -------------------------------------------------------------------------------------------------
+
+
+def wanted(now: datetime) -> int:
+    """How many there should be: as many as workspaces were opened within a day, between the two settings."""
+    opened: int = Tenant.objects.filter(created_at__gt=now - DEMAND_OF).count()
+    return max(int(settings.SMOALL_POOL_FLOOR), min(opened, int(settings.SMOALL_POOL_CEILING)))
+
+
+def ready(target: Snapshot) -> "QuerySet[PoolSchema]":
+    return PoolSchema.objects.filter(
+        release=target.release, fingerprint=target.fingerprint, is_ready=True, is_discarded=False
+    )
+
+
+def stale(target: Snapshot) -> "QuerySet[PoolSchema]":
+    """Ready ones with other tables than the target's."""
+    return PoolSchema.objects.filter(is_ready=True, is_discarded=False).exclude(
+        release=target.release, fingerprint=target.fingerprint
+    )
+
+
+# --- filling ----------------------------------------------------------------------------------------------
+
+
+@job(purpose="tenants.pool", saga=True, retries=0)
+def top_up() -> None:
+    """At night: as many as yesterday's demand asks for."""
+    tend(timezone.now(), low_water=1.0)
+
+
+@job(purpose="tenants.pool", saga=True, retries=0)
+def refill() -> None:
+    """By day: only what keeps the next client from waiting."""
+    tend(timezone.now(), low_water=0.5)
+
+
+def tend(now: datetime, *, low_water: float = 1.0) -> int:
+    """Finish what was begun, discard what is of an older release, and fill when below that share of what is wanted.
+
+    Returns how many schemas were made. One at a time over the deployment; a second call does nothing.
+    """
+    with guard.held(LOCK, POOL) as taken:
+        if not taken:
+            return 0
+        with scope.shared():
+            target = Snapshot.objects.filter(release=settings.SMOALL_RELEASE).first()
+            if target is None:
+                return 0
+            unfinished = list(PoolSchema.objects.exclude(is_ready=True, is_discarded=False))
+            unfinished += list(stale(target))
+        for row in unfinished:
+            discard(row.id)
+        with scope.shared():
+            there, goal = ready(target).count(), wanted(now)
+        missing = goal - there if there < goal * low_water else 0
+        made = 0
+        for _ in range(min(missing, AT_ONCE)):
+            if fill(target) is None:
+                break
+            made += 1
+        return made
+
+
+def fill(target: Snapshot) -> UUID | None:
+    """Make one. The row stands first, so that a schema or key whose maker died is known. None when it came out wrong."""
+    with scope.shared(actor=snapshot.BUILDER):
+        row = PoolSchema.objects.create(release=target.release, fingerprint=target.fingerprint)
+    KeyStore.default().ensure(row.id)
+    found = make(row.id, target)
+    if found != target.fingerprint:
+        log.error("ALARM: a schema made from the snapshot of %s has other tables", target.release)
+        discard(row.id)
+        return None
+    return row.id
+
+
+@sagas.verb("fill")
+def make(id: UUID, target: Snapshot) -> str:
+    """The tables of a pool row and the note that it is ready, together; returns their fingerprint."""
+    with scope.shared(actor=snapshot.BUILDER):
+        snapshot.replay(id, target)
+        with scope.owner(tenant=id):
+            found = fingerprint(scope.schema_of(id))
+        PoolSchema.objects.filter(pk=id).update(is_ready=found == target.fingerprint)
+    return found
+
+
+def discard(id: UUID) -> None:
+    """Take a pool row's schema, key and row away. May be done again. Does nothing to one that was claimed."""
+    if drop(id):
+        KeyStore.default().destroy(id)
+        with scope.shared(actor=snapshot.BUILDER):
+            PoolSchema.objects.filter(pk=id, is_discarded=True).delete()
+
+
+@sagas.verb("discard")
+def drop(id: UUID) -> bool:
+    """The schema goes, and the row says so, together: nobody claims it any more. False when it is no pool row now."""
+    with scope.shared(actor=snapshot.BUILDER):
+        row = PoolSchema.objects.select_for_update().filter(pk=id).first()
+        if row is None or Tenant.objects.filter(pk=id).exists():
+            return False
+        with scope.owner(tenant=id), connection.cursor() as cursor:
+            cursor.execute(f"DROP SCHEMA IF EXISTS {scope.schema_of(id)} CASCADE")
+        row.is_discarded, row.is_ready = True, False
+        row.save(update_fields=["is_discarded", "is_ready"])
+    return True
+
+
+# --- a new release ----------------------------------------------------------------------------------------
+
+
+def renew(target: Snapshot, ways: dict[tuple[str, str], script.Script]) -> int:
+    """Bring every ready schema forward by the recorded SQL; where that isn't known, discard it. Returns how many came.
+
+    Raises script.Differs, and what the database and the migrations raise: better here than in a workspace.
+    """
+    with scope.shared():
+        rows = list(stale(target))
+    came = 0
+    for row in rows:
+        way = ways.get((row.release, row.fingerprint))
+        if way is None:
+            discard(row.id)
+        else:
+            came += _come_forward(row.id, target, way)
+    return came
+
+
+def _come_forward(id: UUID, target: Snapshot, way: script.Script) -> bool:
+    with scope.shared(actor=snapshot.BUILDER), transaction.atomic():
+        row: Any = PoolSchema.objects.select_for_update(skip_locked=True).filter(pk=id).first()
+        if row is None:
+            return False
+        row.fingerprint, row.release = script.replay(way, id), target.release
+        row.save(update_fields=["release", "fingerprint"])
+    return True
