@@ -10,7 +10,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.figures import among, document, history, memory, opening, pages, requesting, series, table
+from scripts.figures import (
+    among,
+    document,
+    history,
+    memory,
+    migrating,
+    opening,
+    pages,
+    requesting,
+    series,
+    table,
+)
 from scripts.figures.bench import Bench, CannotMeasure, Failed, remove, scratch
 from scripts.figures.figure import Figure
 from scripts.figures.series import Size
@@ -19,6 +30,7 @@ from scripts.figures.series import Size
 SMALL: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "sign-up": opening.sign_up,
     "replay": opening.replay,
+    "migrate": migrating.measure,
     "request": requesting.measure,
     "history": history.measure,
 }

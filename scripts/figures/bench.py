@@ -22,11 +22,18 @@ from scripts.figures.side import ROOT, Failed, Side
 
 MARKER = "figures.json"
 EXTENSIONS = ("pg_trgm", "unaccent", "btree_gin")
+POOL_OFF = {
+    "SMOALL_POOL_FLOOR": "0",
+    "SMOALL_POOL_CEILING": "0",
+}  # what is claimed is filled when it is asked for
 SETTINGS = {
     "ours": "config.settings",
     "web": "config.settings",
     "stock": "scripts.figures.stock.settings",
     "plain": "scripts.figures.plain.settings",
+    "stock_later": "scripts.figures.later.stock",
+    "fleet": "config.settings",
+    "fleet_later": "scripts.figures.later.ours",
 }
 NOT_REPLAYED = re.compile(r"(--|\\(un)?restrict |SET |SELECT pg_catalog\.set_config)")
 FILL = 100  # workspaces between two lines of progress
@@ -80,24 +87,66 @@ class Bench:
     def side(self, name: str) -> Side:
         """The process of that name; its database is made with it."""
         if name not in self._sides:
-            environment = {
-                **dict.fromkeys(("DATABASE_URL", "SMOALL_SMTP", "SMOALL_FILES_BUCKET", "SMOALL_MAIL_PROVIDER"), ""),
-                "SMOALL_DATA": str(self.data),
-                "SMOALL_ENV": "development",
-                "SMOALL_PROCESS": "web" if name == "web" else "command",
-                "SMOALL_DOMAIN": "smoall.localhost",
-                "SMOALL_PORT": "80",
-                "DJANGO_SETTINGS_MODULE": SETTINGS[name],
-                "PYTHONPATH": str(ROOT),
-            }  # fmt: skip
             if name in ("stock", "plain"):
                 self._make_database(name)
-            self._sides[name] = Side(environment, self.data / f"{name}.log")
+            self._sides[name] = Side(self.environment(name), self.data / f"{name}.log")
             if name in ("stock", "plain") and name not in self.state:
                 self.say(f"Making the tables of the {name} side …")
                 self._sides[name].call(f"in_{name}.prepare")
                 self.note(**{name: True})
         return self._sides[name]
+
+    def environment(self, name: str) -> dict[str, str]:
+        """What a side's processes are told of themselves; nothing of the caller's own deployment."""
+        unset = (
+            "DATABASE_URL",
+            "SMOALL_SMTP",
+            "SMOALL_FILES_BUCKET",
+            "SMOALL_MAIL_PROVIDER",
+            "SMOALL_KILL_AT",
+        )
+        return {
+            **dict.fromkeys(unset, ""),
+            **POOL_OFF,
+            "SMOALL_DATA": str(self.data),
+            "SMOALL_ENV": "development",
+            "SMOALL_PROCESS": "web" if name == "web" else "command",
+            "SMOALL_DOMAIN": "smoall.localhost",
+            "SMOALL_PORT": "80",
+            "SMOALL_FLEET_AT_START": "0",
+            "DJANGO_SETTINGS_MODULE": SETTINGS[name],
+            "PYTHONPATH": str(ROOT),
+        }
+
+    def fleet_side(self, name: str) -> Side:
+        """A Smoall of its own on the same server, whose releases go forward without the main one's."""
+        if name not in self._sides:
+            folder = self.data / "fleet"
+            folder.mkdir(exist_ok=True)
+            (folder / "static").mkdir(exist_ok=True)
+            environment = self.environment(name) | {
+                "SMOALL_DATA": str(folder),
+                "DATABASE_URL": self._url.rsplit("/", 1)[0] + f"/{name}",
+                "SMOALL_SECRET_KEY": (self.data / "secret.key").read_text().strip(),
+            }
+            if name == "fleet" and name not in self.state:
+                self.psql("postgres", "CREATE DATABASE fleet")
+            self._sides[name] = Side(environment, self.data / f"{name}.log")
+            if name == "fleet" and name not in self.state:
+                self._sides[name].call("in_ours.prepare")
+                self.note(fleet=True)
+        return self._sides[name]
+
+    def copy(self, database: str, name: str) -> None:
+        """Another database like this one, under another name."""
+        self._sides[database].call("asking.forget")
+        self.psql("postgres", f"DROP DATABASE IF EXISTS {name}")
+        self.psql("postgres", f"CREATE DATABASE {name} TEMPLATE {database}")
+
+    def drop(self, name: str) -> None:
+        """A copied database, and the process that worked on it."""
+        self._sides.pop(name).end()
+        self.psql("postgres", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def _start(self, *, durable: bool) -> None:
         try:
@@ -106,8 +155,8 @@ class Bench:
             raise CannotMeasure(str(error)) from error
 
     def _restart(self, *, durable: bool) -> None:
-        for name, side in self._sides.items():
-            side.call("asking.forget" if name == "web" else f"in_{'ours' if name == 'ours' else name}.pause")
+        for side in self._sides.values():
+            side.call("asking.forget")
         embedded_postgres.stop(self.data)
         self._start(durable=durable)
 

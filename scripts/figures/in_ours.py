@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
+from statistics import median
 from typing import Any
 from uuid import UUID
 
@@ -21,10 +22,11 @@ from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from tenant_apps.contacts.models import Contact
-from tenants import erasure, export, fleet, provision, roles, sagas, snapshot
+from tenants import erasure, export, fleet, pool, provision, roles, sagas, snapshot, waves
+from tenants import sign_up as signing_up
 from tenants.fingerprint import fingerprint
 from tenants.keys import KeyStore
-from tenants.models import Domain, Saga, Snapshot, Tenant
+from tenants.models import Domain, Saga, SignUp, Snapshot, Tenant
 
 BENCH = scope.Actor("system", "figures", "Figures")
 CONTACTS = [f"Atelier {letter}" for letter in "ABCDEFGHIJ"]
@@ -78,11 +80,6 @@ def sign_up(number: int, is_furnished: bool = True) -> dict[str, Any]:
     return {"id": str(id), "seconds": took}
 
 
-def pause() -> None:
-    """Let the connection go, before the server is started again."""
-    connection.close()
-
-
 # --- replay -----------------------------------------------------------------------------------------------
 
 
@@ -112,7 +109,8 @@ def script(schema_id: str) -> str:
     for table, rows in recorded.seeds.items():
         lines += [f"COPY {schema}.{table} FROM STDIN (FORMAT csv, HEADER);", rows.rstrip("\n"), "\\."]
     lines += [statement for statement in statements if snapshot.is_trigger(statement)]
-    lines += [f"{statement};" for statement in roles.grants(schema)]
+    with scope.owner(tenant=snapshot.TEMPLATE):
+        lines += [f"{one};".replace(recorded.schema, schema) for one in roles.grants(recorded.schema)]
     return "\n".join([*lines, "COMMIT;", ""])
 
 
@@ -238,3 +236,70 @@ def recorded() -> dict[str, str]:
 
 def another_id() -> str:
     return str(uuid7())
+
+
+# --- releases and the pool --------------------------------------------------------------------------------
+
+
+def prepare() -> float:
+    """Seconds of bringing the database to this release: shared tables, template, snapshot; the fleet itself waits."""
+    return _timed(lambda: call_command("prepare", stdout=StringIO()))
+
+
+def status() -> float:
+    """Seconds of finding out which workspaces lag: the median of twenty."""
+    fleet.status()
+    return median(_timed(fleet.status) for _ in range(20))
+
+
+def migrate_fleet(expected: int) -> float:
+    """Seconds of `migrate_fleet`. Raises AssertionError unless so many came to the release's very tables."""
+    began = time.perf_counter()
+    result = waves.migrate()
+    took = time.perf_counter() - began
+    found = fleet.status()
+    assert result.is_whole and len(result.done) == expected, (
+        f"{len(result.done)} of {expected}: {result.failed}"
+    )
+    assert found.behind == 0
+    for id in result.done:
+        with scope.owner(tenant=id):
+            assert fingerprint(scope.schema_of(id)) == found.fingerprint
+    return took
+
+
+def fill_pool(number: int) -> None:
+    with scope.shared():
+        target, there = snapshot.current(), pool.ready(snapshot.current()).count()
+    for _ in range(number - there):
+        assert pool.fill(target)
+
+
+def claim() -> float:
+    """Seconds of taking a ready schema, committed. It is then nobody's, and goes."""
+    fill_pool(1)
+    began = time.perf_counter()
+    with scope.shared(actor=BENCH):
+        taken = pool.claim()
+    took = time.perf_counter() - began
+    assert taken
+    _drop(taken.id)
+    KeyStore.default().destroy(taken.id)
+    return took
+
+
+def confirm(number: int) -> float:
+    """Seconds from the confirming click to the first page of the own workspace, out of the pool; committed."""
+    fill_pool(1)
+    now = timezone.now()
+    with scope.shared(actor=signing_up.DOOR):
+        row = SignUp.objects.create(
+            company=f"Figures {number}", country="BE", language="en", subdomain=f"figures-{number}",
+            name="Olga Owner", email=asking.EMAIL, expires_at=now + timedelta(hours=1),
+        )  # fmt: skip
+    began = time.perf_counter()
+    with scope.shared(actor=signing_up.DOOR):
+        saga = signing_up.confirm(row, now=now)
+    assert saga.status == Saga.Status.DONE, saga.status
+    asking.seconds("/sign-in/", [f"figures-{number}.smoall.localhost"], stack="whole")
+    return time.perf_counter() - began

@@ -1,10 +1,7 @@
 """What is done inside plain Django's process: the one schema is made, with what a workspace has in it."""
 
-from typing import Any
-
 from django.core.management import call_command
 from django.core.management.commands.migrate import Command as Migrate
-from django.db import connection
 
 from scripts.figures import asking
 from scripts.figures.placing import ONLY
@@ -19,7 +16,3 @@ def prepare() -> None:
         call_command(Migrate(), verbosity=0, interactive=False, skip_checks=True)
         if not User.objects.exists():
             asking.people(CONTACTS)
-
-
-def pause() -> Any:
-    connection.close()

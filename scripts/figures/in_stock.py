@@ -79,10 +79,6 @@ def migrate(executor: str = "standard") -> float:
     return time.perf_counter() - began
 
 
-def pause() -> None:
-    connection.close()
-
-
 def record_by_signals(on: bool) -> None:
     """Let django-auditlog's own registry follow contacts, with what Smoall declares of them, or let go of them."""
     from auditlog.registry import auditlog

@@ -17,11 +17,17 @@ def sign_up(bench: Bench) -> Iterator[Figure]:
     def migrated() -> float:
         return float(stock.call("in_stock.sign_up", number=bench.another()))
 
-    runs = interleaved(replayed, migrated, times=bench.times(5, 2))
-    yield Figure.of(
-        "sign-up", "Sign-up, pool empty: schema, rows, address", "create_schema and migrate", runs,
-        target=at_least(5.5),
+    mine, claimed, opened, theirs = interleaved(
+        replayed, lambda: float(ours.call("in_ours.claim")),
+        lambda: float(ours.call("in_ours.confirm", number=bench.another())), migrated,
+        times=bench.times(5, 2),
     )  # fmt: skip
+    for what, runs, target in (
+        ("Sign-up: a ready schema is claimed", claimed, at_least(500)),
+        ("Sign-up: from the click to the first page of the own workspace", opened, None),
+        ("Sign-up, pool empty: schema, rows, address", mine, at_least(5.5)),
+    ):
+        yield Figure.of("sign-up", what, "create_schema and migrate", [runs, theirs], target=target)
 
 
 def replay(bench: Bench) -> Iterator[Figure]:

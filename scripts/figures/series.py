@@ -20,6 +20,7 @@ SLOW_AFTER = 500  # workspaces from which on pg_dump is run twice only
 
 # What is measured, in the words of the chart; --only reaches them by the rows that they belong to.
 SERIES = {
+    "claim": "sign-up from the pool",
     "sign-up": "sign-up by replay",
     "request": "request, one workspace",
     "rotating": "request, workspaces in turns",
@@ -29,6 +30,7 @@ SERIES = {
     "erase": "erase: its tables",
     "erase whole": "erase, to the certificate",
     "drop": "bare DROP SCHEMA",
+    "status": "fleet_status",
     "list": "list_clients",
     "check": "check_tenants, a workspace",
 }
@@ -124,6 +126,8 @@ def _works(bench: Bench, found: Size) -> dict[str, Callable[[], list[float]]]:
         "export": lambda: [float(ours.call("in_ours.take_out", id=first))],
         "pg_dump without loops": lambda: dump(WITHOUT_LOOPS),
         "pg_dump": dump,
+        "claim": lambda: [float(ours.call("in_ours.confirm", number=bench.another()))],
+        "status": lambda: [float(ours.call("in_ours.status"))],
         "list": lambda: [float(ours.call("in_ours.listed"))],
         "check": lambda: [float(ours.call("in_ours.checked")) / bench.tenants],
     }
