@@ -59,7 +59,7 @@ def _kind(sql: str) -> str:
 
 
 def _who(file: str, name: str) -> str:
-    if "psycopg2" in name or "psycopg2" in file:
+    if "psycopg2" in name or "Cursor." in name or "psycopg2" in file:
         return "waiting for the database"
     if name in ("<built-in method time.sleep>", "<method 'poll' of 'select.poll' objects>"):
         return "waiting"

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Literal
 from uuid import UUID
 
@@ -45,9 +46,14 @@ class Actor:
     behalf: str = ""
 
     def as_json(self) -> str:
-        """For the database: ASCII, and without NUL, which its text can't hold."""
-        fields = {key: value.replace("\0", "") for key, value in asdict(self).items()}
-        return json.dumps(fields, ensure_ascii=True, separators=(",", ":"))
+        """For the database: ASCII, and without NUL, which its text can't hold. Asked before every statement."""
+        return _as_json(self)
+
+
+@lru_cache(maxsize=1024)
+def _as_json(actor: Actor) -> str:
+    fields = {key: value.replace("\0", "") for key, value in asdict(actor).items()}
+    return json.dumps(fields, ensure_ascii=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
