@@ -29,6 +29,7 @@ from tenants.keys import KeyStore
 from tenants.models import Domain, Saga, SignUp, Snapshot, Tenant
 
 BENCH = scope.Actor("system", "figures", "Figures")
+ACTION = 100  # rows that one transaction writes
 CONTACTS = [f"Atelier {letter}" for letter in "ABCDEFGHIJ"]
 
 
@@ -201,7 +202,7 @@ def fingerprinted(id: str) -> float:
 
 
 def grow_contacts(id: str, rows: int) -> None:
-    """Bring the contacts of a workspace to `rows`, written by the workspace's own role: with their history."""
+    """Bring the contacts of a workspace to `rows`, written by the workspace's own role: with their history, in many actions."""
     columns = [str(field.column) for field in Contact._meta.concrete_fields]
     made = {
         "id": "uuidv7()",
@@ -213,13 +214,15 @@ def grow_contacts(id: str, rows: int) -> None:
     }
     chosen = ", ".join(made.get(column, f'one."{column}"') for column in columns)
     names = ", ".join(f'"{column}"' for column in columns)
-    with scope.tenant(UUID(id), actor=BENCH), connection.cursor() as cursor:
-        missing = rows - Contact.objects.count()
-        cursor.execute(
-            f"INSERT INTO contacts_contact ({names}) SELECT {chosen} FROM generate_series(1, %s) n, "  # noqa: S608
-            "(SELECT * FROM contacts_contact ORDER BY id LIMIT 1) one",
-            [missing],
-        )
+    insert = (
+        f"INSERT INTO contacts_contact ({names}) SELECT {chosen} FROM generate_series(%s, %s) n, "  # noqa: S608
+        "(SELECT * FROM contacts_contact ORDER BY id LIMIT 1) one"
+    )
+    with scope.tenant(UUID(id)):
+        there = Contact.objects.count()
+    for first in range(there + 1, rows + 1, ACTION):
+        with scope.tenant(UUID(id), actor=BENCH), connection.cursor() as cursor:
+            cursor.execute(insert, [first, min(first + ACTION - 1, rows)])
 
 
 def first_contact(id: str) -> str:
