@@ -168,8 +168,7 @@ class Bench:
         self.psql(name, "\n".join(["CREATE SCHEMA ext;", *extensions]))
 
     def _manage(self, *words: str) -> None:
-        environment = os.environ | {"SMOALL_DATA": str(self.data), "SMOALL_ENV": "development"}
-        environment.pop("DATABASE_URL", None)
+        environment = os.environ | self.environment("ours")
         done = subprocess.run(
             [sys.executable, "manage.py", *words], cwd=ROOT, env=environment, capture_output=True, text=True
         )
