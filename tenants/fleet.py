@@ -72,20 +72,23 @@ class Status:
         return sum(one.workspaces for one in self.standings if not one.is_current)
 
 
+def release() -> str:
+    """The release of this code."""
+    return str(settings.SMOALL_RELEASE)
+
+
 def status() -> Status:
     """Who has which tables. In one query over the fleet; the rows behind are found by waves.behind."""
-    with scope.shared():
-        release = settings.SMOALL_RELEASE
-        with connection.cursor() as cursor:
-            cursor.execute(STATUS, [release])
-            rows = cursor.fetchall()
+    with scope.shared(), connection.cursor() as cursor:
+        cursor.execute(STATUS, [release()])
+        rows = cursor.fetchall()
     wanted = next((fingerprint for of, fingerprint, *_ in rows if of is None), "")
     standings = tuple(
-        Standing(of, fingerprint, number, of == release and fingerprint == wanted, releases.serves(of))
+        Standing(of, fingerprint, number, of == release() and fingerprint == wanted, releases.serves(of))
         for of, fingerprint, number in rows
         if of is not None
     )
-    return Status(release, wanted, standings)
+    return Status(release(), wanted, standings)
 
 
 def sizes(tenants: list[Tenant]) -> dict[UUID, int]:

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from django.apps import apps
-from django.contrib.contenttypes.management import inject_rename_contenttypes_operations
+from django.contrib.contenttypes.management import create_contenttypes, inject_rename_contenttypes_operations
 from django.db import connection, transaction
 from django.db.migrations import Migration, RunPython, SeparateDatabaseAndState
 from django.db.migrations.executor import MigrationExecutor
@@ -59,7 +59,12 @@ class Script:
     def text(self) -> Iterator[str]:
         """Its SQL for people, a statement a line; Python is named in a comment."""
         for step in self.steps:
-            yield f"{step.replace(f'{PLACE}.', '')};" if isinstance(step, str) else f"-- Python: {step.name}"
+            yield f"{shown(step)};" if isinstance(step, str) else f"-- {shown(step)}"
+
+
+def shown(step: str | PythonStep) -> str:
+    """One step for people."""
+    return step.replace(f"{PLACE}.", "") if isinstance(step, str) else f"Python: {step.name}"
 
 
 # --- recording --------------------------------------------------------------------------------------------
@@ -87,23 +92,28 @@ def _placed(steps: Iterable[Any], schema: str) -> tuple[str | PythonStep, ...]:
 
 def _steps(schema: str) -> Iterator[str | PythonStep]:
     """In the owner's scope in that schema: what is done, after it was done."""
-    yield from _migrated()
-    yield from _content_types()
+    steps: list[Any] = []
+    state = migrated(steps)
+    yield from steps
+    yield from _content_types(state)
     yield from _history(schema)
     yield from _grants(schema)
 
 
-def _migrated() -> list[Any]:
-    steps: list[Any] = []
+def migrated(steps: list[Any], targets: list[tuple[str, str]] | None = None) -> Any:
+    """Migrate the schema of the owner's scope in force, to the end or to these; `steps` then says what it took.
+
+    Returns the models' state afterwards. Raises CannotRecord.
+    """
     executor = _Executor(steps)
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    wanted = executor.loader.graph.leaf_nodes() if targets is None else targets
+    plan = executor.migration_plan(wanted)
     for migration, _backwards in plan:
         if not migration.atomic and migration.operations:
             raise CannotRecord(f"{migration} is not atomic: a workspace is migrated in one transaction.")
     inject_rename_contenttypes_operations(plan=plan, apps=apps, using="default")
     with writing_down(steps):
-        executor.migrate(executor.loader.graph.leaf_nodes(), plan=plan)
-    return steps
+        return executor.migrate(wanted, plan=plan)
 
 
 class _Executor(MigrationExecutor):
@@ -159,9 +169,15 @@ class _Recorder(MigrationRecorder):
         )
 
 
-def _content_types() -> list[str]:
-    """Rows by their natural key: their numbers are each schema's own."""
+def _content_types(state: Any) -> list[str]:
+    """As Django does after migrations, for the models as those leave them; then for those of the code, as snapshots do.
+
+    Rows by their natural key: their numbers are each schema's own.
+    """
     before = _known_types()
+    state.clear_delayed_apps_cache()
+    for config in apps.get_app_configs():
+        create_contenttypes(config, verbosity=0, interactive=False, apps=state.apps)
     snapshot.make_content_types()
     return [
         f"INSERT INTO django_content_type (app_label, model) VALUES ('{app}', '{model}') ON CONFLICT DO NOTHING"
@@ -213,16 +229,20 @@ def replay(script: Script, tenant: UUID) -> str:
     """Bring a workspace's tables forward, in the caller's transaction; returns their fingerprint.
 
     One DDL statement an execute, as Citus asks. Raises Differs, whatever the database raises, and what the migrations'
-    own Python does.
+    own Python does, with the step as a note: that is the release's own, no client's.
     """
     schema = scope.schema_of(tenant)
     with scope.owner(tenant=tenant, actor=snapshot.BUILDER):
         with connection.cursor() as cursor:
             for step in script.steps:
-                if isinstance(step, PythonStep):
-                    _run(step)
-                else:
-                    cursor.execute(step.replace(PLACE, schema))
+                try:
+                    if isinstance(step, PythonStep):
+                        _run(step)
+                    else:
+                        cursor.execute(step.replace(PLACE, schema))
+                except Exception as error:
+                    error.add_note(shown(step))
+                    raise
         found = lines(schema)
     if hash_of(found) != script.fingerprint:
         raise Differs("; ".join(differences(script.lines, found)[:10]))

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.contrib.contenttypes.management import create_contenttypes
 from django.core.management import call_command
 from django.core.management.commands.migrate import Command as Migrate
-from django.db import connection, router, transaction
+from django.db import connection, transaction
 
 from shared_apps.history import triggers
 from shared_apps.kit import scope
@@ -65,9 +65,9 @@ def _build(schema: str) -> None:
 
 
 def make_content_types() -> None:
-    """A row for every model of the schema of the scope in force."""
+    """A row for every model, those of the other kind of schema too: as Django does after each migration."""
     for config in apps.get_app_configs():
-        if router.allow_migrate("default", config.label):
+        if config.models_module is not None:
             create_contenttypes(config, verbosity=0, interactive=False)
 
 

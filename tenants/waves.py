@@ -276,11 +276,12 @@ def what_failed(error: BaseException) -> str:
     """For operators: what the server said of itself, never the values of a client's rows, which stand in its details."""
     if isinstance(error, script.Differs):
         return f"The tables differ: {error}"
+    where = "".join(f" At: {note[:300]}" for note in getattr(error, "__notes__", [])[:1])
     cause: Any = error.__cause__ if isinstance(error, DatabaseError) else None
     said = getattr(getattr(cause, "diag", None), "message_primary", None)
     if said and not sqlstate(error).startswith(("22", "23")):  # data exceptions and violations name values
-        return f"{said} ({sqlstate(error)})"[:500]
-    return f"{described(error)}{f' ({sqlstate(error)})' if sqlstate(error) else ''}"[:500]
+        return f"{said} ({sqlstate(error)}).{where}"
+    return f"{described(error)}{f' ({sqlstate(error)})' if sqlstate(error) else ''}.{where}"
 
 
 # --- one again --------------------------------------------------------------------------------------------

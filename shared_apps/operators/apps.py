@@ -21,6 +21,7 @@ class OperatorsConfig(Module):
         ),
         Menu(_("Access to data"), "operators:grants", icon="eye", order=3, right="operators.view"),
         Menu(_("Work"), "operators:work", icon="queue-list", order=3, right="operators.view"),
+        Menu(_("Fleet"), "operators:fleet", icon="square-3-stack-3d", order=3, right="operators.view"),
         Menu(_("Integrators"), "operators:integrators", icon="link", order=4, right="operators.view"),
         Menu(_("Who got what"), "operators:partners", icon="eye", order=4, right="operators.view"),
         Menu(_("Requests"), "operators:requests", icon="inbox", order=4, right="operators.view"),
@@ -65,7 +66,9 @@ class OperatorsConfig(Module):
             _("To tell operators of requests and breaches whose time is over, and to forget old names"),
             mail="service",
         ),
-        "operators.inspect": _("To find what doesn't fit together, before it does harm"),
+        "operators.inspect": Purpose(
+            _("To find what doesn't fit together, before it does harm"), mail="service"
+        ),
     }
     holdings = (
         Holding(

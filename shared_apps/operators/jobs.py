@@ -16,7 +16,7 @@ from shared_apps.kit.dates import day_of
 from shared_apps.operators import mails
 from shared_apps.operators.models import Grant, Inspection
 from shared_apps.requests.models import Breach, Request
-from tenants import fleet, retention
+from tenants import drift, fleet, retention
 from tenants.models import Tenant
 
 log = logging.getLogger("smoall.operators")
@@ -111,12 +111,31 @@ def nightly() -> None:
 @job(purpose="operators.inspect", saga=True, retries=0)
 def inspect(inspection_id: str) -> None:
     """Whatever doesn't fit together, and how big each workspace is: from the catalog, never from its rows."""
-    problems = list(fleet.problems())
+    drifted = list(drift.look())
+    fresh = drift.note(drifted, now=timezone.now())
+    _tell_of_drift(fresh)
+    problems = list(fleet.problems(drifted))
     sizes = _sizes()
     with scope.shared():
         asked = Inspection.objects.filter(pk=inspection_id).first()
         if asked:
             asked.finish(problems=problems, sizes=sizes, now=timezone.now())
+
+
+def _tell_of_drift(fresh: list[drift.Found]) -> None:
+    """What no look before found: to the log, and by mail to every operator."""
+    if not fresh:
+        return
+    log.error("ALARM: the tables of %s workspaces differ from their release", len(fresh))
+    with scope.shared():
+        named = Tenant.objects.prefetch_related("domains").in_bulk([one.tenant for one in fresh[:MOST_LATE]])
+        alarms = [
+            f"{named[one.tenant].subdomain}: {'; '.join(one.differences[:5])}"
+            for one in fresh[:MOST_LATE]
+            if one.tenant in named
+        ]
+        for operator in User.objects.active().filter(kind=Kind.OPERATOR):
+            mails.drift(operator, alarms, now=timezone.now())
 
 
 def _sizes() -> dict[UUID, int]:

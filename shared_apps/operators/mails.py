@@ -1,7 +1,7 @@
 """The mails of the console."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
 from django.urls import reverse
 
@@ -73,4 +73,20 @@ def late_requests(operator: User, alarms: Sequence[str], *, day: date) -> None:
             "url": host_url("ops") + reverse("operators:requests", urlconf="config.urls_ops"),
         },
         key=f"operators.late_requests:{operator.id}:{day}",
+    )
+
+
+def drift(operator: User, alarms: Sequence[str], *, now: datetime) -> None:
+    """Workspaces whose tables were found to differ from their release, which no look before had found."""
+    mail.send(
+        purpose="operators.inspect",
+        to=operator.email,
+        name=operator.name,
+        language=operator.language,
+        template="operators/mail/drift",
+        context={
+            "alarms": alarms,
+            "url": host_url("ops") + reverse("operators:fleet", urlconf="config.urls_ops"),
+        },
+        key=f"operators.drift:{operator.id}:{now.isoformat()}",
     )

@@ -126,3 +126,73 @@ def _fail_a_mail(world: World) -> None:
             assert cursor.rowcount == 1
     finally:
         admin.close()
+
+
+def test_the_fleet_shows_waves_failures_pool_and_drift(visitor: Visitors, world: World) -> None:
+    oscar = visitor("en")
+    oscar.sign_in("Oscar")
+    oscar.open("/fleet/")
+    oscar.sees("up to date")
+    oscar.look("fleet-quiet")
+    company = _fail_a_migration(world)
+    oscar.open("/fleet/")
+    oscar.reads(company)
+    oscar.look("fleet", dark=True)
+    small = visitor("en", phone=True)
+    small.sign_in("Oscar")
+    small.open("/fleet/")
+    small.look("fleet-phone")
+    oscar.page.get_by_role("button", name=re.compile(f"Begin anew.*{company}")).click()
+    oscar.sees("It begins anew.")
+    for _look in range(60):
+        oscar.open("/fleet/")
+        if not oscar.page.get_by_role("button", name=re.compile(f"Begin anew.*{company}")).count():
+            break
+        oscar.page.wait_for_timeout(500)
+    oscar.look("fleet-mended")
+    _forget_the_fleets_ledger(world)
+
+
+def _fail_a_migration(world: World) -> str:
+    """Pretend that one workspace could not be migrated, that others were, and that a table of it differs."""
+    admin = psycopg2.connect(embedded_postgres.admin_url(world.data), dbname="smoall")
+    try:
+        with admin, admin.cursor() as cursor:
+            cursor.execute('SET smoall.actor TO \'{"kind":"system","id":"t","name":"Tests"}\'')
+            cursor.execute(
+                """INSERT INTO tenants_fleetentry (id, tenant_id, release, fingerprint, from_release, wave, status, error,
+                                                   attempts, started_at, ended_at, created_at)
+                   SELECT gen_random_uuid(), t.id, s.release, s.fingerprint, '0.0.9', CASE n WHEN 1 THEN 0 ELSE 1 END,
+                          CASE n WHEN 2 THEN 'failed' WHEN 3 THEN 'waiting' ELSE 'done' END,
+                          CASE n WHEN 2 THEN 'column "nickname" of relation "contacts_contact" already exists (42701). '
+                              'At: ALTER TABLE "contacts_contact" ADD COLUMN "nickname" varchar(200)' ELSE '' END,
+                          1, now(), now(), now()
+                     FROM (SELECT id, row_number() OVER (ORDER BY created_at) AS n FROM tenants_tenant
+                            WHERE state = 'active') t, tenants_snapshot s"""
+            )
+            cursor.execute(
+                """UPDATE tenants_tenant SET release = '0.0.9' WHERE id IN
+                   (SELECT tenant_id FROM tenants_fleetentry WHERE status = 'failed')"""
+            )
+            cursor.execute(
+                """INSERT INTO tenants_drift (id, tenant_id, differences, found_at)
+                   SELECT gen_random_uuid(), tenant_id, '["column contacts_contact.nickname is too many"]', now()
+                     FROM tenants_fleetentry WHERE status = 'failed'"""
+            )
+            cursor.execute(
+                """SELECT c.company FROM clients_client c JOIN tenants_tenant t ON t.client_id = c.id
+                     JOIN tenants_fleetentry e ON e.tenant_id = t.id AND e.status = 'failed'"""
+            )
+            return str(cursor.fetchone()[0])
+    finally:
+        admin.close()
+
+
+def _forget_the_fleets_ledger(world: World) -> None:
+    admin = psycopg2.connect(embedded_postgres.admin_url(world.data), dbname="smoall")
+    try:
+        with admin, admin.cursor() as cursor:
+            cursor.execute("DELETE FROM tenants_fleetentry")
+            cursor.execute("DELETE FROM tenants_drift")
+    finally:
+        admin.close()

@@ -44,7 +44,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "points": _coming_and_going(timezone.localdate()),
         "series": [_("New"), _("Erased")],
         "look": look,
-        "largest": _largest(look) if look else [],
+        "largest": largest(look) if look else [],
     }
     return render(request, "operators/overview.html", context)
 
@@ -72,7 +72,7 @@ def _by_month(rows: QuerySet[Any], field: str) -> dict[date, int]:
     return {timezone.localtime(month).date(): number for month, number in counted}
 
 
-def _largest(look: Inspection) -> list[dict[str, Any]]:
+def largest(look: Inspection) -> list[dict[str, Any]]:
     """`id`, `company`, `size` in bytes and `share` of the largest in percent, of workspaces still there."""
     wanted = [(UUID(client), int(size)) for client, size in look.largest]
     found = Client.objects.filter(pk__in=[client for client, _size in wanted]).exclude(tenant=None)

@@ -1,0 +1,365 @@
+"""I9: a canary, then waves; what fails stays as it was, the rest waits, and it goes on. At any point somebody may die."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from contextlib import closing
+from io import StringIO
+from threading import Timer
+from typing import Any
+from uuid import UUID
+
+import psycopg2
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import Client as Browser
+from django.test import override_settings
+from django.utils import timezone
+
+from shared_apps.jobs import guard, run
+from shared_apps.kit import scope
+from shared_apps.kit.rows import uuid7
+from tenant_apps.contacts.models import Contact
+from tenants import fleet, pool, releases, sign_up, snapshot, waves
+from tenants.fingerprint import hash_of, lines
+from tenants.models import FleetEntry, Snapshot, State, Tenant
+from tenants.script import PLACE, Script
+from tenants.waves import Options
+from tests.conftest import TESTER, Cast, make_workspace
+from tests.fleet.conftest import (
+    LATER,
+    again,
+    as_it_is,
+    coming,
+    committed,
+    filled,
+    fleet_of,
+    later,
+    own_template,
+    set_aside,
+)
+from tests.toys.fixtures import dies_at
+
+__all__ = ["committed", "later", "own_template"]
+FLEET, FEW = 200, 40
+BAD = 57  # its turn
+
+
+# --- many small ones --------------------------------------------------------------------------------------
+
+
+class Small:
+    """A fleet whose schemas have one table each: real transactions, little to make."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.rows: list[Tenant] = []
+        self.before = Snapshot(release="0.1.9", schema=PLACE, ddl="", tables=[], seeds={})
+        self.target = Snapshot(release=LATER, schema=PLACE, ddl="", tables=[], seeds={})
+        self.ways: waves.Ways = {}
+
+    def make(self) -> None:
+        sample, steps = uuid7(), self.steps()
+        with scope.shared(actor=TESTER):
+            self.table(sample)
+            with scope.owner(tenant=sample), connection.cursor() as cursor:
+                found = lines(scope.schema_of(sample))
+                self.before.fingerprint = hash_of(found)
+                for statement in steps:
+                    cursor.execute(statement.replace(PLACE, scope.schema_of(sample)))
+                found = lines(scope.schema_of(sample))
+                cursor.execute(f"DROP SCHEMA {scope.schema_of(sample)} CASCADE")
+            self.target.fingerprint = hash_of(found)
+            self.before.save(force_insert=True)
+            self.target.save(force_insert=True)
+        way = Script(self.before.fingerprint, self.target.fingerprint, tuple(found), steps)
+        self.ways = {(self.before.release, self.before.fingerprint): way}
+        self.rows = fleet_of(self.size, self.before, self.table)
+
+    @staticmethod
+    def steps() -> tuple[str, ...]:
+        return (
+            f"ALTER TABLE {PLACE}.thing ADD COLUMN note text NOT NULL DEFAULT ''",
+            f"ALTER TABLE {PLACE}.thing ADD CONSTRAINT known CHECK (name <> 'bad')",
+        )
+
+    @staticmethod
+    def table(id: UUID) -> None:
+        schema = scope.schema_of(id)
+        with scope.owner(tenant=id), connection.cursor() as cursor:
+            cursor.execute(f"CREATE SCHEMA {schema}")
+            cursor.execute(f"CREATE TABLE {schema}.thing (id integer PRIMARY KEY, name text)")
+            cursor.execute(f"INSERT INTO {schema}.thing VALUES (1, 'good')")
+
+    def name(self, tenant: Tenant, word: str) -> None:
+        with scope.owner(tenant=tenant.id), connection.cursor() as cursor:
+            cursor.execute("UPDATE thing SET name = %s", [word])
+
+
+@pytest.fixture
+def small(
+    own_template: None, committed: Any, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Any:
+    made = Small(getattr(request, "param", FEW))
+    with override_settings(SMOALL_RELEASE=LATER):
+        made.make()
+        set_aside(*committed)
+        monkeypatch.setattr(waves, "scripts", lambda target: made.ways)
+        yield made
+
+
+def by_status() -> dict[str, int]:
+    with scope.shared():
+        states = list(FleetEntry.objects.values_list("status", flat=True))
+    return {state: states.count(state) for state in sorted(set(states))}
+
+
+@pytest.mark.parametrize("small", [FLEET], indirect=True)
+def test_a_migration_that_fails_in_the_57th_of_200_leaves_56_done_it_untouched_and_the_rest_waiting(
+    small: Small,
+) -> None:
+    bad = small.rows[BAD - 1]
+    small.name(bad, "bad")
+    before = as_it_is(bad.id)
+    shown: list[tuple[int, int, str]] = []
+    result = waves.migrate(Options(parallel=1), told=lambda *said: shown.append(said))
+    assert (len(result.done), list(result.failed), result.waiting) == (BAD - 1, [bad.id], FLEET - BAD + 1)
+    assert by_status() == {"done": BAD - 1, "failed": 1, "waiting": FLEET - BAD}
+    assert [one.id for one in small.rows[: BAD - 1]] == result.done, "the oldest first"
+    assert {as_it_is(id) for id in result.done[:5]} == {small.target.fingerprint}
+    assert as_it_is(bad.id) == before and again(bad).release == "0.1.9"
+    assert again(small.rows[BAD]).release == "0.1.9" and as_it_is(small.rows[BAD].id) == before
+    with scope.shared():
+        entry = FleetEntry.objects.get(tenant=bad)
+        assert (entry.wave, entry.attempts, entry.started_at and entry.ended_at is not None) == (2, 1, True)
+        assert "(23514)" in entry.error and "ADD CONSTRAINT known" in entry.error, "what failed, and where"
+        assert FleetEntry.objects.filter(status="waiting").order_by("wave").last().wave == 3
+    assert shown[-1] == (BAD, FLEET, "wave 2") and len(shown) == BAD
+    status = fleet.status()
+    assert (status.workspaces, status.behind) == (FLEET + 2, FLEET - BAD + 1)
+    # Again, without a cure: it is the canary now, and nobody else is touched.
+    result = waves.migrate(Options(parallel=1))
+    assert (result.done, list(result.failed), result.waiting) == ([], [bad.id], FLEET - BAD + 1)
+    # With it: everything goes on where it was, side by side.
+    small.name(bad, "good")
+    result = waves.migrate(Options(parallel=3))
+    assert (len(result.done), result.failed, result.waiting) == (FLEET - BAD + 1, {}, 0)
+    assert by_status() == {"done": FLEET} and fleet.status().behind == 0
+    with scope.shared():
+        assert FleetEntry.objects.get(tenant=bad).attempts == 3
+        assert FleetEntry.objects.get(tenant=bad).error == ""
+    assert waves.migrate(Options()).is_whole, "and nothing is left to do"
+
+
+def test_failures_may_be_passed_over_and_a_second_run_at_once_is_refused(small: Small) -> None:
+    for tenant in (small.rows[20], small.rows[30]):
+        small.name(tenant, "bad")
+    with guard.held(waves.LOCK, waves.FLEET), pytest.raises(waves.CannotMigrate):
+        waves.migrate(Options())
+    result = waves.migrate(Options(parallel=4, stop_after=5, canary=3))
+    assert (len(result.done), len(result.failed), result.waiting) == (FEW - 2, 2, 2)
+
+
+@pytest.mark.parametrize("point", ["migrate:before", "migrate:after", "migrate:saved", "wave 1", "wave 2"])
+def test_killed_at_any_point_of_a_wave_it_converges(small: Small, point: str) -> None:
+    def killed(done: int, whole: int, text: str) -> None:
+        if text == point and done % 7 == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert dies_at(point, lambda: waves.migrate(Options(parallel=2), told=killed))
+    with scope.shared():
+        for tenant in small.rows[:30]:
+            row = Tenant.objects.get(pk=tenant.pk)
+            line = FleetEntry.objects.filter(tenant=tenant).first()
+            assert as_it_is(tenant.pk) == row.fingerprint, "tables and row agree"
+            assert (line is not None and line.status == "done") == (row.release == LATER), "and the ledger"
+    result = waves.migrate(Options(parallel=2))
+    assert (result.failed, result.waiting) == ({}, 0)
+    assert by_status() == {"done": FEW} and fleet.status().behind == 0
+
+
+def test_tables_in_use_are_tried_again_and_given_up_after_some_tries(small: Small) -> None:
+    first = small.rows[0]
+    with closing(
+        psycopg2.connect(settings.SMOALL_ADMIN_URL, dbname=connection.settings_dict["NAME"])
+    ) as other:
+        with other.cursor() as cursor:
+            cursor.execute(f"LOCK TABLE {scope.schema_of(first.id)}.thing")
+        options = Options(lock_timeout=50, tries=2)
+        said = waves.move(first.id, target=small.target, ways=small.ways, options=options)
+        assert "(55P03)" in said and again(first).release == "0.1.9"
+        release = Timer(0.4, other.rollback)
+        release.start()
+        options = Options(lock_timeout=50, tries=6)
+        assert waves.move(first.id, target=small.target, ways=small.ways, options=options) == ""
+        release.join()
+    assert again(first).release == LATER
+
+
+def test_a_workspace_that_was_erased_or_opened_during_a_wave_harms_nobody(small: Small) -> None:
+    gone = small.rows[30]
+
+    def meanwhile(done: int, whole: int, text: str) -> None:
+        if done == 5:
+            with scope.shared(actor=TESTER):
+                Tenant.objects.filter(pk=gone.pk).delete()
+            with scope.owner(), connection.cursor() as cursor:
+                cursor.execute(f"DROP SCHEMA {scope.schema_of(gone.pk)} CASCADE")
+
+    result = waves.migrate(Options(parallel=1), told=meanwhile)
+    assert (result.failed, by_status()) == ({}, {"done": FEW - 1})
+
+
+# --- real ones --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def real(committed: tuple[Cast, Cast]) -> list[Tenant]:
+    """Workspaces of this release with a contact each; the fourth has one that the release of later refuses."""
+    made = [make_workspace(f"real-{number}") for number in range(6)]
+    for number, tenant in enumerate(made):
+        with scope.tenant(tenant.id, actor=TESTER):
+            name = "?" if number == 3 else f"Company {number}"
+            Contact.objects.create(kind="company", name=name, city="Liège")
+    return made
+
+
+def said(name: str, *words: str) -> tuple[int, Any]:
+    """Exit code and JSON of a command."""
+    out = StringIO()
+    try:
+        call_command(name, *words, "--json", stdout=out)
+    except SystemExit as end:
+        return int(end.code or 0), json.loads(out.getvalue())
+    except CommandError as error:
+        return error.returncode, json.loads(out.getvalue())
+    return 0, json.loads(out.getvalue())
+
+
+def test_by_command_with_pages_pool_and_sign_ups_meanwhile(
+    real: list[Tenant],
+    committed: tuple[Cast, Cast],
+    own_template: None,
+    browser: Callable[..., Browser],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The whole story: a release comes, one workspace fails, is cured, and all the others worked throughout."""
+    pooled = filled(2)
+    with scope.shared(actor=TESTER):
+        snapshot.replay(snapshot.TEMPLATE, snapshot.current())
+    with coming(), scope.acting(TESTER):
+        target = snapshot.record()
+        set_aside(*committed)
+        code, shown = said("migrate_fleet", "--dry-run")
+        assert code == 0 and [one["workspaces"] for one in shown["from"]] == [6]
+        assert (
+            'ALTER TABLE "contacts_contact" ADD COLUMN "nickname" varchar(200)' in shown["from"][0]["sql"][0]
+        )
+        assert "-- Python: contacts.0002_nickname fill" in shown["from"][0]["sql"]
+        assert [again(one).release for one in real] == ["0.1.0"] * 6, "nothing was touched"
+        # Before it is known that this code works on the older tables, they are closed; then they are not.
+        closed = page(browser, real[0], language="fr")
+        assert (closed.status_code, closed.headers["Retry-After"]) == (503, "30")
+        assert "mise à jour" in closed.content.decode()
+        assert releases.look() == {"0.1.0": []}
+        assert page(browser, real[0]).status_code == 200
+        new: list[str] = []
+
+        def tell(done: int, whole: int, text: str) -> None:
+            if done == 2:
+                new.append(signed_up())
+
+        monkeypatch.setattr(
+            "tenants.management.commands.migrate_fleet.Command._told", lambda self, *a: tell(*a)
+        )
+        code, shown = said("migrate_fleet", "--parallel", "1")
+        assert (code, shown["migrated"], shown["pooled"], shown["waiting"]) == (1, 3, 2, 3)
+        assert shown["problems"][0].startswith("real-3: ")
+        with scope.shared():
+            opened = Tenant.objects.get(domains__domain=new[0])
+        assert (opened.release, opened.fingerprint) == (target.release, target.fingerprint)
+        assert opened.pk in pooled and as_it_is(opened.pk) == target.fingerprint
+        for tenant in [*real, opened]:
+            assert page(browser, tenant).status_code == 200
+        assert page(browser, committed[0].tenant).status_code == 200
+        code, shown = said("fleet_status")
+        assert (code, shown["behind"], shown["failed"], shown["pool"]["ready"]) == (1, 3, 1, 1)
+        with scope.shared():
+            entry = waves.failures(target.release, target.fingerprint).get()
+        with scope.tenant(real[3].id, actor=TESTER):
+            Contact.objects.update(name="Company 3")
+        with scope.shared(actor=TESTER):
+            begin_anew(entry.pk)
+        run.drain()
+        assert again(real[3]).release == LATER
+        code, shown = said("migrate_fleet")
+        assert (code, shown["migrated"], shown["waiting"]) == (0, 2, 0)
+        assert {as_it_is(one.id) for one in real} == {target.fingerprint}
+        with scope.tenant(real[3].id), connection.cursor() as cursor:
+            cursor.execute("SELECT nickname FROM contacts_contact")
+            assert cursor.fetchone() == ("COMPANY 3",)
+        for id in pooled:
+            pool.discard(id)
+
+
+def begin_anew(id: UUID) -> None:
+    waves.begin_anew(id, now=timezone.now())
+    with pytest.raises(waves.CannotMigrate):
+        waves.begin_anew(id, now=timezone.now())
+
+
+def page(browser: Callable[..., Browser], tenant: Tenant, language: str = "en") -> Any:
+    with scope.shared():
+        label = Tenant.objects.prefetch_related("domains").get(pk=tenant.pk).subdomain
+    return browser(f"{label}.smoall.localhost").get("/sign-in/", headers={"accept-language": language})
+
+
+def signed_up() -> str:
+    now = timezone.now()
+    label = f"during-{now:%M%S%f}"
+    answers = sign_up.Answers("During SA", "BE", "", "fr", label, "Nora", f"{label}@during.test")
+    saga = sign_up.open_for(answers, now=now)
+    assert saga.status == "done"
+    return label
+
+
+def test_prepare_migrates_a_small_fleet_and_leaves_a_large_one_to_the_command(
+    real: list[Tenant], committed: tuple[Cast, Cast], own_template: None
+) -> None:
+    with scope.tenant(real[3].id, actor=TESTER):
+        Contact.objects.update(name="Company 3")
+    with coming(), scope.acting(TESTER):
+        with scope.shared(actor=TESTER):
+            first = Snapshot.objects.get(release="0.1.0")
+            snapshot.replay(snapshot.TEMPLATE, first)
+        snapshot.record()
+        set_aside(*committed)
+        with override_settings(SMOALL_FLEET_AT_START=5):
+            out = StringIO()
+            call_command("prepare", stdout=out)
+            assert "6 workspaces have other tables: migrate them by migrate_fleet." in out.getvalue()
+        out = StringIO()
+        call_command("prepare", stdout=out)
+        assert "real-5 is at release 0.2.0 now." in out.getvalue()
+    assert {again(one).release for one in real} == {LATER}
+
+
+def test_states_do_not_matter_to_a_migration(real: list[Tenant], later: Snapshot) -> None:
+    """Whoever is suspended or being erased may come back."""
+    ways = waves.scripts(later)
+    for tenant, state in zip(real, (State.SUSPENDED, State.LEAVING, State.ERASING), strict=False):
+        with scope.shared(actor=TESTER):
+            Tenant.objects.filter(pk=tenant.pk).update(state=state)
+        assert waves.move(tenant.pk, target=later, ways=ways, options=Options()) == ""
+        assert again(tenant).state == state
+
+
+def test_the_answer_who_lags_is_one_query_however_many_there_are(
+    small: Small, statements: Callable[[], Any]
+) -> None:
+    with statements() as sent:
+        fleet.status()
+    assert len([one for one in sent.captured_queries if "tenants_" in one["sql"]]) <= 2

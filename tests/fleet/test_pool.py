@@ -1,0 +1,297 @@
+"""I8: ready schemas. Each is claimed once, none is stale, whatever is undone gives it back, and nobody waits for one."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection
+from django.test import Client as Browser
+from django.test import override_settings
+from django.utils import timezone
+
+from shared_apps.accounts.models import User
+from shared_apps.clients.models import Client
+from shared_apps.jobs import timed
+from shared_apps.kit import scope
+from shared_apps.legal import documents
+from tenants import fleet, names, pool, provision, sagas, script, sign_up, snapshot
+from tenants.keys import KeyStore
+from tenants.models import PoolSchema, Saga, Snapshot, Tenant
+from tests.conftest import TESTER
+from tests.fleet.conftest import as_it_is, committed, current, filled, later, own_template
+from tests.isolation import catalog
+from tests.toys.fixtures import undone
+
+__all__ = ["committed", "later", "own_template"]
+ROOT = Path(__file__).resolve().parent.parent.parent
+FULL = os.environ.get("FLEET_TESTS") == "full"
+POOLED, HANDS = (300, 12) if FULL else (36, 12)
+
+
+def rows() -> dict[UUID, bool]:
+    with scope.shared():
+        return dict(PoolSchema.objects.values_list("pk", "is_ready"))
+
+
+def answers(label: str) -> sign_up.Answers:
+    return sign_up.Answers(f"{label} SA", "BE", "", "fr", label, "Nora Noir", f"nora@{label}.test")
+
+
+@pytest.fixture
+def emptied(committed: Any) -> Iterator[None]:
+    yield
+    for id in rows():
+        pool.discard(id)
+
+
+# --- opening a workspace ----------------------------------------------------------------------------------
+
+
+def test_from_the_confirmed_click_to_the_first_page_there_is_no_wait_and_no_ddl(
+    emptied: None, browser: Callable[..., Browser], statements: Callable[[], Any]
+) -> None:
+    (ready,) = filled(1)
+    visitor = browser("app.smoall.localhost")
+    now = timezone.now()
+    with scope.shared(actor=sign_up.DOOR, realm="app"):
+        terms = documents.current("terms", today=timezone.localdate())
+        asked = sign_up.ask(answers("quick"), terms=terms, terms_language="fr", own=None, now=now)
+        link = "/" + sign_up.link(asked).split("/", 3)[3]
+    visitor.get(link)
+    began = time.perf_counter()
+    with statements() as sent:
+        assert visitor.post(link).status_code == 302
+        door = visitor.get(link).headers["Location"]
+    assert time.perf_counter() - began < 5, "seconds of a loaded machine, not of a worker's turn"
+    assert not [one["sql"] for one in sent.captured_queries if one["sql"].startswith(("CREATE", "GRANT"))]
+    assert "//quick.smoall.localhost/enter/" in door
+    assert browser("quick.smoall.localhost").get(door.split("localhost")[1]).status_code == 200
+    with scope.shared():
+        tenant = Tenant.objects.get(domains__domain="quick")
+        assert tenant.pk == ready and rows() == {}
+        assert Saga.objects.get(subject=ready).status == Saga.Status.DONE
+    assert KeyStore.default().exists(ready)
+    assert as_it_is(ready) == current().fingerprint
+    assert list(fleet.problems()) == []
+
+
+def test_a_second_click_is_the_same_workspace_and_an_empty_pool_has_a_worker_make_it(emptied: None) -> None:
+    filled(1)
+    with scope.shared(actor=TESTER):
+        first = sign_up.open_for(answers("first-one"), now=timezone.now())
+        second = sign_up.open_for(answers("second-one"), now=timezone.now())
+    assert (first.status, second.status) == (Saga.Status.DONE, Saga.Status.WAITING)
+    assert sagas.run(second.pk).status == Saga.Status.DONE
+    with scope.shared():
+        assert set(Tenant.objects.filter(pk__in=[first.subject, second.subject]).values_list("release")) == {
+            (current().release,)
+        }
+    with scope.tenant(first.subject):
+        assert list(User.objects.values_list("email", flat=True)) == ["nora@first-one.test"]
+
+
+def test_what_is_undone_puts_the_schema_back(emptied: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    (ready,) = filled(1)
+    with undone(), scope.shared(actor=TESTER):
+        assert pool.claim() is not None
+        assert pool.claim() is None
+    assert rows() == {ready: True}
+
+    def taken(*args: object, **kwargs: object) -> str:
+        raise names.BadName("This name is taken.")
+
+    with scope.shared(actor=TESTER):
+        asked = sign_up.SignUp.objects.create(
+            **sign_up.asdict(answers("taken")), created_at=timezone.now(), confirmed_at=timezone.now(),
+            expires_at=timezone.now() + timedelta(hours=1),
+        )  # fmt: skip
+        monkeypatch.setattr(provision.names, "check", taken)
+        saga = sign_up.confirm(asked, now=timezone.now())
+    assert saga.status == Saga.Status.WAITING and rows() == {ready: True}
+
+
+def test_a_pooled_schema_is_to_the_last_row_a_fresh_one(emptied: None) -> None:
+    (ready,) = filled(1)
+    fresh = UUID(int=7)
+    with scope.shared(actor=snapshot.BUILDER):
+        snapshot.replay(fresh, current())
+    schemas = [scope.schema_of(id) for id in (ready, fresh)]
+    assert as_it_is(ready) == as_it_is(fresh)
+    counted = [catalog.checksums(schema) for schema in schemas]
+    unlike = {"django_migrations"}
+    bare = [{name.split(".")[-1]: sum for name, sum in one.items() if name not in unlike} for one in counted]
+    assert bare[0] == bare[1]
+
+
+CLAIMS = """
+import sys, django
+django.setup()
+from shared_apps.kit import scope
+from shared_apps.legal import documents
+from tenants import pool
+who = scope.Actor("system", "tests", "Tests")
+sys.stdin.readline()
+while True:
+    with scope.shared(actor=who):
+        row = pool.claim()
+    if row is None:
+        break
+    print(row.id, row.release, row.fingerprint, flush=True)
+"""
+
+
+def test_twelve_processes_that_claim_at_once_get_each_schema_once_and_none_stale(emptied: None) -> None:
+    """36 rows, or 300 real schemas with FLEET_TESTS=full. Others among them are of another release."""
+    target = current()
+    real = set(filled(POOLED if FULL else 4))
+    with scope.shared(actor=TESTER):
+        bare = [PoolSchema(release=target.release, fingerprint=target.fingerprint, is_ready=True)
+                for _ in range(POOLED - len(real))]  # fmt: skip
+        PoolSchema.objects.bulk_create(bare)
+        for release, fingerprint, is_ready in (
+            ("0.0.9", target.fingerprint, True), (target.release, "0" * 64, True), (target.release, target.fingerprint, False),
+        ):  # fmt: skip
+            PoolSchema.objects.create(release=release, fingerprint=fingerprint, is_ready=is_ready)
+    wanted = real | {one.id for one in bare}
+    hands = [
+        subprocess.Popen(
+            [sys.executable, "-c", CLAIMS], cwd=ROOT, env=os.environ | {"SMOALL_PROCESS": "web"},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for _ in range(HANDS)
+    ]  # fmt: skip
+    for hand in hands:  # all are there before the first begins
+        assert hand.stdin
+        hand.stdin.write("go\n")
+        hand.stdin.flush()
+    said = [line.split() for hand in hands for line in hand.communicate(timeout=120)[0].splitlines()]
+    got = [UUID(id) for id, _release, _fingerprint in said]
+    assert len(got) == len(set(got)) == POOLED and set(got) == wanted
+    assert {(release, fingerprint) for _id, release, fingerprint in said} == {
+        (target.release, target.fingerprint)
+    }
+    for id in real:
+        assert as_it_is(id) == target.fingerprint
+        with scope.owner(), connection.cursor() as cursor:
+            cursor.execute(f"DROP SCHEMA {scope.schema_of(id)} CASCADE")
+        KeyStore.default().destroy(id)
+    assert len(rows()) == 3
+
+
+# --- filling ----------------------------------------------------------------------------------------------
+
+
+@override_settings(SMOALL_POOL_FLOOR=2, SMOALL_POOL_CEILING=3)
+def test_the_pool_is_filled_to_yesterdays_demand_between_floor_and_ceiling(emptied: None) -> None:
+    now = timezone.now()
+    tomorrow = now + timedelta(days=2)
+    with scope.shared():
+        assert (pool.wanted(tomorrow), pool.wanted(now)) == (2, max(2, min(3, Tenant.objects.count())))
+    assert pool.tend(tomorrow) == 2 and pool.tend(tomorrow) == 0
+    assert [*rows().values()] == [True, True]
+    assert list(fleet.problems()) == [], "neither schemas nor keys of the pool are orphans"
+    with scope.shared(actor=TESTER):
+        assert pool.claim() is not None
+    assert pool.tend(tomorrow, low_water=0.5) == 0, "by day, one of two is enough"
+    assert pool.tend(tomorrow) == 1
+    with scope.owner(), connection.cursor() as cursor:  # the one claimed above never became a workspace
+        orphans = [one for one in fleet.problems() if "belongs to no client" in one]
+        for one in orphans:
+            if one.startswith("schema"):
+                cursor.execute(f"DROP SCHEMA {one.split()[1]} CASCADE")
+                KeyStore.default().destroy(scope.tenant_of(one.split()[1]))
+
+
+@override_settings(SMOALL_POOL_FLOOR=0, SMOALL_POOL_CEILING=0)
+def test_without_a_pool_nothing_is_made(emptied: None) -> None:
+    assert pool.tend(timezone.now()) == 0 and rows() == {}
+
+
+@override_settings(SMOALL_POOL_FLOOR=1, SMOALL_POOL_CEILING=1)
+def test_what_somebody_began_and_died_over_is_taken_away(emptied: None) -> None:
+    with scope.shared(actor=TESTER):
+        PoolSchema.objects.create(release="0.1.0", fingerprint="")
+    begun = next(iter(rows()))
+    KeyStore.default().ensure(begun)
+    assert list(fleet.problems()) == []
+    assert pool.tend(timezone.now()) == 1
+    assert begun not in rows() and not KeyStore.default().exists(begun)
+
+
+def test_a_schema_that_comes_out_wrong_is_not_kept(emptied: None) -> None:
+    wrong = current()
+    wrong.fingerprint = "0" * 64
+    assert pool.fill(wrong) is None
+    assert rows() == {} and list(fleet.problems()) == []
+
+
+def test_discarding_leaves_what_became_a_workspace_alone(emptied: None) -> None:
+    (ready,) = filled(1)
+    with scope.shared(actor=TESTER):
+        saga = sign_up.open_for(answers("became"), now=timezone.now())
+    assert saga.subject == ready
+    pool.discard(ready)
+    assert as_it_is(ready) == current().fingerprint and KeyStore.default().exists(ready)
+
+
+def test_check_tenants_says_when_a_ready_schema_or_its_key_is_gone(emptied: None) -> None:
+    (ready,) = filled(1)
+    with scope.owner(), connection.cursor() as cursor:
+        cursor.execute(f"DROP SCHEMA {scope.schema_of(ready)} CASCADE")
+    KeyStore.default().destroy(ready)
+    assert list(fleet.problems()) == [
+        f"the pool's schema {scope.schema_of(ready)} is gone",
+        f"the pool's schema {scope.schema_of(ready)} has no key",
+    ]
+
+
+# --- a new release ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_of_before(emptied: None) -> list[UUID]:
+    return filled(2)
+
+
+def test_at_a_new_release_the_pool_comes_forward_or_is_discarded(
+    two_of_before: list[UUID], later: Snapshot
+) -> None:
+    with scope.shared(actor=TESTER):
+        assert pool.claim() is None, "none of the older release is given away"
+        before = Snapshot.objects.get(release="0.1.0")
+    way = script.record(before)
+    assert pool.renew(later, {(before.release, before.fingerprint): way}) == 2
+    assert {as_it_is(id) for id in two_of_before} == {later.fingerprint}
+    with scope.shared(actor=TESTER):
+        PoolSchema.objects.filter(pk=two_of_before[1]).update(release="0.0.9")
+    assert pool.renew(later, {}) == 0
+    assert list(rows()) == two_of_before[:1]
+    with override_settings(SMOALL_POOL_FLOOR=1, SMOALL_POOL_CEILING=1):
+        assert pool.tend(timezone.now()) == 0
+
+
+def test_the_pool_is_tended_by_the_schedule() -> None:
+    names_of = {one.job for one in timed.everything()}
+    assert {"tenants.pool.top_up", "tenants.pool.refill"} <= names_of
+
+
+def test_sign_up_costs_the_same_among_many_clients(emptied: None, statements: Callable[[], Any]) -> None:
+    """No statement of it asks for rows of others: the number stays, and none reads a whole table."""
+    filled(2)
+    counts = []
+    for label, others in (("among-few", 0), ("among-many", 300)):
+        with scope.shared(actor=TESTER):
+            for number in range(others):
+                client = Client.objects.create(company=f"Other {number}", contact_email=f"o{number}@o.test")
+                Tenant(client=client, release="0.0.9", fingerprint="0").save(force_insert=True)
+        with statements() as sent, scope.shared(actor=TESTER):
+            assert sign_up.open_for(answers(label), now=timezone.now()).status == Saga.Status.DONE
+        counts.append(len(sent))
+    assert counts[0] == counts[1]

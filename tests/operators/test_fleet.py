@@ -1,0 +1,106 @@
+"""The page of the fleet: releases, waves, failures with a button, the pool, the largest, and drift with an alarm."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection
+from django.test import Client as Browser
+from django.utils import timezone
+
+from shared_apps.accounts.models import User
+from shared_apps.clients.models import Client
+from shared_apps.jobs import run
+from shared_apps.jobs.models import Job
+from shared_apps.kit import scope
+from shared_apps.mail.models import Message
+from shared_apps.operators import jobs
+from tenants import snapshot
+from tenants.models import Drift, FleetEntry, PoolSchema, Tenant
+from tests.conftest import TESTER, Cast
+from tests.operators.conftest import UNKNOWN, page_of
+
+
+def failed(number: int) -> list[UUID]:
+    """So many workspaces of an older release whose migration failed."""
+    made = []
+    with scope.shared(actor=TESTER):
+        target = snapshot.current()
+        for position in range(number):
+            client = Client.objects.create(company=f"Failing {position:03}", contact_email="f@f.test")
+            tenant = Tenant(client=client, release="0.0.9", fingerprint="0")
+            tenant.save(force_insert=True)
+            made.append(FleetEntry.objects.create(
+                tenant=tenant, release=target.release, fingerprint=target.fingerprint, from_release="0.0.9",
+                wave=position % 3, status="failed", error="canceling statement (55P03).", ended_at=timezone.now(),
+            ).pk)  # fmt: skip
+    return made
+
+
+def test_the_page_shows_releases_waves_failures_and_the_pool(here: Browser, acme: Cast, zenith: Cast) -> None:
+    page = page_of(here, "/fleet/")
+    assert "No workspace had to be migrated" in page and "up to date" in page and "Begin anew" not in page
+    failed(3)
+    with scope.shared(actor=TESTER):
+        target = snapshot.current()
+        PoolSchema.objects.create(release=target.release, fingerprint=target.fingerprint, is_ready=True)
+    page = page_of(here, "/fleet/")
+    assert "3 workspaces have the tables of another release" in page
+    assert "to be migrated, closed meanwhile" in page
+    assert "Failing 000" in page and "canceling statement (55P03)." in page and "Canary" in page
+
+
+def test_failures_are_paged_on_the_server_and_the_page_costs_the_same(
+    here: Browser, acme: Cast, zenith: Cast, statements: Any
+) -> None:
+    failed(2)
+    with statements() as few:
+        page_of(here, "/fleet/")
+    failed(60)
+    with statements() as many:
+        page = page_of(here, "/fleet/")
+    assert len(few) == len(many)
+    assert page.count("Begin anew</button>") + page.count('Begin anew<span class="sr-only">') == 25
+    assert "Failing" in page_of(here, "/fleet/", page=3)
+
+
+def test_the_button_has_a_worker_migrate_one_workspace_again(here: Browser, acme: Cast) -> None:
+    with scope.owner(tenant=acme.id, actor=TESTER), connection.cursor() as cursor:
+        cursor.execute("DROP TABLE history_event")
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'history' AND name >= '0002'")
+    with scope.shared(actor=TESTER):
+        target = snapshot.current()
+        Tenant.objects.filter(pk=acme.id).update(release="0.0.9", fingerprint="0")
+        entry = FleetEntry.objects.create(
+            tenant_id=acme.id, release=target.release, fingerprint=target.fingerprint, from_release="0.0.9",
+            wave=0, status="failed", error="in use", ended_at=timezone.now(),
+        )  # fmt: skip
+    assert "in use" in page_of(here, "/fleet/")
+    for _click in range(2):
+        assert here.post(f"/fleet/{entry.pk}/retry/").headers["Location"] == "/fleet/"
+    with scope.shared():
+        assert Job.objects.filter(name="tenants.waves.migrate_one").count() == 1
+    run.drain()
+    with scope.shared():
+        assert Tenant.objects.get(pk=acme.id).fingerprint == target.fingerprint
+        entry.refresh_from_db()
+    assert (entry.status, entry.error) == ("done", "")
+    here.post(f"/fleet/{UNKNOWN}/retry/")
+    assert "It has not failed" in page_of(here, "/fleet/")
+
+
+@pytest.mark.usefixtures("zenith")
+def test_drift_is_found_at_night_told_once_and_shown(here: Browser, opal: User, acme: Cast) -> None:
+    with scope.owner(tenant=acme.id), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE contacts_contact ADD COLUMN shoe_size integer")
+    for _night in range(2):
+        with scope.shared():
+            jobs.nightly.later()
+        run.drain()
+    with scope.shared():
+        (message,) = Message.objects.filter(purpose="operators.inspect")
+        assert Drift.objects.get().tenant_id == acme.id
+    assert message.to_address == opal.email
+    page = page_of(here, "/fleet/")
+    assert "column contacts_contact.shoe_size is too many" in page and "Acme SRL" in page
+    assert "shoe_size is too many" in page_of(here, "/health/")
