@@ -20,7 +20,7 @@ from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from shared_apps.legal import walls as legal_walls
 from shared_apps.sharing import walls
-from tenants import roles
+from tenants import hosts, roles
 from tenants.fingerprint import fingerprint, lines
 from tenants.models import Snapshot, Tenant
 
@@ -57,10 +57,11 @@ def _build(schema: str) -> None:
     with connection.cursor() as cursor:
         for statement in history(schema):
             cursor.execute(statement)
-        for statement in [
-            *([] if is_tenant else [*walls.statements(), *legal_walls.statements()]),
-            *roles.grants(schema),
-        ]:
+        for statement in [] if is_tenant else [*walls.statements(), *legal_walls.statements()]:
+            cursor.execute(statement)
+        for statement in roles.grants(schema):  # asked for now: it names the functions that are there
+            cursor.execute(statement)
+        for statement in [] if is_tenant else hosts.statements():
             cursor.execute(statement)
 
 
