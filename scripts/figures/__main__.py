@@ -139,11 +139,11 @@ def _sizes(bench: Bench, wanted: set[str]) -> list[Size]:
         known = bench.state.get("series", {}).get(str(tenants))
         if bench.tenants > tenants:
             if known and wanted <= known["runs"].keys():
-                found.append(Size(tenants, known["runs"], known["control"]))
+                found.append(Size(tenants, **known))
             continue
         bench.say(f"Measuring with {tenants} workspaces …")
         size = series.measure(bench, wanted)
-        known = {"runs": size.runs, "control": size.control}
+        known = {"runs": size.runs, "control": size.control, "parts": size.parts}
         bench.note(series=bench.state.get("series", {}) | {str(tenants): known})
         found.append(size)
     return found

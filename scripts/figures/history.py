@@ -17,7 +17,7 @@ SAID = {
 
 def measure(bench: Bench) -> Iterator[Figure]:
     """Bulk writes are held against creations: the signals record nothing of them."""
-    rows, times = (100, 3) if bench.is_quick else (1000, 5)
+    rows, times = (100, 3) if bench.is_quick else (500, 5)
     bench.grow(1)
     bench.grow_stock(1)
     ours, stock = bench.side("ours"), bench.side("stock")
