@@ -259,6 +259,7 @@ class TenantsConfig(Module):
             persons,
             pool,
             publishing,
+            releases,
             replay,
             restore,
             sign_up,
@@ -267,3 +268,4 @@ class TenantsConfig(Module):
 
         contenttypes.keep_apart()
         join(jobs.gates, replay.may_work)
+        join(jobs.fits, releases.serves)

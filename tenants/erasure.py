@@ -32,6 +32,7 @@ from tenants.models import (
     Domain,
     Erasure,
     Export,
+    PoolSchema,
     RetiredName,
     Saga,
     SignUp,
@@ -260,6 +261,7 @@ def destroy_tables(saga: Saga) -> None:
         RetiredName.objects.get_or_create(hash=keys.name_hash(label))
     _forget_searches(id)
     Tenant.objects.filter(pk=id).delete()
+    PoolSchema.objects.filter(pk=id).delete()  # where the database is older than the client: a replay
     departure.note_destroyed(id, now=timezone.now())
     with scope.owner(tenant=id), connection.cursor() as cursor:
         cursor.execute(f"DROP SCHEMA IF EXISTS {scope.schema_of(id)} CASCADE")

@@ -114,7 +114,7 @@ def problems(drifted: Iterable[drift.Found] | None = None) -> Iterator[str]:
     yield from _addresses(tenants)
     yield from _folders(tenants, working)
     yield from _files(tenants)
-    yield from _keys(tenants, working, pooled)
+    yield from _keys(tenants, working)
     yield from _queue(tenants)
     yield from _departures()
     yield from _proofs()
@@ -207,19 +207,20 @@ def _named_files(id: UUID) -> set[str]:
         }
 
 
-def _keys(tenants: dict[UUID, Tenant], working: set[UUID], pooled: dict[UUID, bool]) -> Iterator[str]:
+def _keys(tenants: dict[UUID, Tenant], working: set[UUID]) -> Iterator[str]:
+    """A schema of the pool has no key; a workspace that came from there has one a moment after it was opened."""
+    with scope.shared():
+        waiting = Saga.objects.filter(kind="open").exclude(status__in=("done", "cancelled", "failed"))
+        opening = set(waiting.values_list("subject", flat=True))
     held = set(KeyStore.default().listing())
-    orphans = held - tenants.keys() - working - pooled.keys()
+    orphans = held - tenants.keys() - working
     if orphans:
         with scope.shared():
             orphans -= set(Tenant.objects.filter(pk__in=orphans).values_list("pk", flat=True))
-            orphans -= set(PoolSchema.objects.filter(pk__in=orphans).values_list("pk", flat=True))
             orphans -= set(Saga.objects.filter(subject__in=orphans).values_list("subject", flat=True))
     for id in sorted(orphans, key=str):
         yield f"key {id} belongs to no client"
-    for id in sorted({id for id, is_ready in pooled.items() if is_ready} - held, key=str):
-        yield f"the pool's schema {scope.schema_of(id)} has no key"
-    for id in sorted(tenants.keys() - held, key=str):
+    for id in sorted(tenants.keys() - held - opening, key=str):
         yield f"client {tenants[id].subdomain} ({id}) has no key"
 
 

@@ -1,7 +1,8 @@
 """Ready schemas that wait for their client (I8): opening a workspace is then a few rows, and nobody waits.
 
-A pool row's UUID becomes the tenant's: its schema and key have their names for ever, and are used once. The claim is a
-DELETE in the transaction that makes the workspace, so whatever undoes that puts the schema back. Filled at quiet
+A pool row's UUID becomes the tenant's: its schema has its name for ever, and is used once. The claim is a DELETE in the
+transaction that makes the workspace, so whatever undoes that puts the schema back. A schema in the pool has no key: where
+there is one, the UUID has been a client's already, in a database newer than this one, and nobody else gets it. Filled at quiet
 moments, since making tables flushes every other connection's caches (config/schedule.py says when); at a new release
 the schemas come forward with the fleet, or are discarded.
 """
@@ -46,6 +47,16 @@ def claim() -> PoolSchema | None:
 
     In the shared scope. None when there is none: the caller then replays the snapshot.
     """
+    while row := _taken():
+        if not KeyStore.default().exists(row.id):
+            return row
+        log.error("ALARM: the pool's schema %s was a client's in a newer database; it is discarded", row.id)
+        row.is_ready, row.is_discarded = False, True
+        row.save(force_insert=True)
+    return None
+
+
+def _taken() -> PoolSchema | None:
     with connection.cursor() as cursor:
         cursor.execute(CLAIM, [settings.SMOALL_RELEASE])
         row = cursor.fetchone()
@@ -117,10 +128,9 @@ def tend(now: datetime, *, low_water: float = 1.0) -> int:
 
 
 def fill(target: Snapshot) -> UUID | None:
-    """Make one. The row stands first, so that a schema or key whose maker died is known. None when it came out wrong."""
+    """Make one. The row stands first, so that what a killed maker began is known. None when it came out wrong."""
     with scope.shared(actor=snapshot.BUILDER):
         row = PoolSchema.objects.create(release=target.release, fingerprint=target.fingerprint)
-    KeyStore.default().ensure(row.id)
     found = make(row.id, target)
     if found != target.fingerprint:
         log.error("ALARM: a schema made from the snapshot of %s has other tables", target.release)
@@ -140,26 +150,16 @@ def make(id: UUID, target: Snapshot) -> str:
     return found
 
 
-def discard(id: UUID) -> None:
-    """Take a pool row's schema, key and row away. May be done again. Does nothing to one that was claimed."""
-    if drop(id):
-        KeyStore.default().destroy(id)
-        with scope.shared(actor=snapshot.BUILDER):
-            PoolSchema.objects.filter(pk=id, is_discarded=True).delete()
-
-
 @sagas.verb("discard")
-def drop(id: UUID) -> bool:
-    """The schema goes, and the row says so, together: nobody claims it any more. False when it is no pool row now."""
+def discard(id: UUID) -> None:
+    """Schema and row go together. Does nothing to one that was claimed, be it this moment. A key is never touched."""
     with scope.shared(actor=snapshot.BUILDER):
         row = PoolSchema.objects.select_for_update().filter(pk=id).first()
         if row is None or Tenant.objects.filter(pk=id).exists():
-            return False
+            return
         with scope.owner(tenant=id), connection.cursor() as cursor:
             cursor.execute(f"DROP SCHEMA IF EXISTS {scope.schema_of(id)} CASCADE")
-        row.is_discarded, row.is_ready = True, False
-        row.save(update_fields=["is_discarded", "is_ready"])
-    return True
+        row.delete()
 
 
 # --- a new release ----------------------------------------------------------------------------------------

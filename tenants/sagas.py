@@ -200,24 +200,6 @@ def start(
     return kept
 
 
-def carry_out(name: str, subject: UUID, *, key: str, data: dict[str, Any]) -> Saga:
-    """All of a saga's steps now, in the caller's transaction: for work that is all rows where it stands this time.
-
-    What a step raises undoes the whole with that transaction. Raises UnknownSaga.
-    """
-    declared, who = kind(name), scope.actor_or_none()
-    with scope.shared():
-        saga = Saga(kind=name, subject=subject, key=key, status=Saga.Status.RUNNING)
-        saga.data = {**data, "actor": asdict(who) if who else None}
-        saga.save(force_insert=True)
-        for step in declared.steps:
-            step.function(saga)
-            _note(saga)
-            saga.cursor += 1
-        saga.refresh_from_db()
-    return saga
-
-
 @job(purpose="tenants.saga", saga=True)
 def advance(saga_id: str) -> None:
     with suppress(Saga.DoesNotExist):  # erased with its client while the job waited

@@ -1,7 +1,7 @@
 """Opening a workspace, from the form to the first owner's door; and finding one's workspaces again by mail.
 
-A SignUp row holds what was typed until the workspace is there, the saga "provision" makes it, and the mailed
-link leads to wherever that stands. Pages are in views_app.py, the shape of what is typed in forms.py. What a
+A SignUp row holds what was typed until the workspace is there, the pool gives one or the saga "provision" makes it,
+and the mailed link leads to wherever that stands. Pages are in views_app.py, the shape of what is typed in forms.py. What a
 workspace may be called is names.py's matter, how a schema is made provision.py's.
 """
 
@@ -45,6 +45,7 @@ FORGET_FOUND = timedelta(hours=1)
 DOOR = scope.Actor("system", "sign-up", "Smoall")  # who acts before the first owner is known
 CLOSED = (State.ERASING, State.RESTORING)
 PROVISION = sagas.Kind("provision")
+OPEN = sagas.Kind("open")  # what is left when the schema came out of the pool
 
 
 class CannotSignUp(CannotAct):
@@ -325,20 +326,21 @@ def confirm(sign_up: SignUp, *, now: datetime) -> Saga:
 
 
 def _opened_at_once(sign_up: SignUp, data: dict[str, Any]) -> Saga | None:
-    """From the pool: its schema and key are there, so every step is a few rows, in the caller's transaction.
+    """From the pool: its schema is there, so all that is left are rows, in the caller's transaction; a worker makes the key.
 
     None when the pool is empty, or the name was taken this very moment: the schema is then back in the pool.
     """
-    if Saga.objects.filter(key=_key(sign_up.id)).exists():
+    made = _key(sign_up.id)  # the row has none any more once it is forgotten
+    if Saga.objects.filter(key=made).exists():
         return None
     try:
         with transaction.atomic():
             pooled = pool.claim()
             if pooled is None:
                 return None
-            data = {**data, "pooled": [pooled.release, pooled.fingerprint]}
-            return sagas.carry_out("provision", pooled.id, key=_key(sign_up.id), data=data)
-    except sagas.NotYet:
+            data = {**data, "person": _opened(pooled.id, sign_up, (pooled.release, pooled.fingerprint))}
+            return sagas.start("open", pooled.id, key=made, data=data)
+    except names.BadName:
         return None
 
 
@@ -382,22 +384,12 @@ def workspace(saga: Saga) -> None:
         return
     try:
         with transaction.atomic():
-            tenant = _made(saga, sign_up)
+            saga.data["person"] = _opened(saga.subject, sign_up)
     except names.BadName as error:
         now = timezone.now()
         if now >= sign_up.expires_at:
             return forget(sign_up)
         raise sagas.NotYet(min(now + RETRY_NAME, sign_up.expires_at)) from error
-    with scope.tenant(tenant.id):
-        saga.data["person"] = str(User.objects.get(email_folded=fold_email(sign_up.email)).id)
-    _send(
-        sign_up,
-        purpose="sign_up.ready",
-        about=tenant.client_id,
-        wanted=is_open,
-        context={"address": tenant.url},
-    )
-    forget(sign_up)
 
 
 @PROVISION.step(_("Opening the door"))
@@ -407,7 +399,32 @@ def opened(saga: Saga) -> None:
         KeyStore.default().destroy(saga.subject)
 
 
-def _made(saga: Saga, sign_up: SignUp) -> Tenant:
+@OPEN.step(_("Making the key of your workspace"), outside=True)
+def late_key(saga: Saga) -> None:
+    """What waits in the pool has none: a key outlives the database that it was made beside."""
+    with scope.shared():
+        is_there = Tenant.objects.filter(pk=saga.subject).exists()
+    if is_there:
+        KeyStore.default().ensure(saga.subject)
+
+
+def _opened(id: UUID, sign_up: SignUp, pooled: tuple[str, str] | None = None) -> str:
+    """The workspace with everything in it; the first owner's id. What was typed is forgotten. Raises names.BadName."""
+    tenant = _made(id, sign_up, pooled)
+    with scope.tenant(id):
+        person = str(User.objects.get(email_folded=fold_email(sign_up.email)).id)
+    _send(
+        sign_up,
+        purpose="sign_up.ready",
+        about=tenant.client_id,
+        wanted=is_open,
+        context={"address": tenant.url},
+    )
+    forget(sign_up)
+    return person
+
+
+def _made(id: UUID, sign_up: SignUp, pooled: tuple[str, str] | None) -> Tenant:
     client = Client.objects.create(
         company=sign_up.company, vat_number=sign_up.vat_number, country=sign_up.country,
         language=sign_up.language,
@@ -415,13 +432,13 @@ def _made(saga: Saga, sign_up: SignUp) -> Tenant:
     )  # fmt: skip
     person = provision.FirstPerson(sign_up.name, sign_up.email, sign_up.language)
     tenant = provision.create(
-        saga.subject,
+        id,
         client=client,
         subdomain=sign_up.subdomain,
         person=person,
         by=scope.actor(),
         sign_up=sign_up,
-        pooled=saga.data.get("pooled"),
+        pooled=pooled,
     )
     if sign_up.terms_version:
         terms = find_document("terms", sign_up.terms_version)

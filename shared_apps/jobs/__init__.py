@@ -19,6 +19,9 @@ gates: list[
     Callable[[], bool]
 ] = []  # what must say yes before a worker takes a job; named by modules above this one
 
+# whether this code works on the tables of that release of a workspace; named by modules above this one
+fits: list[Callable[[str], bool]] = []
+
 
 def may_work() -> bool:
     """Whether jobs may be done now. A gate may wait for a moment, or mend what keeps it closed."""

@@ -9,6 +9,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
+from shared_apps.jobs import fits
 from shared_apps.kit import scope
 
 log = logging.getLogger("smoall.jobs")
@@ -26,6 +27,12 @@ def lock_if_open(tenant: UUID) -> bool:
     return state is not None and state not in CLOSED
 
 
+def has_fitting_tables(tenant: UUID) -> bool:
+    """Whether this code works on its tables; until its migration to this release is over, its work waits."""
+    release = _tenants().filter(pk=tenant).values_list("release", flat=True).first()
+    return release is None or all(fit(release) for fit in fits)
+
+
 def in_each_tenant(work: Callable[[], object], *, actor: scope.Actor) -> int:
     """Call `work` in every open workspace; one that fails is logged, the others go on. Returns how many did.
 
@@ -39,7 +46,7 @@ def in_each_tenant(work: Callable[[], object], *, actor: scope.Actor) -> int:
 def _in_one(tenant: UUID, work: Callable[[], object], actor: scope.Actor) -> bool:
     try:
         with scope.shared(), transaction.atomic():
-            if not lock_if_open(tenant):
+            if not lock_if_open(tenant) or not has_fitting_tables(tenant):
                 return False
             with scope.tenant(tenant, actor=actor):
                 work()

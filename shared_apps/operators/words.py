@@ -11,6 +11,7 @@ from tenants.models import Saga, State
 
 SAGAS: dict[str, Any] = {
     "provision": _("Make a workspace"),
+    "open": _("Open a workspace"),
     "export": _("Copy a workspace"),
     "restore": _("Restore a workspace"),
     "erase": _("Erase a client"),

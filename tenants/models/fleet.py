@@ -10,13 +10,13 @@ from shared_apps.kit.rows import Row
 class PoolSchema(Row):
     """A schema that waits for its client (pool.py): the row's UUID becomes the tenant's, and the row goes with that.
 
-    Its schema and key are there once it is ready. A row that is not ready is being made, or was when somebody died.
+    Its schema is there once it is ready. A row that is not ready is being made, or was when somebody died.
     """
 
     release = models.CharField(max_length=30)
     fingerprint = models.CharField(max_length=64)
     is_ready = models.BooleanField(default=False)
-    is_discarded = models.BooleanField(default=False)  # its schema and key are going, and it with them
+    is_discarded = models.BooleanField(default=False)  # nobody may have it: a worker takes it away
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -173,12 +173,31 @@ def confirm() -> Case:
         with scope.shared():
             tenant = Tenant.objects.get(domains__domain=name)
             assert tenant.pk == ready and Client.objects.filter(company=f"{name} SA").count() == 1
-            assert Saga.objects.get(subject=tenant.pk).status == Saga.Status.DONE
+            saga = Saga.objects.get(subject=tenant.pk)
             assert not PoolSchema.objects.exists() and not SignUp.objects.filter(pk=asked.pk).exists()
         with scope.tenant(tenant.pk):
             assert User.objects.count() == 1
+        assert sagas.run(saga.pk).status == Saga.Status.DONE and KeyStore.default().exists(tenant.pk)
 
     return Case(None, check, go)
+
+
+def open_() -> Case:
+    """What a worker does after that click."""
+    name = label("key")
+    with scope.shared():
+        target = snapshot.current()
+    pool.fill(target)
+    answers = sign_up.Answers(f"{name} SA", "BE", "", "fr", name, "Nora Noir", f"nora@{name}.test")
+    with scope.shared(actor=TESTER):
+        saga = sign_up.open_for(answers, now=timezone.now())
+    assert not KeyStore.default().exists(saga.subject)
+
+    def check() -> None:
+        is_done(saga.pk)
+        assert KeyStore.default().exists(saga.subject)
+
+    return Case(saga.pk, check, run(saga.pk))
 
 
 def fill() -> Case:
@@ -202,7 +221,6 @@ def discard() -> Case:
         with scope.shared():
             assert not PoolSchema.objects.exists()
         assert scope.schema_of(stale) not in catalog.schemas()
-        assert not KeyStore.default().exists(stale)
 
     return Case(None, check, partial(tend, 0))
 
@@ -730,6 +748,7 @@ def publication() -> Case:
 SCENARIOS: dict[str, tuple[str, Callable[[], Case]]] = {
     "provision": ("provision", provision),
     "open a workspace from the pool": ("confirm", confirm),
+    "make the key of one from the pool": ("open", open_),
     "fill the pool": ("fill", fill),
     "discard a schema of the pool": ("discard", discard),
     "migrate a workspace": ("migrate", migrate),

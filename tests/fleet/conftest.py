@@ -13,7 +13,6 @@ from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from tenants import gate, pool, releases, snapshot
 from tenants.fingerprint import fingerprint
-from tenants.keys import KeyStore
 from tenants.models import Domain, PoolSchema, Snapshot, Tenant
 from tests.conftest import TESTER
 from tests.toys.fixtures import committed
@@ -102,7 +101,6 @@ def emptied() -> None:
         ids = list(PoolSchema.objects.values_list("pk", flat=True))
     for id in ids:
         pool.discard(id)
-        KeyStore.default().destroy(id)
 
 
 def set_aside(*casts: Any) -> None:

@@ -14,6 +14,8 @@ from tenants.management.client_command import ClientCommand, Refused
 from tenants.models import Snapshot, Tenant
 from tenants.waves import Options
 
+BAR = 30  # signs of the progress bar
+
 
 def number(text: str) -> int:
     """One or more. Anything else is wrong usage."""
@@ -65,7 +67,8 @@ class Command(ClientCommand):
         }
 
     def _told(self, done: int, whole: int, text: str) -> None:
-        self.progress(100 * done // whole, f"{done} of {whole}, {text}")
+        filled = BAR * done // whole
+        self.progress(100 * done // whole, f"{'█' * filled}{'░' * (BAR - filled)} {done} of {whole}, {text}")
 
     def _dry(self, target: Snapshot) -> dict[str, Any]:
         ways = waves.scripts(target)

@@ -65,7 +65,10 @@ class Command(BaseCommand):
         if len(lagging) > settings.SMOALL_FLEET_AT_START:
             self.stdout.write(f"{len(lagging)} workspaces have other tables: migrate them by migrate_fleet.")
             return
-        result = waves.migrate(waves.Options(parallel=1))
+        try:
+            result = waves.migrate(waves.Options(parallel=1))
+        except waves.CannotMigrate as refusal:
+            raise CommandError(str(refusal)) from refusal
         labels = {tenant.pk: tenant.subdomain for tenant in lagging}
         for id in result.done:
             self.stdout.write(f"{labels.get(id, id)} is at release {recorded.release} now.")
