@@ -7,6 +7,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,9 @@ def main(arguments: Sequence[str]) -> int:
         told = table.as_json(figures, sizes, profiles, **about)
         given.json.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
     if given.docs:
-        document.write(figures, sizes, profiles, about)
+        known = bench.state["figures"]
+        everything = [Figure.read(one) for row in ROWS for one in known.get(row, [])]
+        document.write(everything, sizes, profiles, about)
     missed = sum(figure.is_met is False for figure in figures)
     print(f"\n{len(figures)} figures, {missed} targets missed, {about['seconds']} s.")
     return 0
@@ -99,7 +102,11 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there too")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="set up there, and take it again next time")
-    parser.add_argument("--docs", action="store_true", help="write table and chart into docs/")
+    parser.add_argument(
+        "--docs",
+        action="store_true",
+        help="write table and chart into docs/, with the rows that a kept folder knows",
+    )
     parser.add_argument("--no-profile", action="store_true", help="leave out where the time goes")
     return parser.parse_args(arguments)
 
@@ -113,21 +120,27 @@ def _count(text: str) -> int:
 
 def _measured(bench: Bench, rows: set[str]) -> tuple[list[Figure], list[Size]]:
     figures: list[Figure] = []
+
+    def take(name: str, found: list[Figure]) -> None:
+        figures.extend(found)
+        known = bench.state.get("figures", {}) | {name: [asdict(one) for one in found]}
+        bench.note(figures=known)
+
     for name, measure in SMALL.items():
         if name in rows:
             bench.say(f"Measuring {name} …")
-            figures += measure(bench)
+            take(name, list(measure(bench)))
     wanted = {name for row in rows & series.NEEDED.keys() for name in series.NEEDED[row]}
     sizes = _sizes(bench, wanted) if wanted else []
     for name, read in READ_OFF.items():
         if name in rows:
-            figures += read(sizes)
+            take(name, list(read(sizes)))
     for name, measure in LATE.items():
         if name in rows:
             bench.say(f"Measuring {name} …")
             if name == "memory":
                 bench.grow(min(1000, bench.most))
-            figures += measure(bench)
+            take(name, list(measure(bench)))
     return figures, sizes
 
 

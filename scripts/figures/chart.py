@@ -6,8 +6,8 @@ from math import log10
 from scripts.figures.figure import in_words
 from scripts.figures.series import SERIES, Size
 
-WIDTH, HEIGHT = 920, 560
-LEFT, RIGHT, TOP, BOTTOM = 64, 250, 54, 46
+WIDTH, HEIGHT = 960, 560
+LEFT, RIGHT, TOP, BOTTOM = 64, 284, 54, 46
 LABEL = 17  # pixels between two names at the right
 # Smoall's own in its colours; what it is compared with in grey, dashed.
 CLASSES = {

@@ -60,6 +60,12 @@ class Figure:
         return {**asdict(self), "ratio": ratio, "target": said, "met": self.is_met}
 
     @classmethod
+    def read(cls, told: dict[str, Any]) -> "Figure":
+        """What `asdict` made of one."""
+        target = Target(**told["target"]) if told["target"] else None
+        return cls(**{**told, "target": target})
+
+    @classmethod
     def of(cls, row: str, what: str, against: str, runs: Sequence[Sequence[float]], **more: Any) -> "Figure":
         """From the runs of both sides, as `interleaved` gives them."""
         ours, theirs = runs
