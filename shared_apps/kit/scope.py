@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from typing import Literal
 from uuid import UUID
 
@@ -46,14 +45,9 @@ class Actor:
     behalf: str = ""
 
     def as_json(self) -> str:
-        """For the database: ASCII, and without NUL, which its text can't hold. Asked before every statement."""
-        return _as_json(self)
-
-
-@lru_cache(maxsize=1024)
-def _as_json(actor: Actor) -> str:
-    fields = {key: value.replace("\0", "") for key, value in asdict(actor).items()}
-    return json.dumps(fields, ensure_ascii=True, separators=(",", ":"))
+        """For the database: ASCII, and without NUL, which its text can't hold."""
+        fields = {key: value.replace("\0", "") for key, value in asdict(self).items()}
+        return json.dumps(fields, ensure_ascii=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
