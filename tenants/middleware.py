@@ -17,21 +17,12 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from shared_apps.kit import languages, scope
-from tenants import gate, releases
+from tenants import gate, hosts, releases
 from tenants.models import State, host_url
 
 LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 SHARED_HOSTS = {"app": "config.urls_app", "ops": "config.urls_ops"}
-RESOLVE = """
-    SELECT t.id, t.state, t.state_reason, t.release, c.company, d.is_primary, p.domain, t.is_read_only, e.data_on, t.unpaid_since,
-           pg_advisory_xact_lock_shared(hashtextextended(t.id::text, 0))
-      FROM tenants_domain d
-      JOIN tenants_tenant t ON t.id = d.tenant_id
-      JOIN clients_client c ON c.id = t.client_id
-      LEFT JOIN tenants_domain p ON p.tenant_id = t.id AND p.is_primary
-      LEFT JOIN tenants_departure e ON e.tenant_uuid = t.id AND e.withdrawn_at IS NULL
-     WHERE d.domain = %s
-"""
+RESOLVE = f"SELECT * FROM public.{hosts.FUNCTION}(%s)"  # noqa: S608  (a constant)
 
 
 class HostMiddleware:

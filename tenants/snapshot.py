@@ -20,7 +20,7 @@ from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from shared_apps.legal import walls as legal_walls
 from shared_apps.sharing import walls
-from tenants import roles
+from tenants import hosts, roles
 from tenants.fingerprint import fingerprint, lines
 from tenants.models import Snapshot, Tenant
 
@@ -66,6 +66,8 @@ def _build(schema: str) -> None:
         for statement in made:
             cursor.execute(statement)
         for statement in roles.grants(schema):  # of what is there now: its functions too
+            cursor.execute(statement)
+        for statement in [] if is_tenant else hosts.statements():
             cursor.execute(statement)
 
 

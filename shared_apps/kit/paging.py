@@ -20,7 +20,7 @@ class Pages(Paginator):  # type: ignore[type-arg]
 
     @cached_property
     def _counted(self) -> int:
-        return self.object_list.order_by().values("pk")[: self.most + 1].count()
+        return counted(self.object_list, self.most)
 
     @cached_property
     def count(self) -> int:
@@ -29,6 +29,11 @@ class Pages(Paginator):  # type: ignore[type-arg]
     @property
     def is_capped(self) -> bool:
         return self._counted > self.most
+
+
+def counted(rows: "QuerySet[Any]", most: int = MOST) -> int:
+    """How many rows there are; `most` + 1 stands for any number beyond. Its cost ends there too."""
+    return rows.order_by().values("pk")[: most + 1].count()
 
 
 def page_of(rows: "QuerySet[Any]", number: object, *, per_page: int = 50) -> "Page[Any]":

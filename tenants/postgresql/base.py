@@ -89,6 +89,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     ops_class = DatabaseOperations
     SchemaEditorClass = DatabaseSchemaEditor
     applied: Settings | None = None
+    author: tuple[scope.Actor | None, str] = (None, "")  # the last one, and what the database is told of them
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -114,7 +115,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def pending(self) -> tuple[Settings, str] | None:
         """The settings that must precede the next statement, and their SQL. Raises NoScope."""
         here, who = scope.current(), scope.actor_or_none()
-        wanted = (here.schema, here.role, who.as_json() if who else "")
+        if who is not self.author[0]:
+            self.author = (who, who.as_json() if who else "")
+        wanted = (here.schema, here.role, self.author[1])
         if self.applied == wanted:
             return None
         self.touched.add(here.schema)
@@ -175,7 +178,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _close(self) -> None:
         self.applied = None
-        self.touched = set()
+        self.touched, self.author = set(), (None, "")
         super()._close()  # type: ignore[misc]
 
     def _set_autocommit(self, autocommit: bool) -> None:

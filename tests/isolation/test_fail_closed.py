@@ -26,7 +26,7 @@ from shared_apps.history.triggers import READ_ONLY_TABLES
 from shared_apps.kit import scope
 from shared_apps.kit.rows import WrongTenant, uuid7
 from tenant_apps.contacts.models import Contact, Tag
-from tenants import roles
+from tenants import hosts, roles
 from tenants.models import Tenant
 from tests.conftest import TESTER, Cast
 from tests.isolation import catalog, stage
@@ -502,13 +502,15 @@ def test_every_table_is_open_to_the_role_of_its_schema_alone_and_the_history_to_
 
 
 def test_no_runtime_role_has_more_than_rows(acme: Cast) -> None:
-    """No column grants, no functions, no schemas or temporary tables of its own, no membership that grows."""
+    """No column grants, no function but the one that finds a host's workspace, no schemas or temporary tables of its own,
+    no membership that grows.
+    """
     runtime = [roles.SHARED, roles.TENANT, roles.WEB, roles.WORKER]
     assert asked("""
         SELECT r.rolname, p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace, pg_roles r
          WHERE (n.nspname = 'public' OR n.nspname LIKE 't\\_%%') AND r.rolname = ANY(%s)
            AND has_function_privilege(r.oid, p.oid, 'EXECUTE')
-    """, runtime) == []  # fmt: skip
+    """, runtime) == [(roles.SHARED, f"{hosts.FUNCTION}(text)")]  # fmt: skip
     assert asked("""
         SELECT r.rolname, n.nspname, p FROM pg_namespace n, pg_roles r, unnest(ARRAY['CREATE', 'USAGE']) p
          WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND r.rolname = ANY(%s)
