@@ -29,9 +29,7 @@ class BillingConfig(Module):
         "billing.reminder": Purpose(
             _("To remind you, politely, of an invoice that is not paid yet"), mail="service"
         ),
-        "billing.upkeep": _(
-            "To fetch what the payment operator paid out, and to forget what is ten years old"
-        ),
+        "billing.upkeep": _("To forget invoices whose ten years are over"),
         "billing.alarm": Purpose(
             _("To tell operators what the comparison could not put right"), mail="service"
         ),

@@ -104,9 +104,3 @@ def _page(client: Client, invoice: Invoice) -> str:
     tenant = Tenant.objects.filter(client_id=client.pk).prefetch_related("domains").first()
     path = reverse("invoices:invoice", args=[invoice.pk], urlconf="config.urls_tenant")
     return tenant.url + path if tenant else ""
-
-
-@job(purpose="billing.upkeep")
-def tidy() -> None:
-    """Forget the invoices whose ten years are over."""
-    Invoice.expire(now=timezone.now())

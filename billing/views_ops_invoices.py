@@ -30,6 +30,28 @@ FILTERS: dict[str, Any] = {
     "overdue": pgettext_lazy("invoices", "Overdue"),
     "credit_notes": pgettext_lazy("invoices", "Credit notes"),
 }
+DIFFERENCES: dict[str, Any] = {
+    "invoice": _("Invoice: not what the processor says is paid and open of it"),
+    "paid": _("Invoice: paid otherwise than its payments say"),
+    "unknown there": _("Invoice that the processor doesn’t know"),
+    "payment": _("Payment that is not what it pays"),
+    "entry of a payment": _("Payment that the processor’s account has otherwise"),
+    "entry of a refund": _("Refund that the processor’s account has otherwise"),
+    "entry of a dispute": _("Dispute that the processor’s account has otherwise"),
+    "payout": _("Payout that is not the sum of what it sends"),
+}
+DISPUTES: dict[str, Any] = {
+    "needs_response": pgettext_lazy("state of a dispute", "wants an answer"),
+    "under_review": pgettext_lazy("state of a dispute", "under review"),
+    "won": pgettext_lazy("state of a dispute", "won"),
+    "lost": pgettext_lazy("state of a dispute", "lost"),
+}
+PAYOUTS: dict[str, Any] = {
+    "pending": pgettext_lazy("state of a payout", "prepared"),
+    "in_transit": pgettext_lazy("state of a payout", "under way"),
+    "paid": pgettext_lazy("state of a payout", "arrived"),
+    "failed": pgettext_lazy("state of a payout", "failed"),
+}
 IN_MEMORY = 8 * 1024 * 1024  # bytes of a ZIP before it goes to disk
 join(PAGES, (_("Invoices"), "invoices-ops:list"), (_("Ledger"), "invoices-ops:ledger"))
 
@@ -163,8 +185,8 @@ def ledger_page(request: HttpRequest) -> HttpResponse:
     context = {
         "tabs": tabs(request),
         "ledger": found,
-        "differences": found.differences[:MOST],
-        "disputes": list(Dispute.objects.all()[:MOST]),
-        "payouts": list(Payout.objects.all()[:MOST]),
+        "differences": [(DIFFERENCES.get(one.what, one.what), one) for one in found.differences[:MOST]],
+        "disputes": [(DISPUTES.get(one.status, one.status), one) for one in Dispute.objects.all()[:MOST]],
+        "payouts": [(PAYOUTS.get(one.status, one.status), one) for one in Payout.objects.all()[:MOST]],
     }
     return render(request, "billing/ops/ledger.html", context)

@@ -26,5 +26,5 @@ TIMED_JOBS = (
     Timed("billing.events.tidy", at=time(3, 10)),
     Timed("shared_apps.promises.jobs.prove", every=6 * 3600),  # promises.checking.EVERY
     Timed("billing.dunning.remind", at=time(9, 0)),
-    Timed("billing.dunning.tidy", at=time(3, 20)),
+    Timed("billing.keeping.tidy", at=time(3, 20)),
 )

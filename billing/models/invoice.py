@@ -266,20 +266,12 @@ class Invoice(Row):
     def vat_reason(self) -> str:
         return taxes.reason(taxes.TREATMENTS[self.treatment], self.language)
 
-    @classmethod
-    def expire(cls, *, now: datetime) -> int:
-        """Delete what the law asks to be kept no longer, corrections first; how many documents went."""
-        gone = 0
-        over = cls.objects.filter(kept_until__lt=day_of(now))
-        for found in (
-            over.credit_notes(),
-            over.invoices().exclude(credit_notes__kept_until__gte=day_of(now)),
-        ):
-            keys = list(found.values_list("pk", flat=True))
-            for model in (Document, InvoiceLine):
-                model._default_manager.filter(invoice__in=keys).delete()
-            gone += cls.objects.filter(pk__in=keys).delete()[0]
-        return gone
+    def forget(self) -> None:
+        """Delete it with its credit notes, lines and files. The database refuses before the last day of keeping."""
+        for one in (*self.credit_notes.all(), self):
+            one.documents.all().delete()
+            one.lines.all().delete()
+            one.delete()
 
 
 class InvoiceLine(Row):

@@ -101,7 +101,7 @@ class Payment(Copied):
     payment_intent = models.CharField(max_length=100, blank=True, db_index=True)
     amount = models.BigIntegerField(_("amount"))
     method = models.CharField(_("way of paying"), max_length=30, blank=True)  # its kind and nothing else
-    made_at = models.DateTimeField(_("made"), db_index=True)
+    made_at = models.DateTimeField(_("made on"), db_index=True)
 
     class Meta:
         verbose_name = pgettext_lazy("money that came", "payment")
@@ -117,7 +117,7 @@ class Refund(Copied):
 
     payment = models.CharField(max_length=100, db_index=True)  # the processor's id of the payment (charge)
     amount = models.BigIntegerField(_("amount"))
-    made_at = models.DateTimeField(_("made"))
+    made_at = models.DateTimeField(_("made on"))
 
     class Meta:
         verbose_name = _("refund")
@@ -140,7 +140,7 @@ class Dispute(Copied):
 
     payment = models.CharField(max_length=100, db_index=True)
     amount = models.BigIntegerField(_("amount"))
-    made_at = models.DateTimeField(_("made"))
+    made_at = models.DateTimeField(_("made on"))
     answer_until = models.DateTimeField(null=True)
 
     class Meta:
@@ -163,7 +163,7 @@ class Payout(Copied):
     FINAL = frozenset({"failed", "canceled"})
 
     amount = models.BigIntegerField(_("amount"))
-    made_at = models.DateTimeField(_("made"))
+    made_at = models.DateTimeField(_("made on"))
     arrives_on = models.DateField(_("arrives"), null=True)
 
     class Meta:

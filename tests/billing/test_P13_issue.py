@@ -8,8 +8,20 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from stdnum.be import ogm_vcs
 
-from billing import vat, walls
-from billing.models import CannotIssue, Document, Invoice, InvoiceLine, Item, Series
+from billing import keeping, vat, walls
+from billing.models import (
+    Allocation,
+    CannotIssue,
+    Document,
+    Due,
+    Entry,
+    Invoice,
+    InvoiceLine,
+    Item,
+    Payment,
+    Payout,
+    Series,
+)
 from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.kit.dates import BRUSSELS
@@ -211,18 +223,44 @@ def test_P13_an_invoice_without_its_lines_is_not_committed(
         _issued_and_looked_at(client)
 
 
-def test_P13_after_ten_years_it_goes_and_the_series_stays(acme: Cast) -> None:
+def test_P13_after_ten_years_it_goes_with_its_money_and_the_series_stays(acme: Cast) -> None:
     """The wall takes the database's own clock: what is old by it may go, and nothing else."""
     client = client_of(acme)
-    old = issued(client, now=datetime(2014, 5, 5, tzinfo=BRUSSELS))
-    back = credited(old, Item("back", 1, 100), now=datetime(2015, 1, 5, tzinfo=BRUSSELS))
+    old = issued(client, now=datetime(2013, 5, 5, tzinfo=BRUSSELS))
+    credited(old, Item("back", 1, 100), now=datetime(2014, 1, 5, tzinfo=BRUSSELS))
     new = issued(client)
+    paid_at = datetime(2015, 1, 2, tzinfo=BRUSSELS)
     with scope.shared(actor=TESTER), connection.cursor() as cursor:
+        for one in (old, new):
+            id = one.processor_id
+            Due.follow(id, status="paid", paid=one.payable)
+            Allocation.follow(
+                f"inpay_{id}", status="paid", invoice_id=id, payment_intent=f"pi_{id}", amount=one.payable
+            )
+            charge = f"ch_{id}"
+            Payment.follow(
+                charge, status="succeeded", payment_intent=f"pi_{id}", amount=one.payable, made_at=paid_at
+            )
+            Entry.follow(
+                f"txn_{id}",
+                kind="charge",
+                source=charge,
+                amount=one.payable,
+                net=one.payable,
+                payout="po_1",
+                made_at=paid_at,
+            )
+        Payout.follow("po_1", status="paid", amount=old.payable + new.payable, made_at=paid_at)
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        assert Invoice.expire(now=datetime(2025, 6, 1, tzinfo=BRUSSELS)) == 0, "its credit note is kept still"
-        assert Invoice.expire(now=NOON) == 2
+        for too_early in (datetime(2024, 6, 1, tzinfo=BRUSSELS), datetime(2025, 12, 31, tzinfo=BRUSSELS)):
+            assert keeping.expire(now=too_early) == 0, "its credit note, then its payment, is kept still"
+        assert keeping.expire(now=NOON) == 1
         assert list(Invoice.objects.values_list("pk", flat=True)) == [new.pk]
-        assert Series.objects.count() == 3 and back.corrects_id == old.pk
+        assert Due.objects.count() == Allocation.objects.count() == Payment.objects.count() == 1
+        assert Entry.objects.count() == 2 and Payout.objects.exists(), (
+            "the payout sent something that is kept"
+        )
+        assert Series.objects.count() == 3
 
 
 def test_P13_who_is_forgotten_keeps_its_invoices(db: None) -> None:
