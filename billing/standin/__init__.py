@@ -1,8 +1,9 @@
 """A stand-in for the payment processor, so that everything can be tried and tested without an account. No money moves.
 
-A process of its own, without Django: HTTP and pages in server.py and pages.py, one SQLite file in the data folder (store.py),
-and a module for each part of the processor's interface, in the shapes of the version that billing/gateway.py pins. It talks
-to the same library as the processor does, and delivers signed events. Nothing of billing imports it, and it imports nothing.
+A process of its own, without Django: server.py answers (asked.py: what is asked, reading.py: what is alike for every kind),
+store.py is its one SQLite file in the data folder, clock.py lets time pass, delivery.py sends signed events, pages.py, portal.py
+and overview.py are what people see; each other module is a part of the processor's interface, in the shapes of the version that
+billing/gateway.py pins. Nothing of billing imports it, and it imports nothing of billing.
 
 Simpler than the truth: one clock for all customers (a test clock moves it), one currency (eur), renewals draw on the last
 payment method, retries after 3, 5 and 7 days, fees of 1.5 % + 25 c (cards) or 35 c (SEPA, Bancontact), tax by tax rates

@@ -354,3 +354,19 @@ def make_default(world: World, customer_id: str, method: str) -> None:
     world.save(customer, "customer.updated")
     for subscription in subscriptions.of(world, customer_id):
         world.save(subscription | {"default_payment_method": method}, "customer.subscription.updated")
+
+
+# --- an open invoice ----------------------------------------------------------------------------------------
+
+
+def pay_invoice(world: World, invoice: Thing, used: Thing, *, approved: bool = False) -> Refused | None:
+    """An open invoice paid on its page; the means of payment is kept for the next ones."""
+    kept = payments.reusable(world, used)
+    if payments.needs_approval(used, present=True) and not approved:
+        world.save(invoice | {"_asks": used["id"]})
+        return None
+    refused = invoices.attempt(world, invoice, used=used, present=True, approved=approved)
+    if refused is None:
+        customers.attach(world, kept, invoice["customer"])
+        make_default(world, invoice["customer"], kept["id"])
+    return refused

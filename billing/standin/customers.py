@@ -40,7 +40,7 @@ def create(world: World, asked: Asked) -> Thing:
         ),
         "balance": 0,
         "delinquent": False,
-        "invoice_prefix": f"SM{len(world.find('customer')) + 1:05d}",
+        "invoice_prefix": f"SM{world.count('customer') + 1:05d}",
         "invoice_settings": {
             **none("custom_fields default_payment_method footer rendering_options"),
         },

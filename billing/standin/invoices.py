@@ -172,6 +172,8 @@ def attempt(
         )
     refused = payments.pay(world, intent, used, present=present, approved=approved)
     if refused:
+        if refused.body["error"].get("code") == "authentication_required":
+            world.emit("invoice.payment_action_required", world.get("invoice", invoice["id"]))
         _failed(world, world.get("invoice", invoice["id"]))
     elif intent["status"] == "requires_action":
         world.emit("invoice.payment_action_required", world.get("invoice", invoice["id"]))

@@ -1,37 +1,25 @@
-"""What people see of the stand-in: the pay page, the bank's question, the Portal, an invoice, and the table of everything.
+"""What people see when they pay: the pay page, the bank's question, an invoice. The Portal and the overview are beside it.
 
 Only here may somebody type a card's number. It goes from the form to `payments.card` and is written nowhere.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from email.message import Message
 from html import escape
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
-from billing.standin import (
-    changes,
-    checkout,
-    clock,
-    customers,
-    disputes,
-    invoices,
-    payments,
-    subscriptions,
-    words,
-)
-from billing.standin.asked import Asked, Refused, declined
-from billing.standin.store import DAY, Thing, Unknown, World
+from billing.standin import checkout, layout, overview, payments, portal, words
+from billing.standin.asked import Refused, declined
+from billing.standin.layout import Answer, Say
+from billing.standin.store import Thing, Unknown, World
 
 STYLE = (Path(__file__).parent / "style.css").read_text()
-Answer = tuple[int, dict[str, str], bytes]
-Say = Callable[..., str]
 # Whose means of payment a page asks for: the kind of the object in its address, and what is done with it.
 TILLS: dict[str, tuple[str, Callable[..., Refused | None]]] = {
     "pay": ("checkout.session", checkout.complete),
     "portal": ("billing_portal.session", checkout.keep),
-    "invoice": ("invoice", lambda *given, **named: pay_invoice(*given, **named)),
+    "invoice": ("invoice", checkout.pay_invoice),
 }
 
 
@@ -49,7 +37,7 @@ def answer(world: World, method: str, path: str, query: str, body: str, headers:
             return _page(world, method, parts, given, form, headers)
     except Unknown:
         say = words.speaker(headers.get("Accept-Language", ""))
-        return _html(say, say("Nothing here"), f"<h1>{say('Nothing here')}</h1>", status=404)
+        return layout.html(say, say("Nothing here"), f"<h1>{say('Nothing here')}</h1>", status=404)
 
 
 def _page(
@@ -63,19 +51,19 @@ def _page(
     accepted = headers.get("Accept-Language", "")
     if not parts or parts[0] in ("clock", "dispute", "tax_id"):
         say = words.speaker(accepted)
-        return _control(world, parts, form) if method == "POST" and parts else _overview(world, say)
+        return overview.post(world, parts, form) if method == "POST" and parts else overview.show(world, say)
     if parts[0] == "bank" and len(parts) == 2:
         found = world.find("invoice", _intent=parts[1])
         if found and (used := world.get("payment_intent", parts[1])["payment_method"]):
             world.save(found[0] | {"_asks": used})
-            return _to(f"/invoice/{found[0]['id']}/bank")
+            return layout.to(f"/invoice/{found[0]['id']}/bank")
     if parts[0] not in TILLS or len(parts) not in (2, 3):
         raise Unknown(*parts[:1], "")
     kind, _ = TILLS[parts[0]]
     thing = world.get(kind, parts[1])
     say = words.speaker(thing.get("locale") or accepted)
     if parts[0] == "portal" and len(parts) == 2:
-        return _portal_post(world, thing, form) if method == "POST" else _portal(world, thing, say)
+        return portal.post(world, thing, form) if method == "POST" else portal.show(world, thing, say)
     if len(parts) == 3 and parts[2] not in ("bank", "method"):
         raise Unknown(kind, "")
     if _is_over(parts[0], thing):
@@ -97,16 +85,17 @@ def _till(
     error = ""
     if method == "POST":
         try:
-            if code := form.get("code"):
-                checkout.redeem(world, thing, code)
-                return _to(f"/{till}/{thing['id']}")
-            used = _typed(world, chosen, form)
-            refused = TILLS[till][1](world, thing, used)
+            with world.as_one():
+                if code := form.get("code"):
+                    checkout.redeem(world, thing, code)
+                    return layout.to(f"/{till}/{thing['id']}")
+                used = _typed(world, chosen, form)
+                refused = TILLS[till][1](world, thing, used)
         except Refused as raised:
             refused = raised
         if refused is None:
             asks = world.get(TILLS[till][0], thing["id"]).get("_asks")
-            return _to(f"/{till}/{thing['id']}/bank") if asks else _away(world, till, thing)
+            return layout.to(f"/{till}/{thing['id']}/bank") if asks else _away(world, till, thing)
         error = say(str(refused))
     return _form(world, till, thing, offered, chosen, form, error, say)
 
@@ -165,7 +154,9 @@ def _form(
         + (f'<p><a href="{escape(back)}">{say("Back without paying")}</a></p>' if back else "")
         + _examples(chosen, say)
     )
-    return _html(say, say("Pay") if till != "portal" else say("Way to pay"), body, leads=_leads(thing))
+    return layout.html(
+        say, say("Pay") if till != "portal" else say("Way to pay"), body, leads=layout.leads(thing)
+    )
 
 
 def _described(error: str) -> str:
@@ -177,7 +168,7 @@ def _what(world: World, till: str, thing: Thing, say: Say) -> str:
     if till == "portal" or thing.get("mode") == "setup":
         return f"<h1>{say('Way to pay')}</h1><p class='muted'>{say('Nothing is taken now.')}</p>"
     if till == "invoice":
-        number, amount = escape(thing["number"] or ""), _euro(thing["amount_remaining"], say)
+        number, amount = escape(thing["number"] or ""), layout.euro(thing["amount_remaining"], say)
         return f"<h1>{say('Invoice')} {number}</h1><p class='amount'>{amount}</p>"
     lines = "".join(
         f"<li>{one['quantity']} × {escape(one['description'] or '')}</li>"
@@ -185,18 +176,16 @@ def _what(world: World, till: str, thing: Thing, say: Say) -> str:
     )
     details = thing["total_details"]
     tax = (
-        f"<p class='muted'>{say('of which VAT')} {_euro(details['amount_tax'], say)}</p>"
+        f"<p class='muted'>{say('of which VAT')} {layout.euro(details['amount_tax'], say)}</p>"
         if details["amount_tax"]
         else ""
     )
     off = (
-        f"<p class='muted'>{say('Discount')} {_euro(details['amount_discount'], say)}</p>"
+        f"<p class='muted'>{say('Discount')} {layout.euro(details['amount_discount'], say)}</p>"
         if details["amount_discount"]
         else ""
     )
-    return (
-        f"<h1>Smoall</h1><ul>{lines}</ul><p class='amount'>{_euro(thing['amount_total'], say)}</p>{off}{tax}"
-    )
+    return f"<h1>Smoall</h1><ul>{lines}</ul><p class='amount'>{layout.euro(thing['amount_total'], say)}</p>{off}{tax}"
 
 
 def _code(till: str, thing: Thing, address: str, say: Say) -> str:
@@ -232,7 +221,7 @@ def _bank(world: World, method: str, till: str, thing: Thing, form: dict[str, st
     """The bank's question of 3-D Secure, or Bancontact's."""
     asks = thing.get("_asks")
     if not asks:
-        return _to(f"/{till}/{thing['id']}{'/method' if till == 'portal' else ''}")
+        return layout.to(f"/{till}/{thing['id']}{'/method' if till == 'portal' else ''}")
     used = world.get("payment_method", asks)
     if method == "POST":
         world.save(thing | {"_asks": None})
@@ -254,26 +243,13 @@ def _bank(world: World, method: str, till: str, thing: Thing, form: dict[str, st
         f'<form method="post" class="card"><button class="first" name="answer" value="yes">{say("Confirm")}</button>'
         f'<div class="row"><button name="answer" value="no">{say("Refuse")}</button></div></form>'
     )
-    return _html(say, title, body, leads=_leads(thing))
+    return layout.html(say, title, body, leads=layout.leads(thing))
 
 
 def _denied(world: World, till: str, thing: Thing, used: Thing) -> None:
     if till == "invoice" and thing["_intent"]:
         refused = declined("payment_intent_authentication_failure", "authentication_required")
         payments.failed(world, world.get("payment_intent", thing["_intent"]), used, refused)
-
-
-def pay_invoice(world: World, invoice: Thing, used: Thing, *, approved: bool = False) -> Refused | None:
-    """An open invoice paid on its page; the means of payment is kept for the next ones."""
-    kept = payments.reusable(world, used)
-    if payments.needs_approval(used, present=True) and not approved:
-        world.save(invoice | {"_asks": used["id"]})
-        return None
-    refused = invoices.attempt(world, invoice, used=used, present=True, approved=approved)
-    if refused is None:
-        customers.attach(world, kept, invoice["customer"])
-        checkout.make_default(world, invoice["customer"], kept["id"])
-    return refused
 
 
 def _is_over(till: str, thing: Thing) -> bool:
@@ -284,206 +260,29 @@ def _over(till: str, thing: Thing, say: Say) -> Answer:
     status = say(words.STATES.get(thing["status"], thing["status"]))
     if till == "invoice":
         rows = "".join(
-            f"<tr><td>{escape(one['description'] or '')}</td><td class='figure'>{_euro(one['amount'], say)}</td></tr>"
+            f"<tr><td>{escape(one['description'] or '')}</td><td class='figure'>{layout.euro(one['amount'], say)}</td></tr>"
             for one in thing["lines"]["data"]
         )
         rows += "".join(
-            f"<tr><td>{say('VAT')}</td><td class='figure'>{_euro(one['amount'], say)}</td></tr>"
+            f"<tr><td>{say('VAT')}</td><td class='figure'>{layout.euro(one['amount'], say)}</td></tr>"
             for one in thing["total_taxes"]
         )
         head = f"<thead><tr><th scope='col'>{say('What')}</th><th scope='col' class='figure'>{say('Amount')}</th></tr></thead>"
         table = f"<div class='table'><table>{head}<tbody>{rows}</tbody></table></div>"
         title = f"{say('Invoice')} {escape(thing['number'] or '')}"
-        return _html(
+        return layout.html(
             say,
             title,
-            f"<h1>{title}</h1><p>{status}</p>{table}<p class='amount'>{_euro(thing['total'], say)}</p>",
+            f"<h1>{title}</h1><p>{status}</p>{table}<p class='amount'>{layout.euro(thing['total'], say)}</p>",
         )
-    return _html(say, status, f"<h1>{status}</h1>", status=410)
+    return layout.html(say, status, f"<h1>{status}</h1>", status=410)
 
 
 def _away(world: World, till: str, thing: Thing) -> Answer:
     """Back to the product."""
     if till == "pay":
-        return _to(str(thing["success_url"]).replace("{CHECKOUT_SESSION_ID}", thing["id"]))
+        return layout.to(str(thing["success_url"]).replace("{CHECKOUT_SESSION_ID}", thing["id"]))
     flow = thing.get("flow")
     if till == "portal" and flow and thing["return_url"]:
-        return _to(thing["return_url"])
-    return _to(f"/{till}/{thing['id']}")
-
-
-# --- the Portal ---------------------------------------------------------------------------------------------
-
-
-def _portal(world: World, session: Thing, say: Say) -> Answer:
-    flow = (session["flow"] or {}).get("type")
-    if flow == "payment_method_update" and not session.get("_seen"):
-        world.save(session | {"_seen": True})
-        return _to(f"/portal/{session['id']}/method")
-    customer = world.get("customer", session["customer"])
-    body = f"<h1>{escape(customer['name'] or customer['email'] or '')}</h1>"
-    for one in subscriptions.of(world, customer["id"]):
-        said = ", ".join(f"{item['quantity']} × {_product(world, item)}" for item in one["items"]["data"])
-        ends = one["cancel_at"]
-        state = say(words.STATES.get(one["status"], one["status"]))
-        wish, word = ("keep", "Keep it") if ends else ("cancel", "Cancel at the end of the period")
-        body += (
-            f'<section class="card"><h2>{escape(said)}</h2><p>{state}, '
-            f"{say('ends on' if ends else 'renews on')} {_day(ends or subscriptions.period_of(one)[1])}</p>"
-            f'<form method="post"><input type="hidden" name="subscription" value="{one["id"]}">'
-            f'<button name="wish" value="{wish}">{say(word)}</button></form></section>'
-        )
-    method = customers.default_method(
-        world, customer["id"], next(iter(subscriptions.of(world, customer["id"])), None)
-    )
-    shown = say(words.METHODS[method["type"]]) if method else say("None yet")
-    if method and method["type"] != "bancontact":
-        shown += f" •••• {method[method['type']]['last4']}"
-    body += (
-        f"<h2>{say('Way to pay')}</h2><p>{escape(shown)}</p>"
-        f'<p><a href="/portal/{session["id"]}/method">{say("Change it")}</a></p><h2>{say("Invoices")}</h2>'
-    )
-    rows = "".join(
-        f"<tr><td><a href='/invoice/{one['id']}'>{escape(one['number'])}</a></td><td>{_day(one['created'])}</td>"
-        f"<td>{say(words.STATES.get(one['status'], one['status']))}</td><td class='figure'>{_euro(one['total'], say)}</td></tr>"
-        for one in world.find("invoice", customer=customer["id"])[::-1]
-        if one.get("number")
-    )
-    head = "".join(f"<th scope='col'>{say(one)}</th>" for one in ("Number", "Day", "State"))
-    head += f"<th scope='col' class='figure'>{say('Amount')}</th>"
-    body += (
-        f"<div class='table'><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-        if rows
-        else f"<p class='muted'>{say('None yet')}</p>"
-    )
-    if session["return_url"]:
-        body += f'<p><a href="{escape(session["return_url"])}">{say("Back to Smoall")}</a></p>'
-    return _html(say, say("Your subscription"), body, leads=_leads(session))
-
-
-def _portal_post(world: World, session: Thing, form: dict[str, str]) -> Answer:
-    subscription = world.get("subscription", form.get("subscription", ""))
-    if subscription["customer"] == session["customer"] and subscription["status"] not in subscriptions.OVER:
-        ends = "true" if form.get("wish") == "cancel" else "false"
-        changes.change(world, subscription, Asked({"cancel_at_period_end": ends}))
-    return _to(f"/portal/{session['id']}")
-
-
-def _product(world: World, item: Thing) -> str:
-    return str(world.get("product", item["price"]["product"])["name"])
-
-
-# --- everything ---------------------------------------------------------------------------------------------
-
-
-def _overview(world: World, say: Say) -> Answer:
-    """For whoever develops: the clock, customers, what can be made to happen."""
-    moves = "".join(
-        f'<button name="days" value="{days}">{say(word)}</button>' for days, word in words.PASSING.items()
-    )
-    body = (
-        f"<h1>{say('Stand-in for the payment processor')}</h1>"
-        f"<p>{say('It is')} {datetime.fromtimestamp(world.now, UTC):%Y-%m-%d %H:%M} UTC. {say('Let time pass:')}</p>"
-        f'<form method="post" action="/clock" class="row">{moves}</form><h2>{say("Customers")}</h2>'
-    )
-    rows = ""
-    for customer in world.find("customer")[::-1][:200]:
-        if customer.get("deleted"):
-            continue
-        states = (
-            ", ".join(one["status"] for one in world.find("subscription", customer=customer["id"])) or "–"
-        )
-        ids = "".join(
-            f"{escape(one['value'])} {one['verification']['status']} "
-            + _button(
-                f"/tax_id/{one['id']}",
-                "unverified" if one["verification"]["status"] == "verified" else "verified",
-            )
-            for one in world.find("tax_id", customer=customer["id"])
-        )
-        charges = "".join(
-            f"<div>{_euro(one['amount'], say)} {one['status']}</div>"
-            + (_button(f"/dispute/{one['id']}", "dispute") if one["paid"] else "")
-            for one in world.find("charge", customer=customer["id"])[-5:]
-        )
-        rows += (
-            f"<tr><td>{escape(customer['name'] or customer['email'] or customer['id'])}</td><td>{states}</td>"
-            f"<td>{ids}</td><td>{charges}</td></tr>"
-        )
-    head = "".join(
-        f"<th scope='col'>{say(one)}</th>" for one in ("Customer", "Subscription", "Tax ids", "Payments")
-    )
-    body += f"<div class='table'><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-    waiting = world.sql("SELECT count(*) FROM delivery WHERE state = 'waiting'")[0][0]
-    body += f"<p class='muted'>{say('Events waiting to be delivered: %(count)s', count=waiting)}</p>"
-    return _html(say, say("Stand-in for the payment processor"), body, wide=True)
-
-
-def _button(action: str, word: str) -> str:
-    return (
-        f'<form method="post" action="{action}"><button name="answer" value="{word}">{word}</button></form>'
-    )
-
-
-def _control(world: World, parts: list[str], form: dict[str, str]) -> Answer:
-    if parts[0] == "clock" and form.get("days", "").isdigit() and len(form["days"]) < 4:
-        clock.run(world, world.now + int(form["days"]) * DAY)
-    elif parts[0] == "dispute" and len(parts) == 2:
-        charge = world.get("charge", parts[1])
-        if charge["paid"] and not charge["disputed"]:
-            disputes.dispute(world, charge, "fraudulent")
-    elif parts[0] == "tax_id" and len(parts) == 2:
-        answer = form.get("answer", "")
-        if answer in ("verified", "unverified"):
-            customers.check_tax_id(world, world.get("tax_id", parts[1]), answer)
-    return _to("/")
-
-
-# --- answers ------------------------------------------------------------------------------------------------
-
-
-def _html(
-    say: Say, title: str, body: str, *, status: int = 200, wide: bool = False, leads: str = ""
-) -> Answer:
-    page = (
-        f'<!doctype html><html lang="{say.__name__}"><head><meta charset="utf-8"><title>{title}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">'
-        '<link rel="stylesheet" href="/style.css"></head><body>'
-        f'<header><p class="notice">{say("Stand-in for the payment processor, no money moves")}</p></header>'
-        f"<main{' class=wide' if wide else ''}>{body}</main></body></html>"
-    )
-    policy = f"default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'{leads}"
-    headers = {
-        "Content-Type": "text/html; charset=utf-8",
-        "Content-Security-Policy": policy,
-        "Cache-Control": "no-store",
-        "Referrer-Policy": "same-origin",
-        "X-Content-Type-Options": "nosniff",
-    }
-    return status, headers, page.encode()
-
-
-def _leads(thing: Thing) -> str:
-    """The origins that a form on this page may lead on to: the product's own."""
-    found = []
-    for name in ("success_url", "return_url"):
-        parts = urlsplit(thing.get(name) or "")
-        if parts.scheme in ("http", "https") and parts.netloc:
-            found.append(f" {parts.scheme}://{parts.netloc}")
-    return "".join(found)
-
-
-def _to(address: str) -> Answer:
-    return 303, {"Location": address}, b""
-
-
-def _euro(cents: int, say: Say) -> str:
-    whole = f"{abs(cents) / 100:,.2f}"
-    sign = "−" if cents < 0 else ""
-    if say.__name__ == "fr":
-        return sign + whole.replace(",", " ").replace(".", ",") + " €"
-    return f"{sign}€{whole}"
-
-
-def _day(moment: int) -> str:
-    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d}"
+        return layout.to(thing["return_url"])
+    return layout.to(f"/{till}/{thing['id']}")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from billing.standin import balance, disputes
-from billing.standin.asked import Asked, Refused, declined, missing, route
+from billing.standin.asked import Asked, Refused, declined, route
 from billing.standin.store import DAY, Thing, World, none
 
 # Test numbers of cards and what happens with them. Any other number that begins with 400000 and is valid is accepted.
@@ -426,7 +426,7 @@ def refund(world: World, charge: Thing, amount: int | None, reason: str | None, 
 def cancel_intent(world: World, asked: Asked, id: str) -> Thing:
     intent = world.get("payment_intent", id)
     if intent["status"] in ("succeeded", "canceled"):
-        raise missing("payment_intent", id, "intent", 400)
+        raise Refused("This payment can't be canceled any more.", code="payment_intent_unexpected_state")
     reason = asked.text("cancellation_reason")
     return cancel(world, intent, reason)
 

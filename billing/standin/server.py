@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from email.message import Message
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,6 +40,7 @@ from billing.standin.store import NOBODY, VERSION, Thing, Unknown, World, public
 
 MOST_BYTES = 1024 * 1024
 TICK = 0.5  # seconds
+POLL = 0.1  # seconds until it is noticed that a server shall end
 # Lists of an object that come only when `expand` asks for them.
 ON_REQUEST: dict[str, Callable[[World, Thing, str], Thing | None]] = {
     "invoice": invoices.shown,
@@ -77,7 +79,7 @@ class Running:
         for server in self.servers:
             server.running = self
         self._ended = threading.Event()
-        work: list[Callable[[], None]] = [server.serve_forever for server in self.servers]
+        work: list[Callable[[], None]] = [partial(server.serve_forever, POLL) for server in self.servers]
         work += [self._tick] if ticks else []
         work += [self._deliver] if delivers else []
         self._threads = [threading.Thread(target=target, daemon=True) for target in work]
@@ -139,6 +141,9 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = (
+        64 * 1024
+    )  # headers and body leave together: apart, each answer would wait for an acknowledgement
     server: _Server
     timeout = 60
 

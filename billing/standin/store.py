@@ -30,6 +30,8 @@ CREATE TABLE IF NOT EXISTS object (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEX
     due INTEGER, body TEXT);
 CREATE INDEX IF NOT EXISTS object_kind ON object (kind, seq);
 CREATE INDEX IF NOT EXISTS object_customer ON object (kind, body ->> '$.customer');
+CREATE INDEX IF NOT EXISTS object_intent ON object (kind, body ->> '$._intent');
+CREATE INDEX IF NOT EXISTS object_invoice ON object (kind, body ->> '$.invoice');
 CREATE INDEX IF NOT EXISTS object_due ON object (due) WHERE due IS NOT NULL;
 CREATE TABLE IF NOT EXISTS delivery (event TEXT PRIMARY KEY, born REAL,
     due REAL, tries INTEGER DEFAULT 0, state TEXT DEFAULT 'waiting');
@@ -58,6 +60,9 @@ class World:
             place.folder / "standin.sqlite3", isolation_level=None, check_same_thread=False, timeout=30
         )
         self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute(
+            "PRAGMA synchronous = NORMAL"
+        )  # a kill loses nothing; a power cut may, the last moment
         self._database.executescript(TABLES)
 
     def close(self) -> None:
@@ -189,6 +194,10 @@ class World:
         where = "".join(f" AND body ->> '$.{name.replace('__', '.')}' IS ?" for name in equal)
         rows = self.sql(f"SELECT body FROM object WHERE kind = ?{where} ORDER BY seq", kind, *equal.values())  # noqa: S608
         return [json.loads(body) for (body,) in rows]
+
+    def count(self, kind: str) -> int:
+        ((found,),) = self.sql("SELECT count(*) FROM object WHERE kind = ?", kind)
+        return int(found)
 
     def forget(self, thing: Thing, event: str) -> Thing:
         """What the interface calls deleting: the id stays, the rest goes."""

@@ -79,7 +79,7 @@ def test_another_version_is_refused_and_a_fault_is_said(
     )
     with pytest.raises(stripe.InvalidRequestError, match="version"):
         older.v1.customers.list()
-    monkeypatch.setattr(processor.world, "find", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(processor.world, "add", lambda *_, **__: 1 / 0)
     with pytest.raises(stripe.APIError, match="fault of the stand-in"):
         processor.client().v1.customers.create(params={"name": "Acme"})
 

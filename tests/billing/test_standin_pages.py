@@ -1,12 +1,15 @@
 """The stand-in's pages: paying, the bank's question, giving up, the Portal, an open invoice; in Chromium, accessible."""
 
+import ast
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, sync_playwright
 
+from billing.standin import words
 from tests.billing.conftest import DECLINED, GOOD, LATE, SECURE, Processor, Shop
 from tests.billing.till import Till
 
@@ -205,6 +208,21 @@ def test_a_form_of_another_site_is_refused(processor: Processor, till: Till) -> 
     assert till.open("/clock", {"days": "7"}, Origin="http://evil.example").status == 403
     assert processor.now == before
     assert till.open("/clock", {"days": "7"}).status == 303 and processor.now == before + 7 * 24 * 3600
+
+
+def test_every_word_of_the_pages_is_in_french_too() -> None:
+    folder = Path(words.__file__).parent
+    said = {text for table in (words.METHODS, words.BEHAVIOURS, words.STATES) for text in table.values()}
+    said |= set(words.PASSING.values())
+    for path in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.Call)
+                and getattr(node.func, "id", "") == "say"
+                and isinstance(node.args[0], ast.Constant)
+            ):
+                said.add(str(node.args[0].value))
+    assert said - set(words.FRENCH) == set() and len(said) > 60
 
 
 @pytest.fixture

@@ -111,6 +111,23 @@ def test_a_decline_at_renewal_is_retried_after_3_5_and_7_days_and_then_unpaid(
     assert processor.drift() == []
 
 
+def test_a_bank_that_asks_each_time_makes_a_renewal_wait_for_its_holder(
+    processor: Processor, shop: Shop
+) -> None:
+    customer = shop.customer()
+    processor.attached(customer)
+    made = shop.subscribe(customer)
+    processor.attached(customer, "4000002760003184")
+    processor.pass_time(days=31, seconds=HOUR)
+    late = shop.client.v1.subscriptions.retrieve(made.id, params={"expand": ["latest_invoice.payments"]})
+    assert late.status == "past_due" and len(processor.events("invoice.payment_action_required")) == 1
+    intent = late.latest_invoice.payments.data[0].payment.payment_intent
+    assert (
+        shop.client.v1.payment_intents.retrieve(intent).last_payment_error.code == "authentication_required"
+    )
+    assert processor.drift() == []
+
+
 def test_a_changed_quantity_is_prorated_to_the_second(processor: Processor, shop: Shop) -> None:
     customer = shop.customer()
     processor.attached(customer)

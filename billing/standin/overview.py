@@ -1,0 +1,70 @@
+"""The stand-in's first page, for whoever develops: its clock, its customers, and what can be made to happen."""
+
+from datetime import UTC, datetime
+from html import escape
+
+from billing.standin import clock, customers, disputes, layout, words
+from billing.standin.layout import Answer, Say
+from billing.standin.store import DAY, World
+
+
+def show(world: World, say: Say) -> Answer:
+    moves = "".join(
+        f'<button name="days" value="{days}">{say(word)}</button>' for days, word in words.PASSING.items()
+    )
+    body = (
+        f"<h1>{say('Stand-in for the payment processor')}</h1>"
+        f"<p>{say('It is')} {datetime.fromtimestamp(world.now, UTC):%Y-%m-%d %H:%M} UTC. {say('Let time pass:')}</p>"
+        f'<form method="post" action="/clock" class="row">{moves}</form><h2>{say("Customers")}</h2>'
+    )
+    rows = ""
+    for customer in world.find("customer")[::-1][:200]:
+        if customer.get("deleted"):
+            continue
+        states = (
+            ", ".join(one["status"] for one in world.find("subscription", customer=customer["id"])) or "–"
+        )
+        ids = "".join(
+            f"{escape(one['value'])} {one['verification']['status']} "
+            + _button(
+                f"/tax_id/{one['id']}",
+                "unverified" if one["verification"]["status"] == "verified" else "verified",
+            )
+            for one in world.find("tax_id", customer=customer["id"])
+        )
+        charges = "".join(
+            f"<div>{layout.euro(one['amount'], say)} {one['status']}</div>"
+            + (_button(f"/dispute/{one['id']}", "dispute") if one["paid"] else "")
+            for one in world.find("charge", customer=customer["id"])[-5:]
+        )
+        rows += (
+            f"<tr><td>{escape(customer['name'] or customer['email'] or customer['id'])}</td><td>{states}</td>"
+            f"<td>{ids}</td><td>{charges}</td></tr>"
+        )
+    head = "".join(
+        f"<th scope='col'>{say(one)}</th>" for one in ("Customer", "Subscription", "Tax ids", "Payments")
+    )
+    body += f"<div class='table'><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    waiting = world.sql("SELECT count(*) FROM delivery WHERE state = 'waiting'")[0][0]
+    body += f"<p class='muted'>{say('Events waiting to be delivered: %(count)s', count=waiting)}</p>"
+    return layout.html(say, say("Stand-in for the payment processor"), body, wide=True)
+
+
+def _button(action: str, word: str) -> str:
+    return (
+        f'<form method="post" action="{action}"><button name="answer" value="{word}">{word}</button></form>'
+    )
+
+
+def post(world: World, parts: list[str], form: dict[str, str]) -> Answer:
+    if parts[0] == "clock" and form.get("days", "").isdigit() and len(form["days"]) < 4:
+        clock.run(world, world.now + int(form["days"]) * DAY)
+    elif parts[0] == "dispute" and len(parts) == 2:
+        charge = world.get("charge", parts[1])
+        if charge["paid"] and not charge["disputed"]:
+            disputes.dispute(world, charge, "fraudulent")
+    elif parts[0] == "tax_id" and len(parts) == 2:
+        answer = form.get("answer", "")
+        if answer in ("verified", "unverified"):
+            customers.check_tax_id(world, world.get("tax_id", parts[1]), answer)
+    return layout.to("/")
