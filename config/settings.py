@@ -271,6 +271,7 @@ LOGGING = {
         "smoall": {"level": "INFO"},
         "django-q": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
+        "stripe": {"level": "WARNING"},  # below it whole answers are written, with what is known of a card
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         "django.security.csrf": {"level": "ERROR"},
     },

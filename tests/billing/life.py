@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from billing import customers, events, reconcile, seats, standing, subscriptions
 from billing.models import Account, Subscription
@@ -56,7 +57,7 @@ class Life:
                 success_url="http://acme.smoall.localhost/workspace/billing/done/?session={CHECKOUT_SESSION_ID}",
                 cancel_url="http://acme.smoall.localhost/workspace/billing/",
             )  # fmt: skip
-        filled = form or {"method": "card", "number": number}
+        filled = {"method": "card", "number": number} | form
         led = Till(self.processor).pay(url, **filled)
         self.tell()
         return led
@@ -132,6 +133,7 @@ class Life:
         return reconcile.run(now=self.now)
 
     def push(self) -> None:
+        """Today by our clock: a reading of the operator's policy counts from the day on which it was really read."""
         with scope.shared(actor=TESTER):
             account = Account.locked(self.client, now=self.now)
-            customers.push(account, self.cast.tenant.client, now=self.now)
+            customers.push(account, self.cast.tenant.client, now=timezone.now())

@@ -56,6 +56,16 @@ def test_the_same_event_again_changes_nothing(account: Account, paper: Paper) ->
     assert (count(), paper.asked) == (1, 1)
 
 
+@pytest.mark.parametrize("version", ["2026-10-28.endive", "2024-06-20", ""])
+def test_the_version_in_which_a_message_was_written_does_not_matter(
+    acme: Cast, account: Account, paper: Paper, version: str
+) -> None:
+    body = event("evt_1", paper.put(ordered())).replace(b"2026-10-28.endive", version.encode())
+    assert deliver(body).status_code == 200
+    found = own(acme)
+    assert found and found.quantity == 3
+
+
 def test_an_event_whose_object_cannot_be_fetched_comes_again(
     acme: Cast, account: Account, paper: Paper, monkeypatch: pytest.MonkeyPatch
 ) -> None:

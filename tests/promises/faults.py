@@ -17,7 +17,7 @@ from django.db import connection
 from django.utils import timezone
 
 from billing import walls
-from billing.models import Account, Due, Invoice, Payment, Payout
+from billing.models import Account, Due, Invoice, Parting, Payment, Payout
 from shared_apps.accounts.models import Cause, Session, SignIn
 from shared_apps.clients.models import Client
 from shared_apps.integrators.models import Look
@@ -754,3 +754,15 @@ def an_invoice_that_the_processor_does_not_know(on: Stage) -> None:
 def a_payout_of_a_cent_too_much(on: Stage) -> None:
     with scope.shared(actor=TESTER):
         Payout.follow("po_fault", status="paid", amount=1, made_at=NOW())
+
+
+@fault("operator-forgets-too")
+def a_record_that_nobody_deletes(on: Stage) -> None:
+    with scope.shared(actor=TESTER):
+        Parting.objects.create(customer_id="cus_left", asked_at=NOW() - timedelta(days=2))
+
+
+@fault("operator-forgets-too")
+def an_account_that_outlived_its_client(on: Stage) -> None:
+    with scope.shared(actor=TESTER):
+        Account.objects.create(client_uuid=uuid7(), customer_id="cus_ghost")

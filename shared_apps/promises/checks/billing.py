@@ -1,4 +1,6 @@
-"""Cards: that none is known here, that one operator alone is talked to, and that no page of ours asks for one (P15, P16, P25)."""
+"""Cards: that none is known here, that one operator alone is talked to, and that no page of ours asks for one (P15, P16, P25);
+and that the operator forgets whom we forget (P36, P40).
+"""
 
 import re
 from urllib.parse import urlsplit
@@ -10,7 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from billing import customers
-from billing.models import Account
+from billing.models import Account, Parting
+from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.promises.checking import Result, Round, check, kept_if, reading, rows, unknown
 from shared_apps.promises.checks.pages import OUT_OF_REACH
@@ -69,6 +72,24 @@ def _cards_in(model: type[models.Model], column: str) -> int:
         [NEWEST, NUMBER],
     )
     return sum(is_card(one) for (value,) in found for one in CANDIDATE.findall(value))
+
+
+@check("P36", "P40", title=_("Records of erased clients at the payment operator"))
+def operator_forgets_too(around: Round) -> Result:
+    """Asked for with the erasure of the contact details; a day is promised."""
+    with reading(scope.shared()):
+        asked, late = Parting.objects.count(), Parting.late(now=around.now).count()
+        known = Account.objects.exclude(client_uuid__in=Client.objects.values("pk")).count()
+    return kept_if(
+        not (late or known),
+        gettext_noop(
+            "Records that the payment operator still has to delete: %(asked)s, of them for longer than a day: %(late)s; "
+            "accounts of clients who are forgotten: %(known)s."
+        ),
+        asked=asked,
+        late=late,
+        known=known,
+    )
 
 
 @check("P16", title=_("Which payment operator we talk to"))
