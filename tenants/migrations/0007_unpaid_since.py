@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tenants', '0005_copies_key'),
+        ('tenants', '0006_fleet'),
     ]
 
     operations = [
