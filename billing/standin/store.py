@@ -51,7 +51,7 @@ class World:
         self.place = place
         self.real = real
         self.pages = f"http://{HOST}:{place.port}"
-        self.news = threading.Event()  # set when there may be something to deliver
+        self.news = threading.Event()  # set when there is something to deliver
         self.request: Thing = NOBODY
         self._at: int | None = None
         self._lock = threading.RLock()
@@ -83,7 +83,6 @@ class World:
                 self.sql("ROLLBACK")
                 raise
             self.sql("COMMIT")
-        self.news.set()
 
     @contextmanager
     def as_if(self) -> Iterator[None]:
@@ -228,6 +227,7 @@ class World:
         self.sql(
             "INSERT INTO delivery (event, born, due) VALUES (?, ?, ?)", event["id"], self.real(), self.real()
         )
+        self.news.set()  # who looks waits until this transaction is over
 
     def signed(self, event: Thing, *, at: int | None = None) -> tuple[bytes, str]:
         """An event's body and its signature's header, as the processor sends them."""

@@ -283,6 +283,24 @@ def start(folder: Path, port: int) -> "subprocess.Popen[bytes]":
     raise AssertionError("it did not begin to answer")
 
 
+def test_who_has_nothing_to_deliver_rests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[float] = []
+
+    def look(world: Any) -> None:
+        looked.append(time.monotonic())
+        with world.transaction():
+            return None
+
+    monkeypatch.setattr(delivery, "next_waiting", look)
+    running = Running(
+        Place(tmp_path / "payments", KEY, SECRET, 0, "http://127.0.0.1:9/", "app.smoall.localhost")
+    )
+    running.start()
+    time.sleep(2)
+    running.end()
+    assert 2 <= len(looked) <= 8, "about twice a second"
+
+
 def test_a_kill_in_the_middle_loses_nothing_that_was_answered(tmp_path: Path) -> None:
     from config.env import Env
     from config.payments import processor as keys
