@@ -176,8 +176,8 @@ def test_the_command_refuses_a_promise_that_nobody_made(acme: Cast) -> None:
 
 
 def test_the_command_says_why_nothing_is_looked_at(acme: Cast) -> None:
-    (one,) = said("P13", "--dry-run")["without_a_check"]
-    assert one["arrives_with"] == "billing"
+    (one,) = said("P28", "--dry-run")["without_a_check"]
+    assert one["arrives_with"] == "backups"
 
 
 # --- ops ----------------------------------------------------------------------------------------------------
