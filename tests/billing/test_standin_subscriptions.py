@@ -232,7 +232,9 @@ def test_the_first_payment_may_fail(processor: Processor, shop: Shop) -> None:
     assert processor.drift() == []
 
 
-def test_a_preview_of_an_ending_subscription_shows_what_waits_or_nothing(processor: Processor, shop: Shop) -> None:
+def test_a_preview_of_an_ending_subscription_shows_what_waits_or_nothing(
+    processor: Processor, shop: Shop
+) -> None:
     customer = shop.customer()
     processor.attached(customer)
     made = shop.subscribe(customer, 3)
@@ -244,7 +246,10 @@ def test_a_preview_of_an_ending_subscription_shows_what_waits_or_nothing(process
     item = made["items"]["data"][0]["id"]
     shop.client.v1.subscription_items.update(item, params={"quantity": 4})
     assert len(shop.client.v1.invoices.create_preview(params={"subscription": made.id}).lines.data) == 2
-    new: Any = {"customer": customer, "subscription_details": {"items": [{"price": shop.yearly, "quantity": 2}]}}
+    new: Any = {
+        "customer": customer,
+        "subscription_details": {"items": [{"price": shop.yearly, "quantity": 2}]},
+    }
     assert shop.client.v1.invoices.create_preview(params=new).total == 24000
     assert len(shop.client.v1.subscriptions.list(params={"customer": customer}).data) == 1, "nothing was made"
     assert processor.drift() == []
