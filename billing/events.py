@@ -79,7 +79,9 @@ FETCHED: dict[str, Callable[[Any, str], Any]] = {
         id, params={"expand": ["discounts.source.coupon"]}
     ),
     "checkout.session": lambda stripe, id: stripe.checkout.sessions.retrieve(id),
-    "invoice": lambda stripe, id: stripe.invoices.retrieve(id, params={"expand": ["payments"]}),
+    "invoice": lambda stripe, id: stripe.invoices.retrieve(
+        id, params={"expand": ["payments", "lines.data.pricing.price_details.price"]}
+    ),
     "credit_note": lambda stripe, id: stripe.credit_notes.retrieve(id),
     "charge": lambda stripe, id: stripe.charges.retrieve(id, params={"expand": ["balance_transaction"]}),
     "refund": lambda stripe, id: stripe.refunds.retrieve(id, params={"expand": ["balance_transaction"]}),

@@ -12,9 +12,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import translation
 from django.utils.translation import gettext as _
 
-from billing import dunning, gateway, ledger, vat
+from billing import catalogue, dunning, gateway, ledger, vat
+from billing.documents import words
 from billing.events import projects
 from billing.gateway import id_of, read, rows, talking
 from billing.models import Account, CannotIssue, Due, Invoice, Item, Kind, Payment
@@ -57,7 +59,7 @@ def _issue(obj: Any, *, now: datetime) -> None:
     made = Invoice.objects.filter(processor_id=id).first()
     if made is None and total:
         client = _client(id_of("invoice", obj, "customer"))
-        items, period = _items(obj), _period(obj)
+        items, period = _items(obj, client.language), _period(obj)
         if total > 0:
             made = Invoice.issue(
                 client=client,
@@ -151,7 +153,7 @@ def credit_note(obj: Any, *, now: datetime) -> None:
             Invoice.issue(
                 client=_client_of_invoice(corrected),
                 kind=Kind.CREDIT_NOTE,
-                lines=_credited_items(obj),
+                lines=_credited_items(obj, corrected),
                 treatment=vat.TREATMENTS[corrected.treatment],
                 period=(corrected.period_from, corrected.period_until),
                 processor_id=id,
@@ -212,24 +214,23 @@ def _treatment(obj: Any, client: Client) -> vat.Treatment:
     return found
 
 
-def _items(obj: Any) -> list[Item]:
+def _items(obj: Any, language: str) -> list[Item]:
     lines = list(read("invoice", obj, "lines.data"))
     if read("invoice", obj, "lines.has_more"):
         id = id_of("invoice", obj, "id")
+        params: Any = {"limit": 100, "expand": ["data.pricing.price_details.price"]}
         with talking():
-            lines = list(
-                gateway.client().v1.invoices.line_items.list(id, params={"limit": 100}).auto_paging_iter()
-            )
-    found = [_item(line) for line in lines]
+            lines = list(gateway.client().v1.invoices.line_items.list(id, params=params).auto_paging_iter())
+    found = [_item(line, language) for line in lines]
     return [item for item in found if item.price or item.discount]
 
 
-def _item(line: Any) -> Item:
+def _item(line: Any, language: str) -> Item:
     """Quantity × price where that is the amount, else one of the whole: what is prorated has no price of one."""
     amount = int(read("line_item", line, "amount"))
     quantity = int(read("line_item", line, "quantity") or 1) or 1
     discount = sum(cents for (cents,) in rows("line_item", line, "discount_amounts", "amount"))
-    text = str(read("line_item", line, "description") or "Smoall")
+    text = _text(line, amount, quantity, language)
     first = ledger.moment(read("line_item", line, "period.start"))
     last = ledger.moment(read("line_item", line, "period.end"))
     days = (
@@ -244,20 +245,42 @@ def _item(line: Any) -> Item:
     return Item(text, quantity, amount // quantity, discount, *days)
 
 
+def _text(line: Any, amount: int, quantity: int, language: str) -> str:
+    """What a line is for, in the client's language, where it is one of our plans; else in the processor's words."""
+    price = read("line_item", line, "pricing.price_details.price")
+    key = "" if price is None or isinstance(price, str) else str(read("price", price, "lookup_key") or "")
+    code, pace = catalogue.of_key(key)
+    if not pace:
+        return str(read("line_item", line, "description") or "Smoall")
+    with translation.override(language):
+        name = f"Smoall {next((one.name for one in catalogue.PLANS if one.code == code), code)}"
+    is_part = read("line_item", line, "parent.subscription_item_details.proration") or read(
+        "line_item", line, "parent.invoice_item_details.proration"
+    )
+    said = ("line_unused" if amount < 0 else "line_rest") if is_part else f"line_{pace}"
+    return words.of(language)[said].format(plan=name, count=quantity)
+
+
 def _negative(item: Item) -> Item:
     """The same, given back."""
     net = item.net
     return Item(item.text, -1 if net > 0 else 1, abs(net), 0, item.period_from, item.period_until)
 
 
-def _credited_items(obj: Any) -> list[Item]:
-    found = []
+def _credited_items(obj: Any, corrected: Invoice) -> list[Item]:
+    """One line for what is taken back of the invoice's own lines, and each that was written for the credit note."""
+    found, taken = [], 0
     for line in read("credit_note", obj, "lines.data"):
-        text = str(read("credit_note_line_item", line, "description") or "Smoall")
         off = int(read("credit_note_line_item", line, "discount_amount") or 0)
         amount = int(read("credit_note_line_item", line, "amount")) - off
-        if amount:
+        text = str(read("credit_note_line_item", line, "description") or "")
+        if read("credit_note_line_item", line, "type") == "custom_line_item" and text and amount:
             found.append(Item(text, 1 if amount > 0 else -1, abs(amount)))
+        else:
+            taken += amount
+    if taken:
+        said = words.of(corrected.language)["line_correction"].format(number=corrected.number)
+        found.append(Item(said, 1 if taken > 0 else -1, abs(taken)))
     return found
 
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from shared_apps.clients.models import Client
-from shared_apps.kit.numbers import bic_of
+from shared_apps.kit.numbers import bic_of, compact
 
 
 class NotSet(Exception):
@@ -47,7 +47,8 @@ def seller() -> Party:
     said: dict[str, str] = settings.SMOALL_SELLER
     if not said["vat_number"]:
         raise NotSet(_("Set SMOALL_SELLER_VAT: without Smoall’s VAT number no invoice may be issued."))
-    return Party(**said, bic=bic_of(said["iban"]))
+    iban = compact(said["iban"])
+    return Party(**{**said, "vat_number": compact(said["vat_number"]), "iban": iban}, bic=bic_of(iban))
 
 
 def buyer(client: Client, *, reference: str = "") -> Party:

@@ -13,8 +13,10 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
+from shared_apps import jobs
 from shared_apps.accounts.models import Kind, Totp, User, factor
 from shared_apps.clients.models import Client
+from shared_apps.jobs.models import Job
 from shared_apps.jobs.run import drain
 from shared_apps.kit import scope
 from shared_apps.kit.module import ADMIN, MEMBER, OWNER
@@ -74,7 +76,9 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
         call_command("prepare", verbosity=0)
         for name in ("acme", "zenith"):
             make_workspace(name)
-        drain()  # what a new workspace has done in the background: no test finds it waiting
+        drain()  # what a new workspace has done in the background: no test finds it, waiting or done
+        with scope.shared():
+            jobs.drop(Job.objects.all())
     return
 
 

@@ -35,7 +35,7 @@ class Promise:
     sentence: Any
     kept_by: Any
     not_proven: Any
-    arrives_with: Literal["", "billing", "backups", "support"] = ""
+    arrives_with: Literal["", "backups", "support"] = ""
     untested: Any = ""
 
 

@@ -163,6 +163,11 @@ class Objects:
                 f"operators:{page}": lambda: [{"id": row("requests.Notice").breach_id}]
                 for page in ("breach", "breach-authority", "breach-no-authority", "notify-breach")
             },
+            **{
+                namespace: lambda: [{"id": row("billing.Invoice").pk}]
+                for namespace in ("invoices", "invoices-ops")
+            },
+            "invoices-contact": lambda: [{**self._tokens(address)[0], "id": row("billing.Invoice").pk}],
             "promises:promises": lambda: [{"language": "fr"}],
             "promises:promise": lambda: [{"id": "p12"}],
             "operators": lambda: [{"id": id} for id in (self.victim.tenant.client_id, self.victim.id)],

@@ -21,6 +21,7 @@ from django.utils import timezone
 from shared_apps.accounts.models import User
 from shared_apps.kit import scope
 from tenants import erasure, stores
+from tests.billing.issued import issued
 from tests.conftest import PASSWORD, TESTER, Cast
 from tests.isolation import canaries, catalog, stage
 from tests.isolation.addresses import URLCONFS, Address, Objects, addresses
@@ -107,6 +108,7 @@ def played(acme: Cast, zenith: Cast, linked: User, unlinked: User, operator: Use
         client = zenith.tenant.client
         client.company = f"{COMPANY} SRL"
         client.save()
+        planted.rows["billing.Invoice"] = [issued(client)]
     objects = Objects(zenith, planted, links_of=zenith, linked=linked)
     strange = Objects(zenith, planted, links_of=acme, linked=linked)
     yield Stage(acme, zenith, planted, objects, strange, visitors)

@@ -176,8 +176,8 @@ def test_the_command_refuses_a_promise_that_nobody_made(acme: Cast) -> None:
 
 
 def test_the_command_says_why_nothing_is_looked_at(acme: Cast) -> None:
-    (one,) = said("P13", "--dry-run")["without_a_check"]
-    assert one["arrives_with"] == "billing"
+    (one,) = said("P28", "--dry-run")["without_a_check"]
+    assert one["arrives_with"] == "backups"
 
 
 # --- ops ----------------------------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ def test_an_operator_has_everything_looked_at_now_once_and_sees_it(
     one = here.get("/promises/p12/").content.decode()
     assert "The last 1 looks: 1 found it kept" in one and "result-strip" in one
     only = here.get("/promises/?standing=later").content.decode()
-    assert "/promises/p13/" in only and "/promises/p12/" not in only
+    assert "/promises/p28/" in only and "/promises/p12/" not in only
 
 
 def test_the_page_asks_a_constant_number_of_queries(
