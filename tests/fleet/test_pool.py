@@ -19,7 +19,7 @@ from shared_apps.clients.models import Client
 from shared_apps.jobs import timed
 from shared_apps.kit import scope
 from shared_apps.legal import documents
-from tenants import fleet, names, pool, provision, sagas, script, sign_up, snapshot
+from tenants import erasure, fleet, names, pool, provision, sagas, script, sign_up, snapshot
 from tenants.keys import KeyStore
 from tenants.models import PoolSchema, Saga, Snapshot, Tenant
 from tests.conftest import TESTER
@@ -196,6 +196,14 @@ def test_twelve_processes_that_claim_at_once_get_each_schema_once_and_none_stale
         with scope.owner(), connection.cursor() as cursor:
             cursor.execute(f"DROP SCHEMA {scope.schema_of(id)} CASCADE")
     assert len(rows()) == 3
+
+
+def test_a_replayed_erasure_takes_a_pool_row_of_the_erased_along(emptied: None) -> None:
+    """The database is of a time when the schema still waited for the client who was erased since."""
+    (ready,) = filled(1)
+    with scope.shared(actor=TESTER):
+        erasure.destroy_tables(Saga(kind="replay", subject=ready, data={"labels": []}))
+    assert rows() == {} and scope.schema_of(ready) not in catalog.schemas()
 
 
 # --- filling ----------------------------------------------------------------------------------------------
