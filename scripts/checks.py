@@ -50,7 +50,6 @@ NAMES_SCHEMAS = {
     "tenants/pool.py",
     "tenants/postgresql/base.py",
     "tenants/restore.py",
-    "tenants/releases.py",
     "tenants/roles.py",
     "tenants/script.py",
     "tenants/snapshot.py",

@@ -54,12 +54,11 @@ def _build(schema: str) -> None:
     call_command(Migrate(), verbosity=0, interactive=False, skip_checks=True)
     make_content_types()
     is_tenant = schema != "public"
+    made = [*history(schema), *([] if is_tenant else [*walls.statements(), *legal_walls.statements()])]
     with connection.cursor() as cursor:
-        for statement in history(schema):
+        for statement in made:
             cursor.execute(statement)
-        for statement in [] if is_tenant else [*walls.statements(), *legal_walls.statements()]:
-            cursor.execute(statement)
-        for statement in roles.grants(schema):  # asked for now: it names the functions that are there
+        for statement in roles.grants(schema):  # of what is there now: its functions too
             cursor.execute(statement)
         for statement in [] if is_tenant else hosts.statements():
             cursor.execute(statement)

@@ -90,7 +90,9 @@ def make_tables(tenant: Any) -> None:
         ContentType.objects.clear_cache()
         with connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            for statement in [*triggers.statements(schema, MODELS), *roles.grants(schema)]:
+            for statement in triggers.statements(schema, MODELS):
+                cursor.execute(statement)
+            for statement in roles.grants(schema):
                 cursor.execute(statement)
             cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 

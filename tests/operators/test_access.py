@@ -18,7 +18,7 @@ from shared_apps.operators import urls
 from shared_apps.operators.models import Grant, Inspection
 from shared_apps.requests.models import Breach, Request
 from tenants import sagas
-from tenants.models import Saga
+from tenants.models import FleetEntry, Saga
 from tests.conftest import TESTER, Cast
 from tests.integrators.conftest import APP, Partner, link
 from tests.operators.conftest import OPS, UNKNOWN, make_operator
@@ -47,6 +47,8 @@ ADDRESSES = {
     "grants/{grant}/end/": ("post", 302),
     "confidentiality/": ("get", 200),
     "departures/": ("get", 200),
+    "fleet/": ("get", 200),
+    "fleet/{entry}/retry/": ("post", 302),
     "work/": ("get", 200),
     "work/jobs/": ("get", 200),
     "work/jobs/{job}/retry/": ("post", 302),
@@ -125,13 +127,21 @@ def ids(acme: Cast, partner: Partner, opal: User) -> dict[str, Any]:
             found_at=timezone.now() - timedelta(hours=1), clients=[acme.tenant.client_id], by=opal, now=timezone.now(),
             summary="A disk", happened="Stolen.", categories=["contact"],
         )  # fmt: skip
+        entry = FleetEntry.objects.create(
+            tenant=acme.tenant,
+            release="0.0.9",
+            fingerprint="0",
+            from_release="0.0.8",
+            wave=0,
+            status="failed",
+        )
         Inspection.objects.create(asked_at=timezone.now(), finished_at=timezone.now(), problems=["a folder"])
     return {
         "client": acme.tenant.client_id, "saga": saga.id, "job": job.id, "opal": opal.id,
         "instruction": UNKNOWN,
         "organisation": partner.organisation.id, "ines": partner.ines.id,
         "shared_with": shared_with.id, "order": order.id, "grant": grant.id, "version": "1",
-        "request": request.id, "breach": breach.id,
+        "request": request.id, "breach": breach.id, "entry": entry.id,
     }  # fmt: skip
 
 
@@ -142,7 +152,7 @@ def shapes() -> Iterator[str]:
         for kind, word in (("clients", "client"), ("work/jobs", "job"), ("work", "saga"), ("operators", "opal"),
                            ("requests/breaches", "breach"), ("requests", "request"),
                            ("sharing/orders", "order"), ("sharing", "shared_with"),
-                           ("grants", "grant"), ("integrators", "organisation")):  # fmt: skip
+                           ("fleet", "entry"), ("grants", "grant"), ("integrators", "organisation")):  # fmt: skip
             if route.startswith(f"{kind}/"):
                 route = route.replace("<uuid:id>", f"{{{word}}}")
         for part, word in (("person", "{ines}"), ("instruction", "{instruction}")):

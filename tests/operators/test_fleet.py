@@ -1,5 +1,6 @@
 """The page of the fleet: releases, waves, failures with a button, the pool, the largest, and drift with an alarm."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from shared_apps.operators import jobs
 from tenants import snapshot
 from tenants.models import Drift, FleetEntry, PoolSchema, Tenant
 from tests.conftest import TESTER, Cast
-from tests.operators.conftest import UNKNOWN, page_of
+from tests.operators.conftest import OPS, UNKNOWN, page_of
 
 
 def failed(number: int) -> list[UUID]:
@@ -85,8 +86,8 @@ def test_the_button_has_a_worker_migrate_one_workspace_again(here: Browser, acme
         assert Tenant.objects.get(pk=acme.id).fingerprint == target.fingerprint
         entry.refresh_from_db()
     assert (entry.status, entry.error) == ("done", "")
-    here.post(f"/fleet/{UNKNOWN}/retry/")
-    assert "It has not failed" in page_of(here, "/fleet/")
+    assert "It has not failed" in page_of(here, "/fleet/"), "of the second click"
+    assert here.post(f"/fleet/{UNKNOWN}/retry/").status_code == 404
 
 
 @pytest.mark.usefixtures("zenith")
@@ -104,3 +105,14 @@ def test_drift_is_found_at_night_told_once_and_shown(here: Browser, opal: User, 
     page = page_of(here, "/fleet/")
     assert "column contacts_contact.shoe_size is too many" in page and "Acme SRL" in page
     assert "shoe_size is too many" in page_of(here, "/health/")
+
+
+def test_it_speaks_the_operators_language(
+    opal: User, browser: Callable[..., Browser], acme: Cast, zenith: Cast
+) -> None:
+    failed(1)
+    with scope.shared(actor=TESTER):
+        User.objects.filter(pk=opal.pk).update(language="fr")
+    page = page_of(browser(OPS, opal), "/fleet/")
+    for words in ("Parc", "Éclaireur", "à migrer, fermé entre-temps", "Recommencer", "Migrations échouées"):
+        assert words in page

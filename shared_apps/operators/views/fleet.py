@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -96,6 +96,8 @@ def _pool() -> dict[str, int]:
 @requires("operators.retry")
 def retry_migration(request: HttpRequest, id: UUID) -> HttpResponse:
     """One failed workspace, by a worker. A second click finds it begun already, and says so."""
+    if not FleetEntry.objects.filter(pk=id).exists():
+        raise Http404
     try:
         waves.begin_anew(id, now=timezone.now())
     except waves.CannotMigrate:
