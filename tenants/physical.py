@@ -33,14 +33,16 @@ PATIENCE = 20.0  # seconds for which tables that are in use are tried again befo
 SAMPLES = ("pg_catalog.pg_statistic", "pg_catalog.pg_statistic_ext_data")
 STILL_DEAD = re.compile(r"(\d+) dead row versions cannot be removed yet")
 CLEARS_SAMPLES = 180000  # the first version of PostgreSQL that lets go of a sample without taking another
-CLEAR = """
+# By the two names apart, which the catalog has an index of: pg_stats holds the samples of every workspace.
+OF_TABLE = "schemaname = split_part(%s, '.', 1)::name AND tablename = split_part(%s, '.', 2)::name"
+CLEAR = f"""
     SELECT pg_clear_attribute_stats(schemaname::text, tablename::text, attname::text, inherited)
-      FROM pg_stats WHERE format('%%s.%%s', schemaname, tablename) = %s
-"""
-SAMPLED_AND_EMPTY = """
-    SELECT EXISTS (SELECT FROM pg_stats WHERE format('%%s.%%s', schemaname, tablename) = %s)
+      FROM pg_stats WHERE {OF_TABLE}
+"""  # noqa: S608  (constants)
+SAMPLED_AND_EMPTY = f"""
+    SELECT EXISTS (SELECT FROM pg_stats WHERE {OF_TABLE})
        AND pg_relation_size(to_regclass(%s)) = 0
-"""
+"""  # noqa: S608  (constants)
 GIVE_UP = timedelta(
     hours=1
 )  # then the certificate is signed with the stated limit, and the last step goes on trying
@@ -180,7 +182,7 @@ def _rewrite(server: Any, table: str) -> bool:
     sampled = "" if table in SAMPLES else ", ANALYZE"
     try:
         if sampled and server.server_version >= CLEARS_SAMPLES:
-            server.cursor().execute(CLEAR, [table])
+            server.cursor().execute(CLEAR, [table, table])
         server.cursor().execute(f"VACUUM (FULL, VERBOSE{sampled}) {table}")
     except (errors.LockNotAvailable, errors.DeadlockDetected):
         return False
@@ -196,7 +198,7 @@ def _kept_samples(server: Any) -> list[str]:
     kept = []
     for table in tables():
         with server.cursor() as cursor:
-            cursor.execute(SAMPLED_AND_EMPTY, [table, table])
+            cursor.execute(SAMPLED_AND_EMPTY, [table, table, table])
             if cursor.fetchone()[0]:
                 kept.append(table)
     return kept

@@ -189,6 +189,16 @@ def test_tables_come_from_the_holdings_and_smoalls_own_are_left_alone() -> None:
     )
 
 
+def test_the_samples_of_a_table_are_found_without_reading_those_of_every_workspace(committed: Any) -> None:
+    with physical._server() as server, server.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {physical.CLEAR}", ["public.clients_client", "public.clients_client"])
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "relname = 'clients_client'::name" in plan
+    assert "pg_class_relname_nsp_index" in plan
+    assert "Seq Scan on pg_statistic" not in plan
+
+
 def test_a_table_in_use_is_waited_for_and_then_tried_again(committed: Any) -> None:
     with as_administrator() as cursor:
         cursor.execute("BEGIN")
