@@ -13,7 +13,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext as said  # for texts that stand in rows
 from django.views.decorators.http import require_POST, require_safe
-from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
 
 from shared_apps.accounts.access import public
 from shared_apps.kit import context, places, prices, scope, tokens
@@ -111,16 +111,17 @@ def name(request: HttpRequest) -> HttpResponse:
     )
     made_for = request.headers.get("HX-Trigger-Name")
     taken_up = request.POST.get("take", "")
-    if made_for == "company" or taken_up:
-        if not taken_up and typed and typed != suggested:
-            return HttpResponse(status=204)  # a name of their own
+    has_own_name = typed and typed != suggested
+    if taken_up or (made_for == "company" and not has_own_name):
         proposal = taken_up or suggestion(request.POST.get("company", ""), own=own)
         form = SignUpForm(initial={"subdomain": proposal})
         shown = {"form": form, "suggested": proposal, **_status(proposal, own), **_ending()}
-        return render(request, "tenants/sign_up/name.html", shown)
-    return render(
+        return reswap(render(request, "tenants/sign_up/name.html", shown), "outerHTML")
+    # The later of two questions takes the place of the earlier one, so the company's answers for the name too.
+    answer = render(
         request, "tenants/sign_up/name_status.html", _status(typed, own, request.POST.get("company", ""))
     )
+    return retarget(answer, "#name-status")
 
 
 def _status(label: str, own: SignUp | None, company: str = "") -> dict[str, Any]:
