@@ -22,6 +22,7 @@ from scripts.figures import (
     requesting,
     series,
     table,
+    thousands,
 )
 from scripts.figures.bench import Bench, CannotMeasure, Failed, remove, scratch
 from scripts.figures.figure import Figure
@@ -38,9 +39,12 @@ SMALL: dict[str, Callable[[Bench], Iterator[Figure]]] = {
 READ_OFF: dict[str, Callable[[list[Size]], Iterator[Figure]]] = {
     "export": among.export,
     "erase": among.erase,
-    "thousands": among.thousands,
 }
-LATE: dict[str, Callable[[Bench], Iterator[Figure]]] = {"memory": memory.measure, "pages": pages.measure}
+LATE: dict[str, Callable[[Bench], Iterator[Figure]]] = {
+    "memory": memory.measure,
+    "thousands": thousands.measure,
+    "pages": pages.measure,
+}
 ROWS = (*SMALL, *READ_OFF, *LATE)
 PROFILED = 3
 PROFILES: dict[str, tuple[str, str]] = {  # a row and what is called to profile it
@@ -145,14 +149,15 @@ def _measured(bench: Bench, rows: set[str]) -> tuple[list[Figure], list[Size]]:
 
 
 def _sizes(bench: Bench, wanted: set[str]) -> list[Size]:
-    """The sizes of the fleet, from small to large. Those that a kept folder has grown past are taken as measured then."""
+    """The sizes of the fleet, from small to large. Those that a kept folder knows are taken as measured then."""
     found = []
     for tenants in series.sizes(bench):
         bench.grow(tenants)
         known = bench.state.get("series", {}).get(str(tenants))
+        if known and wanted <= known["runs"].keys():
+            found.append(Size(tenants, **known))
+            continue
         if bench.tenants > tenants:
-            if known and wanted <= known["runs"].keys():
-                found.append(Size(tenants, **known))
             continue
         bench.say(f"Measuring with {tenants} workspaces …")
         size = series.measure(bench, wanted)

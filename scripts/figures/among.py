@@ -1,4 +1,4 @@
-"""Figures that are read off the series: export and erasure among a thousand, and two thousand beside ten."""
+"""Figures that are read off the series: export and erasure among a thousand."""
 
 from collections.abc import Iterator
 from statistics import median
@@ -7,8 +7,6 @@ from scripts.figures.figure import Figure, at_least, at_most, in_words
 from scripts.figures.series import SERIES, Size
 
 AMONG = 1000
-BESIDE = 10
-NEAR = 1.5  # what "near its cost with ten" is held against
 STEADY = "both divided by plain Django’s request of their minute"
 
 
@@ -33,16 +31,6 @@ def erase(sizes: list[Size]) -> Iterator[Figure]:
             "erase", what.format(here.tenants), "bare DROP SCHEMA CASCADE", [here.runs[name], here.runs["drop"]],
             target=at_most(1.3), note=f"{said}: {in_words(median(here.parts[part]), 's')}",
         )  # fmt: skip
-
-
-def thousands(sizes: list[Size]) -> Iterator[Figure]:
-    """Each piece of work with the largest fleet beside itself with ten."""
-    last, ten = sizes[-1], _nearest(sizes, BESIDE)
-    if last is ten:
-        return
-    for name in SERIES:
-        if name in last.runs and name in ten.runs and not name.startswith("pg_dump"):
-            yield _grown("thousands", name, last, ten, NEAR)
 
 
 def _grown(row: str, name: str, last: Size, first: Size, most: float) -> Figure:

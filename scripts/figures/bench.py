@@ -34,6 +34,8 @@ SETTINGS = {
     "stock_later": "scripts.figures.later.stock",
     "fleet": "config.settings",
     "fleet_later": "scripts.figures.later.ours",
+    "ten": "config.settings",
+    "ten_web": "config.settings",
 }
 NOT_REPLAYED = re.compile(r"(--|\\(un)?restrict |SET |SELECT pg_catalog\.set_config)")
 FILL = 100  # workspaces between two lines of progress
@@ -121,20 +123,22 @@ class Bench:
     def fleet_side(self, name: str) -> Side:
         """A Smoall of its own on the same server, whose releases go forward without the main one's."""
         if name not in self._sides:
-            folder = self.data / "fleet"
+            folder = self.data / name.partition("_")[0]
             folder.mkdir(exist_ok=True)
             (folder / "static").mkdir(exist_ok=True)
             environment = self.environment(name) | {
                 "SMOALL_DATA": str(folder),
-                "DATABASE_URL": self._url.rsplit("/", 1)[0] + f"/{name}",
+                "DATABASE_URL": self._url.rsplit("/", 1)[0] + f"/{name.removesuffix('_web')}",
+                "SMOALL_PROCESS": "web" if name.endswith("_web") else "command",
                 "SMOALL_SECRET_KEY": (self.data / "secret.key").read_text().strip(),
             }
-            if name == "fleet" and name not in self.state:
-                self.psql("postgres", "CREATE DATABASE fleet")
+            is_new = name in ("fleet", "ten") and name not in self.state
+            if is_new:
+                self.psql("postgres", f"CREATE DATABASE {name}")
             self._sides[name] = Side(environment, self.data / f"{name}.log")
-            if name == "fleet" and name not in self.state:
+            if is_new:
                 self._sides[name].call("in_ours.prepare")
-                self.note(fleet=True)
+                self.note(**{name: True})
         return self._sides[name]
 
     def copy(self, database: str, name: str) -> None:
