@@ -16,14 +16,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, models
 from django.test import Client as Browser
 from django.test import override_settings
 
@@ -31,10 +31,11 @@ from config import embedded_postgres
 from shared_apps.kit import scope
 from shared_apps.kit.logs import WithoutAddress
 from shared_apps.kit.module import all_holdings
+from tenant_apps.contacts.models import Contact
 from tenants import gate, neutral, roles, stores
 from tenants.models import Tenant
 from tests import as_found
-from tests.conftest import TESTER
+from tests.conftest import TESTER, Cast
 from tests.isolation import canaries, catalog, stage
 from tests.isolation.canaries import Planted
 from tests.isolation.test_erasure_canary import NAME, WORD, export_once, live_a_little
@@ -367,6 +368,37 @@ def test_P18_after_it_was_neutralised_no_word_is_left_anywhere_and_it_works(copy
         "200",
     ]
     assert copy.manage("list_clients", "--json").returncode == 0
+
+
+# --- faults -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_planted", [False, True])
+def test_P18_a_text_that_is_left_would_be_found(
+    acme: Cast, monkeypatch: pytest.MonkeyPatch, is_planted: bool
+) -> None:
+    """In the table and in the history, when the register says that software writes what people write."""
+    with acme.inside():
+        Contact.objects.create(kind="company", name=f"{WORD} SRL", notes=f"{WORD} owes us")
+    assert len(catalog.holding(WORD)) == 2
+    if is_planted:
+        said = [
+            replace(one, plain=("notes",)) if one.what == "contacts.Contact" else one
+            for one in all_holdings()
+        ]
+        monkeypatch.setattr(neutral, "all_holdings", lambda: said)
+    with scope.owner(), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    neutral._tables(acme.id, neutral.Result())
+    assert len(catalog.holding(WORD)) == (2 if is_planted else 0)
+
+
+def test_P18_what_nobody_thought_of_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(neutral.CannotNeutralise, match="of a type"):
+        neutral._made_up(Contact, models.BinaryField(name="photo"))
+    monkeypatch.setattr(neutral, "all_holdings", lambda: [])
+    with pytest.raises(neutral.CannotNeutralise, match=r"contacts\.Contact is in no module's holdings"):
+        neutral.masks(Contact)
 
 
 # --- no dumps ---------------------------------------------------------------------------------------------
