@@ -111,7 +111,7 @@ class Result:
     masked: Counter[str] = field(default_factory=Counter)
     emptied: Counter[str] = field(default_factory=Counter)
     files: int = 0
-    workspaces: int = 0
+    schemas: int = 0
     traces: str = ""  # why the server's own files still hold what was overwritten, where it does not let us rewrite them
 
 
@@ -226,12 +226,12 @@ def neutralise(told: Told) -> Result:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     changed: list[str] = []
     for number, tenant in enumerate(found):
-        told(number * 70 // len(found), f"{number} / {len(found)}")
+        told(number * 70 // len(found), f"schema {number + 1} of {len(found)}")
         schema = scope.schema_of(tenant) if tenant else "public"
         changed += [f"{schema}.{name}" for name in _tables(tenant, done)]
     told(70, "rewriting what was overwritten")
     done.traces = physical.rewrite(changed)
-    done.workspaces = len(found) - 1
+    done.schemas = len(found)
     return done
 
 

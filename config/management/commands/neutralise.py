@@ -38,7 +38,7 @@ class Command(ClientCommand):
         neutral.finish(self._new_secret)
         self.progress(100, "")
         return {
-            "workspaces": done.workspaces,
+            "schemas": done.schemas,
             "files": done.files,
             "traces": done.traces,
             "masked": {table: rows for table, rows in sorted(done.masked.items()) if rows},
@@ -93,7 +93,7 @@ class Command(ClientCommand):
             [
                 *counted,
                 *([left] if result["traces"] else []),
-                f"This copy is neutral: {result['workspaces']} workspaces and {result['files']} files. Nobody has a password "
+                f"This copy is neutral: {result['schemas']} schemas and {result['files']} files. Nobody has a password "
                 "any more: make an operator by create_operator, or ask for a new password; mails are on app.'s /mails/.",
             ]
         )
