@@ -22,7 +22,8 @@ def main() -> None:
 
 
 def _allowed(argv: list[str]) -> list[str]:
-    """The command line, when its command shows no client's data or was given a grant that opens it (P22)."""
+    """The command line, when the database is at home here (P18), and its command shows no client's data or was given a
+    grant that opens it (P22)."""
     import django
     from django.core.exceptions import ImproperlyConfigured
 
@@ -31,10 +32,12 @@ def _allowed(argv: list[str]) -> list[str]:
     except ImproperlyConfigured:  # said better by the command itself
         return argv
     from shared_apps.operators import permits
+    from tenants import identity
 
     try:
+        identity.guard(argv)
         return permits.guard(argv)
-    except permits.NoGrant as refusal:
+    except (identity.NotAtHome, permits.NoGrant) as refusal:
         sys.exit(str(refusal))
 
 

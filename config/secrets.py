@@ -29,6 +29,13 @@ def secret_key(data: Path) -> str:
     return path.read_text().strip()
 
 
+def renew(data: Path) -> str:
+    """Another key in the data folder from now on, for a copy that is neutralised; one that was given stays."""
+    if not os.environ.get("SMOALL_SECRET_KEY"):
+        (data / "secret.key").unlink(missing_ok=True)
+    return secret_key(data)
+
+
 def login_password(secret: str, login: str) -> str:
     """The password of a database login, derived so that no further secret has to be kept."""
     return derived(secret, f"database login {login}")

@@ -42,6 +42,10 @@ def steps(data: Path, *, embedded: str | None, environment: dict[str, str], demo
     def code() -> str | None:
         return _joined(_files(CODE, (".py", ".sql")), _bytes(LOCK))
 
+    def code_and_environment() -> str | None:
+        """A copied folder may have become another environment's, where its database must not open (P18)."""
+        return _joined(str(code()), environment.get("SMOALL_ENV", ""))
+
     def prepared() -> str | None:
         return _both(database(), _joined(_bytes(data / "secret.key"), _keys(data)))
 
@@ -51,7 +55,7 @@ def steps(data: Path, *, embedded: str | None, environment: dict[str, str], demo
 
     manage = (str(ROOT / "manage.py"),)
     found = [
-        Step("prepare", "Preparing the database", (*manage, "prepare"), code, prepared),
+        Step("prepare", "Preparing the database", (*manage, "prepare"), code_and_environment, prepared),
         Step(
             "ledger",
             "Comparing with the erasure ledger",

@@ -48,6 +48,7 @@ NAMES_SCHEMAS = {
     "tenants/fingerprint.py",
     "tenants/fleet.py",
     "tenants/models/tenant.py",
+    "tenants/neutral.py",
     "tenants/pool.py",
     "tenants/postgresql/base.py",
     "tenants/restore.py",

@@ -53,6 +53,7 @@ class TenantsConfig(Module):
     holdings = (
         Holding(
             "tenants.Tenant",
+            plain=("schema_name", "release", "fingerprint"),
             whose="client",
             category="contact",
             why=_("To know your workspace, its state and release"),
@@ -75,6 +76,7 @@ class TenantsConfig(Module):
         ),
         Holding(
             "tenants.RetiredName",
+            neutral="emptied",
             whose="smoall",
             category="technical",
             why=_("So that a freed address is never given again"),
@@ -85,6 +87,7 @@ class TenantsConfig(Module):
         ),
         Holding(
             "tenants.SignUp",
+            neutral="emptied",
             whose="client",
             category="contact",
             why=_("To open the workspace that you asked for"),
@@ -97,6 +100,7 @@ class TenantsConfig(Module):
         ),
         Holding(
             "tenants.WorkspaceSearch",
+            neutral="emptied",
             whose="user",
             category="contact",
             why=_("To mail you the addresses of your workspaces"),
@@ -110,6 +114,7 @@ class TenantsConfig(Module):
         ),
         Holding(
             "tenants.Saga",
+            neutral="emptied",
             whose="client",
             category="technical",
             why=_("So that long work survives a crash"),
@@ -121,6 +126,7 @@ class TenantsConfig(Module):
         ),
         Holding(
             "tenants.Export",
+            neutral="emptied",
             whose="client",
             category="technical",
             why=_("To give you a copy of your data, once"),
@@ -142,6 +148,7 @@ class TenantsConfig(Module):
         ),
         Holding(
             "tenants.Erasure",
+            neutral="emptied",
             whose="client",
             category="legal",
             why=_("To prove that your data was erased"),
@@ -157,6 +164,7 @@ class TenantsConfig(Module):
         ),
         Holding(
             "tenants.LedgerHead",
+            neutral="emptied",
             whose="smoall",
             category="technical",
             why=_(
@@ -168,7 +176,19 @@ class TenantsConfig(Module):
             called=_("The head of the erasure ledger"),
         ),
         Holding(
+            "tenants.Deployment",
+            neutral="kept",
+            whose="smoall",
+            category="technical",
+            why=_("So that a copy of the database opens nowhere else before it was neutralised"),
+            kept=_("As long as the database; it is a keyed hash that names nobody"),
+            exported="no",
+            erased="kept",
+            called=_("The deployment that the database belongs to"),
+        ),
+        Holding(
             "tenants.Departure",
+            neutral="emptied",
             whose="client",
             category="legal",
             why=_(
@@ -183,6 +203,7 @@ class TenantsConfig(Module):
         ),
         Holding(
             "tenants.Instruction",
+            neutral="emptied",
             whose="client",
             category="legal",
             why=_("To do with your data what you said"),
@@ -206,6 +227,7 @@ class TenantsConfig(Module):
         ),
         Holding(
             "tenants.Snapshot",
+            neutral="kept",
             whose="smoall",
             category="technical",
             why=_("The shape of a workspace's tables"),
@@ -216,6 +238,7 @@ class TenantsConfig(Module):
         ),
         Holding(
             "tenants.PoolSchema",
+            neutral="kept",
             whose="smoall",
             category="technical",
             why=_("To keep workspaces ready for new clients, so that nobody waits"),
@@ -226,6 +249,7 @@ class TenantsConfig(Module):
         ),
         Holding(
             "tenants.FleetEntry",
+            neutral="emptied",
             whose="client",
             category="technical",
             why=_(
@@ -239,6 +263,7 @@ class TenantsConfig(Module):
         ),
         Holding(
             "tenants.Drift",
+            neutral="emptied",
             whose="client",
             category="technical",
             why=_("To find tables that are not as their release made them"),

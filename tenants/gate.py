@@ -1,4 +1,4 @@
-"""Whether this database may be opened: only when it has applied the whole erasure ledger (I13).
+"""Whether this database may be opened: only at home (identity.py), and with the whole erasure ledger applied (I13).
 
 The database keeps the last entry that it has applied, LedgerHead; the ledger is a file outside of it. A database that
 was restored from an older state lags behind, and holds clients who were erased: every host then answers "being
@@ -6,6 +6,7 @@ checked" and no job runs, until replay.py has erased them again. A ledger that e
 """
 
 import logging
+import sys
 from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
@@ -16,6 +17,7 @@ from django.db import DatabaseError, ProgrammingError, connection
 from django.db.backends.signals import connection_created
 
 from shared_apps.kit import scope
+from tenants import identity
 from tenants.ledger import BEGINNING, Entry, Head, Kind, Ledger, LedgerBroken, Recorded
 from tenants.models import LedgerHead
 
@@ -23,6 +25,7 @@ log = logging.getLogger("smoall.ledger")
 LOOK_EVERY = (
     5.0  # seconds between two looks at the database's head, unless the ledger or the connection changed
 )
+BOOT_ERROR = 3  # gunicorn's own: it starts no other process after one that ended so
 SILENT = "The shared tables are not those of this release: run prepare."
 
 
@@ -113,7 +116,7 @@ def compare() -> Finding:
 
 def _finding() -> Finding:
     at, (end, chain, why) = head(), _read()
-    if why:
+    if why := identity.refusal() or why:
         return Finding("broken", at, end, why)
     if at.seq > end.seq or at not in (Head(0, BEGINNING), *chain):
         why = f"Entry {at.seq} of the erasure ledger is gone or another one: the ledger was cut or replaced."
@@ -204,9 +207,16 @@ def look() -> Finding:
 
 
 def look_at_start() -> None:
-    """When a web process starts. A database that does not answer yet is looked at with the first request."""
+    """When a web process starts. A database that does not answer yet is looked at with the first request.
+
+    A copy that was not neutralised ends the process with BOOT_ERROR, which ends gunicorn too (P18).
+    """
     try:
+        identity.require(but=identity.UNCLAIMED)
         look()
+    except identity.NotAtHome as refusal:
+        log.critical("%s", refusal)
+        sys.exit(BOOT_ERROR)
     except DatabaseError as error:
         log.warning("The database does not answer: %s", type(error).__name__)
     finally:

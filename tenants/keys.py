@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -142,6 +142,20 @@ class KeyStore:
             _shred(_draft(path))
             _shred(path)
 
+    def renew(self, tenants: Iterable[UUID]) -> None:
+        """Destroys every key of the folder and makes new ones: what was locked, signed or hashed with the old is nobody's.
+
+        For a copy that is neutralised. May be done again.
+        """
+        with self._locked():
+            for path in sorted(self.root.rglob("*")):
+                if path.is_file() and path.name != ".lock":
+                    _shred(path)
+        self.__dict__.pop("_hash_key", None)
+        self.prepare()
+        for tenant in tenants:
+            self.ensure(tenant)
+
     # --- signatures ---------------------------------------------------------------------------------------
     def signing_key_id(self) -> str:
         """The id of the key in use, for a document that names it; the first call ever makes the key."""
@@ -193,6 +207,10 @@ class KeyStore:
     def account_hash(self, email: str) -> str:
         """The hash that failed sign-ins of an address are counted under (P12). Case is ignored."""
         return self._hash(b"account", email.strip().casefold())
+
+    def deployment(self) -> str:
+        """What the database knows this folder by (identity.py): 64 hexadecimal digits that open nothing."""
+        return self._hash(b"deployment", "")
 
     def _hash(self, purpose: bytes, text: str) -> str:
         return hmac.new(self._hash_key, purpose + b"\0" + text.encode(), hashlib.sha256).hexdigest()

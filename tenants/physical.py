@@ -86,6 +86,19 @@ def drop_traces(patience: float = PATIENCE) -> Outcome:
         raise
 
 
+def rewrite(names: list[str], patience: float = PATIENCE) -> str:
+    """Rewrite these tables and drop the log up to here; why it could not be done, or "". Outside a transaction."""
+    try:
+        with _server() as server:
+            if left := _rewrite_all(server, [*names, *SAMPLES], patience):
+                return f"in use: {', '.join(left)}"
+            return _drop_log(server).why
+    except psycopg2.Error as error:
+        if _is_refusal(error):
+            return f"{type(error).__name__}: not allowed on this server"
+        raise
+
+
 def tables() -> list[str]:
     """The shared tables that hold, or held, rows about clients and people: those of the holdings, by name."""
     router, found = SchemaRouter(), set()

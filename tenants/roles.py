@@ -21,7 +21,7 @@ LOCK_TIMEOUT = "500ms"  # of a rewrite: everybody else waits behind its lock
 EVERYONE = (OWNER, SHARED, TENANT, *MEMBER_OF)
 # What is recorded there is never altered; visits go with their client.
 SHARED_APPEND_ONLY = {"operators_signature": "UPDATE, DELETE", "operators_visit": "UPDATE"}
-SHARED_READ_ONLY = ("tenants_ledgerhead",)  # of the shared schema's tables alone
+SHARED_READ_ONLY = ("tenants_ledgerhead", "tenants_deployment")  # of the shared schema's tables alone
 EXTENSIONS = ("pg_trgm", "unaccent", "btree_gin")
 
 

@@ -35,6 +35,7 @@ class AccountsConfig(Module):
         ),
         Holding(
             "accounts.Totp",
+            neutral="emptied",
             whose="user",
             category="data",
             why=_("To ask for the code of an app after your password"),
@@ -49,6 +50,7 @@ class AccountsConfig(Module):
         ),
         Holding(
             "accounts.Passkey",
+            neutral="emptied",
             whose="user",
             category="data",
             why=_("To ask for your passkey after your password"),
@@ -63,6 +65,7 @@ class AccountsConfig(Module):
         ),
         Holding(
             "accounts.RecoveryCodes",
+            neutral="emptied",
             whose="user",
             category="data",
             why=_("To let you in when your app or passkey is lost"),
@@ -77,6 +80,7 @@ class AccountsConfig(Module):
         ),
         Holding(
             "accounts.SignIn",
+            neutral="emptied",
             whose="user",
             category="data",
             why=_("To show when and how each session began and ended"),
@@ -90,6 +94,7 @@ class AccountsConfig(Module):
         ),
         Holding(
             "accounts.Session",
+            neutral="emptied",
             whose="user",
             category="technical",
             why=_("To keep you signed in"),
@@ -102,6 +107,7 @@ class AccountsConfig(Module):
         ),
         Holding(
             "accounts.Throttle",
+            neutral="emptied",
             whose="user",
             category="technical",
             why=_("To slow down whoever guesses passwords; the account is a keyed hash, no address is kept"),

@@ -14,6 +14,7 @@ class JobsConfig(Module):
     holdings = (
         Holding(
             "jobs.Job",
+            neutral="emptied",
             whose="client",
             category="technical",
             exported="no",
@@ -26,6 +27,7 @@ class JobsConfig(Module):
         ),
         Holding(
             "django_q.OrmQ",
+            neutral="emptied",
             whose="smoall",
             category="technical",
             exported="no",
@@ -36,6 +38,7 @@ class JobsConfig(Module):
         ),
         Holding(
             "django_q.Task",
+            neutral="emptied",
             whose="smoall",
             category="technical",
             exported="no",
@@ -46,6 +49,7 @@ class JobsConfig(Module):
         ),
         Holding(
             "django_q.Schedule",
+            neutral="emptied",
             whose="smoall",
             category="technical",
             exported="no",

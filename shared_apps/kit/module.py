@@ -63,6 +63,9 @@ class Holding:
     person: str = ""
     # Of a table of people: fields whose values name them elsewhere too. The model has a verb `forget` then.
     identifies: tuple[str, ...] = ()
+    # What a copy for development keeps of it (tenants/neutral.py): every text made up, no row, or all as it is.
+    neutral: Literal["masked", "emptied", "kept"] = "masked"
+    plain: tuple[str, ...] = ()  # of a masked table: texts that software alone writes, kept as they are
 
 
 MailClass = Literal["transactional", "service", "information", "policy"]

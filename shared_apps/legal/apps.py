@@ -17,6 +17,7 @@ class LegalConfig(Module):
     holdings = (
         Holding(
             "legal.Acceptance",
+            plain=("kind", "version", "sha256"),
             whose="client",
             category="legal",
             why=_("To prove which version of the terms you accepted, and when"),
@@ -38,6 +39,7 @@ class LegalConfig(Module):
         ),
         Holding(
             "legal.Publication",
+            plain=("kind", "version", "digests"),
             whose="smoall",
             category="legal",
             why=_("To prove which text counted when, and who decided what it changes"),

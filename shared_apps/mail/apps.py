@@ -14,6 +14,7 @@ class MailConfig(Module):
     holdings = (
         Holding(
             "mail.Message",
+            neutral="emptied",
             whose="user",
             category="contact",
             exported="rows",
@@ -27,6 +28,7 @@ class MailConfig(Module):
         ),
         Holding(
             "mail.Refusal",
+            neutral="emptied",
             whose="user",
             category="contact",
             exported="rows",
@@ -39,6 +41,7 @@ class MailConfig(Module):
         ),
         Holding(
             "mail.Suppression",
+            neutral="emptied",
             whose="user",
             category="technical",
             exported="no",

@@ -76,6 +76,7 @@ class OperatorsConfig(Module):
     holdings = (
         Holding(
             "operators.Grant",
+            neutral="emptied",
             whose="client",
             category="contact",
             why=_("To show you who of Smoall may enter your workspace, why and until when"),
@@ -89,6 +90,7 @@ class OperatorsConfig(Module):
         ),
         Holding(
             "operators.Visit",
+            neutral="emptied",
             whose="client",
             category="contact",
             why=_("To show you which pages somebody of Smoall opened in your workspace"),
@@ -111,6 +113,7 @@ class OperatorsConfig(Module):
         ),
         Holding(
             "operators.Signature",
+            plain=("version", "sha256"),
             whose="smoall",
             category="legal",
             why=_("To prove who of us is bound to confidentiality, by which text and since when"),
@@ -121,6 +124,7 @@ class OperatorsConfig(Module):
         ),
         Holding(
             "operators.Inspection",
+            neutral="emptied",
             whose="smoall",
             category="technical",
             why=_("To show operators what doesn't fit together, and how big workspaces are"),

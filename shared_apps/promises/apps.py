@@ -18,6 +18,7 @@ class PromisesConfig(Module):
     holdings = (
         Holding(
             "promises.Proof",
+            neutral="emptied",
             whose="smoall",
             category="technical",
             why=_("To show when each promise was last looked at, and what was seen: numbers alone"),

@@ -35,7 +35,7 @@ class Promise:
     sentence: Any
     kept_by: Any
     not_proven: Any
-    arrives_with: Literal["", "backups", "support"] = ""
+    arrives_with: Literal["", "backups"] = ""
     untested: Any = ""
 
 
@@ -261,9 +261,11 @@ PROMISES: tuple[Promise, ...] = (
         "P18",
         "2",
         _("Information is used to maintain, protect and improve the service."),
-        _("Our people see a client's data only under a grant; a copy for development has to be neutralised."),
-        _("What happens on machines that are not this one."),
-        arrives_with="support",
+        _(
+            "Our people see a client's data only under a grant; a copy of this system opens nowhere else before "
+            "everybody's details in it were replaced by made-up ones."
+        ),
+        _("What somebody does with a copy outside of this program, which then refuses nothing."),
     ),
     Promise(
         "P19",

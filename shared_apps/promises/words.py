@@ -57,7 +57,6 @@ STANDING_WORDS: Mapping[Standing, Words] = {
 }
 ARRIVES: Mapping[str, Any] = {
     "backups": _("Not yet proven: arrives with backups."),
-    "support": _("Not yet proven: arrives with grants and copies for development."),
 }
 RESULT_WORDS: Mapping[str, Words] = {
     "kept": Words(pgettext_lazy("a promise", "kept"), "check-circle", "positive", ""),

@@ -26,6 +26,7 @@ class RequestsConfig(Module):
     holdings = (
         Holding(
             "requests.Request",
+            neutral="emptied",
             whose="client",
             category="legal",
             called=_("What you asked about your data"),
@@ -49,6 +50,7 @@ class RequestsConfig(Module):
         ),
         Holding(
             "requests.Breach",
+            neutral="emptied",
             whose="smoall",
             category="legal",
             called=_("Breaches of security"),
@@ -61,6 +63,7 @@ class RequestsConfig(Module):
         ),
         Holding(
             "requests.Notice",
+            neutral="emptied",
             whose="client",
             category="legal",
             called=_("Breaches of security that concern you"),

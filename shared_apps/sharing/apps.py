@@ -22,6 +22,7 @@ class SharingConfig(Module):
     holdings = (
         Holding(
             "sharing.Partner",
+            plain=("categories",),
             whose="smoall",
             category="legal",
             why=_("To let something go only to partners whose privacy policy was read"),
@@ -32,6 +33,7 @@ class SharingConfig(Module):
         ),
         Holding(
             "sharing.Verification",
+            neutral="emptied",
             whose="smoall",
             category="legal",
             why=_("To prove which text of a partner's privacy policy was read, by whom and when"),
@@ -42,6 +44,7 @@ class SharingConfig(Module):
         ),
         Holding(
             "sharing.Disclosure",
+            neutral="emptied",
             whose="client",
             category="legal",
             why=_("To show you what went to which partner"),
@@ -53,6 +56,7 @@ class SharingConfig(Module):
         ),
         Holding(
             "sharing.Order",
+            neutral="emptied",
             whose="client",
             category="legal",
             why=_("To prove what a court ordered, who carried it out, and when you were told"),
@@ -77,6 +81,7 @@ class SharingConfig(Module):
         ),
         Holding(
             "sharing.Refusal",
+            neutral="emptied",
             whose="smoall",
             category="technical",
             why=_("To notice a program that wants to connect to a place that nobody allowed"),

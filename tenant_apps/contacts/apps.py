@@ -84,6 +84,7 @@ class ContactsConfig(Module):
         ),
         Holding(
             "contacts.Import",
+            neutral="emptied",
             whose="client",
             category="data",
             why=_("To show what a file holds before it is imported"),

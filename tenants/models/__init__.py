@@ -6,6 +6,7 @@ The verbs are beside: provision.py, export.py, restore.py, departure.py, erasure
 from shared_apps import history
 from shared_apps.kit.hosts import host_url
 from tenants.models.departure import PROOFS, Category, Departure, Instruction
+from tenants.models.deployment import Deployment
 from tenants.models.erasure import Erasure, LedgerHead
 from tenants.models.export import Export
 from tenants.models.fleet import Drift, FleetEntry, PoolSchema
@@ -19,6 +20,7 @@ __all__ = [
     "CannotAct",
     "Category",
     "Departure",
+    "Deployment",
     "Domain",
     "Drift",
     "Erasure",

@@ -83,7 +83,6 @@ def test_the_command_finds_a_running_deployment_to_keep_what_can_be_seen(world: 
         "P13",
         "P14",
         "P15",
-        "P18",
         "P27",
         "P28",
         "P39",

@@ -446,6 +446,16 @@ def a_ledger_that_was_edited(on: Stage) -> None:
     ledger.path.write_bytes(ledger.path.read_bytes().replace(b"2026-01-01", b"2026-01-02", 1))
 
 
+@fault("database-is-at-home")
+def a_database_that_was_put_back_elsewhere(on: Stage) -> None:
+    shared_ddl("UPDATE tenants_deployment SET identity = repeat('0', 64)")
+
+
+@fault("database-is-at-home")
+def a_database_that_nobody_claimed(on: Stage) -> None:
+    shared_ddl("DELETE FROM tenants_deployment")
+
+
 @fault("copies-are-encrypted")
 def a_plain_copy(on: Stage) -> None:
     place = folder("exports", on.acme.id)

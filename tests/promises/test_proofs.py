@@ -7,7 +7,7 @@ from shared_apps.promises.catalogue import BY_ID, PROMISES
 
 TESTS = Path(__file__).resolve().parents[1]
 # Without a test of their own name yet. A line goes when the test comes; nothing else may be missing.
-WAITS_FOR = {"P26": "backups", "P28": "backups", "P18": "support"}
+WAITS_FOR = {"P26": "backups", "P28": "backups"}
 
 
 def proven() -> set[str]:
@@ -24,5 +24,5 @@ def test_every_promise_has_a_test_of_its_name_or_says_what_it_waits_for() -> Non
 
 def test_what_waits_is_shown_as_not_kept_on_the_page_too() -> None:
     for id, what in WAITS_FOR.items():
-        if what in ("billing", "backups", "support"):
+        if what in ("billing", "backups"):
             assert BY_ID[id].arrives_with == what, id

@@ -101,7 +101,7 @@ def _realms() -> list[str]:
     return [str(here)] if here else ["app", "ops", "shared"]
 
 
-@check("P22", title=_("Looks into clients' data, beside the grants"))
+@check("P18", "P22", title=_("Looks into clients' data, beside the grants"))
 def looks_are_granted(around: Round) -> Result:
     """Each look of an operator fell into the time of its grant, and no grant was longer than a day."""
     over = (

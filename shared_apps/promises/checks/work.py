@@ -9,6 +9,7 @@ from shared_apps.kit import scope
 from shared_apps.kit.dates import day_of
 from shared_apps.promises.checking import Result, Round, check, kept_if, reading, unknown
 from shared_apps.requests.models import Breach, Request
+from tenants import identity
 
 
 @check("P21", title=_("The framework's own checks for deployments"))
@@ -24,6 +25,21 @@ def deployment_is_clean(around: Round) -> Result:
             warnings=warnings,
         )
     return kept_if(not (errors or warnings), text, errors=errors, warnings=warnings)
+
+
+@check("P18", title=_("The database, beside the keys of this system"))
+def database_is_at_home(around: Round) -> Result:
+    """A copy elsewhere finds other keys or another environment, and is refused at every start."""
+    with reading(scope.shared()):
+        strange = int(bool(identity.refusal()))
+    return kept_if(
+        strange == 0,
+        gettext_noop(
+            "Databases that know this system as theirs: %(known)s; that belong elsewhere: %(strange)s."
+        ),
+        known=1 - strange,
+        strange=strange,
+    )
 
 
 @check("P44", title=_("Requests that wait for an answer"))

@@ -1,5 +1,6 @@
 """Make a database ready for this release: roles, shared tables, template and snapshot. May be run again."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -9,7 +10,7 @@ from django.utils import timezone
 
 from shared_apps.kit import scope
 from shared_apps.legal.models import Publication
-from tenants import keys, releases, replay, roles, snapshot, waves
+from tenants import identity, keys, releases, replay, roles, snapshot, waves
 from tenants.ledger import LedgerBroken
 from tenants.models import Snapshot
 
@@ -23,9 +24,13 @@ class Command(BaseCommand):
             raise CommandError("No database: set DATABASE_URL, or start the embedded one with scripts/run.")
         roles.set_up(settings.SMOALL_ADMIN_URL, settings.DATABASES["default"]["NAME"], settings.SMOALL_LOGINS)
         keys.KeyStore.default().prepare()
+        self._at_home(
+            lambda: identity.require(but=identity.UNCLAIMED)
+        )  # before anything is changed in a stranger
         snapshot.build_shared()
         self._note_texts()
         recorded = snapshot.record()
+        self._at_home(identity.claim)
         self._replay()
         for release, reasons in releases.look().items():
             if reasons:
@@ -34,6 +39,12 @@ class Command(BaseCommand):
                 )
         self._bring_forward(recorded)
         self.stdout.write(f"Release {recorded.release} is ready, fingerprint {recorded.fingerprint[:12]}.")
+
+    def _at_home(self, asked: Callable[[], None]) -> None:
+        try:
+            asked()
+        except identity.NotAtHome as refusal:
+            raise CommandError(str(refusal)) from refusal
 
     def _note_texts(self) -> None:
         """The first version of each legal text is published with the release; none that was published may differ."""
