@@ -37,6 +37,7 @@ class BillingConfig(Module):
     holdings = (
         Holding(
             "billing.Account",
+            neutral="emptied",
             whose="client",
             category="billing",
             why=_(
@@ -51,6 +52,7 @@ class BillingConfig(Module):
         ),
         Holding(
             "billing.Subscription",
+            neutral="emptied",
             whose="client",
             category="billing",
             why=_("To know what you ordered, for how many people and until when"),
@@ -73,6 +75,7 @@ class BillingConfig(Module):
         ),
         Holding(
             "billing.Parting",
+            neutral="emptied",
             whose="smoall",
             category="technical",
             why=_("To have the payment operator delete its record of a client who is gone"),
@@ -83,6 +86,7 @@ class BillingConfig(Module):
         ),
         Holding(
             "billing.Event",
+            neutral="emptied",
             whose="smoall",
             category="technical",
             why=_("So that a message of the payment operator has its effect once"),

@@ -14,6 +14,7 @@ LEDGER = _("Ten years, as the books that they belong to")
 INVOICE_HOLDINGS = (
     Holding(
         "billing.Invoice",
+        neutral="emptied",
         whose="client",
         category="billing",
         called=_("Smoall’s invoices to you"),
@@ -27,6 +28,7 @@ INVOICE_HOLDINGS = (
     ),
     Holding(
         "billing.InvoiceLine",
+        neutral="emptied",
         whose="client",
         category="billing",
         called=_("Lines of Smoall’s invoices to you"),
@@ -38,6 +40,7 @@ INVOICE_HOLDINGS = (
     ),
     Holding(
         "billing.Document",
+        neutral="emptied",
         whose="client",
         category="billing",
         called=_("Smoall’s invoices to you, as files"),
@@ -49,6 +52,7 @@ INVOICE_HOLDINGS = (
     ),
     Holding(
         "billing.Due",
+        neutral="emptied",
         whose="client",
         category="billing",
         called=_("What is open of Smoall’s invoices"),
@@ -60,6 +64,7 @@ INVOICE_HOLDINGS = (
     ),
     Holding(
         "billing.Payment",
+        neutral="emptied",
         whose="client",
         category="billing",
         called=_("Your payments to Smoall"),
@@ -71,6 +76,7 @@ INVOICE_HOLDINGS = (
     ),
     Holding(
         "billing.Reminder",
+        neutral="emptied",
         whose="client",
         category="billing",
         called=_("Reminders of invoices"),
@@ -83,6 +89,7 @@ INVOICE_HOLDINGS = (
     *(
         Holding(
             f"billing.{model}",
+            neutral="emptied",
             whose="smoall",
             category="billing",
             called=called,
@@ -101,6 +108,7 @@ INVOICE_HOLDINGS = (
     ),
     Holding(
         "billing.Series",
+        neutral="emptied",
         whose="smoall",
         category="billing",
         called=_("Series of invoice numbers"),

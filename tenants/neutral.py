@@ -97,7 +97,7 @@ MASKED_ENTRIES = """
                        CASE WHEN c.value ->> 1 IS NULL OR c.value ->> 1 = '' THEN c.value -> 1 ELSE '"Example"'::jsonb END)
                    END) FROM jsonb_each(changes) c), '{{}}'::jsonb)
 """.format(actor=PERSON.replace("{h}", "md5(actor_id)"))
-OPENED = "UPDATE tenants_tenant SET state = %s, state_before = '', state_reason = '', is_read_only = false"
+OPENED = "UPDATE tenants_tenant SET state = %s, state_before = '', state_reason = '', is_read_only = false, unpaid_since = NULL"
 
 
 class CannotNeutralise(CannotAct):
@@ -148,13 +148,13 @@ def _made_up(model: type[models.Model], one: Any) -> str:
     if made := OWN.get(f"{label}.{one.name}") or (FORMATS.get(one.name) if not _is_file(one) else None):
         return made
     if _is_file(one):  # the first folder says what it is
-        return f"split_part({one.column}, '/', 1) || '/' || {{h}} || '.txt'"
+        return f"split_part(\"{one.column}\", '/', 1) || '/' || {{h}} || '.txt'"
     if isinstance(one, models.EmailField):
         return EMAIL
     if isinstance(one, models.URLField):
         return "'https://www.example.com/'"
     if isinstance(one, models.JSONField):
-        return f"CASE jsonb_typeof({one.column}) WHEN 'array' THEN '[]' WHEN 'object' THEN '{{{{}}}}' ELSE 'null' END::jsonb"
+        return f"CASE jsonb_typeof(\"{one.column}\") WHEN 'array' THEN '[]' WHEN 'object' THEN '{{{{}}}}' ELSE 'null' END::jsonb"
     if isinstance(one, models.CharField | models.TextField):
         return CODE if one.unique else "''" if one.blank else "'Example'"
     raise CannotNeutralise(f"{label}.{one.name} is of a type that no copy knows how to mask.")
@@ -163,9 +163,9 @@ def _made_up(model: type[models.Model], one: Any) -> str:
 def _guarded(one: Any, made: str) -> str:
     """What was empty stays empty; what is made up fits."""
     if isinstance(one, models.JSONField):
-        return f"CASE WHEN {one.column} IS NULL THEN NULL ELSE {made} END"
+        return f'CASE WHEN "{one.column}" IS NULL THEN NULL ELSE {made} END'
     fits = f"left({made}, {one.max_length})" if one.max_length else made
-    return f"CASE WHEN {one.column} = '' THEN '' WHEN {one.column} IS NULL THEN NULL ELSE {fits} END"
+    return f"CASE WHEN \"{one.column}\" = '' THEN '' WHEN \"{one.column}\" IS NULL THEN NULL ELSE {fits} END"
 
 
 def _is_file(one: Any) -> bool:
@@ -280,7 +280,7 @@ def _mask(cursor: Any, model: Any, among: list[Any]) -> int:
     table, key = model._meta.db_table, f"md5({model._meta.pk.column}::text)"
     if not (values := masks(model)):
         return 0
-    settings_ = ", ".join(f"{column} = {made.format(h=key)}" for column, made in values.items())
+    settings_ = ", ".join(f'"{column}" = {made.format(h=key)}' for column, made in values.items())
     cursor.execute(f"UPDATE {table} SET {settings_}".replace("%%", "%"))
     return int(cursor.rowcount)
 
