@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -71,7 +72,9 @@ def next_code(person: User) -> str:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
-    """Roles, shared tables, snapshot and the two workspaces, once a run."""
+    """Roles, shared tables, snapshot and the two workspaces, once a run. Addresses are read before a test may change settings."""
+    for site in ("app", "erasing", "ops", "tenant", "website"):
+        import_module(f"config.urls_{site}")
     with django_db_blocker.unblock():
         call_command("prepare", verbosity=0)
         for name in ("acme", "zenith"):

@@ -242,4 +242,4 @@ def test_P14_what_can_not_be_issued_is_noted_and_tried_again(life: Life, setting
     life.reconcile()
     assert len(invoices()) == 1 and reconciled().difference == 0
     with scope.shared():
-        assert issuing.exported(life.tenant)["invoices"][0]["number"] == invoices()[0].number
+        assert issuing.exported(life.cast.tenant)["invoices"][0]["number"] == invoices()[0].number

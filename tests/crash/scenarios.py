@@ -688,7 +688,7 @@ def proposal(document: Document, *, on: date) -> Publication:
         people = [
             User.objects.create_user(
                 email=f"{label('operator')}@smoall.test", name="An operator", kind=Kind.OPERATOR, role=OWNER,
-                language="en", password=None,
+                language="en", password="correct horse battery",  # so they have entered
             )
             for _ in range(2)
         ]  # fmt: skip

@@ -137,6 +137,8 @@ def test_a_policy_may_be_a_file(opal: User, browser: Open) -> None:
 
 def test_refused_destinations_are_shown(opal: User, browser: Open) -> None:
     here = browser(OPS, opal)
+    with scope.shared(actor=TESTER):  # a refusal is committed at once, so that of another test may be there
+        Refusal.objects.all().delete()
     assert "No program has tried" in here.get("/sharing/refused/").content.decode()
     with scope.shared(actor=TESTER):
         Refusal.objects.create(host="tracker.example", on=timezone.localdate(), count=7)
