@@ -66,8 +66,8 @@ NAMES = {
     "Stripe", "Takes payments",  # as operators wrote it in the register of partners
 }  # fmt: skip
 ALIKE = {
-    "Assistance", "Contact", "Contacts", "Cookie", "Cookies", "Copies", "Firewall", "Instructions", "Menu", "Partner", "Signatures",
-    "Smoall", "Suspension", "Team", "Version", "Versions", "Website", "client", "release",
+    "Assistance", "Contact", "Contacts", "Cookie", "Cookies", "Copies", "Firewall", "Instructions", "Menu", "Partner",
+    "Signatures", "Smoall", "Suspension", "Team", "Version", "Versions", "Website", "client", "release",
 }  # fmt: skip
 CANARY, ADDRESS = "203.0.113.77", "127.0.0.77"
 
