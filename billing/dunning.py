@@ -4,8 +4,10 @@ An invoice that the processor takes by itself is first asked for there, and by t
 later. Nobody is asked twice in a day, nor for what is paid, credited or disputed meanwhile.
 """
 
+import logging
 from datetime import date, datetime, timedelta
 
+from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -19,6 +21,7 @@ from shared_apps.mail.models import Message
 from tenants.models import Tenant
 
 PURPOSE = "billing.reminder"
+log = logging.getLogger(__name__)
 # Days from the due day on. "soon" comes before it, for those who pay by themselves.
 STEPS = {"soon": -3, "first": 3, "second": 10, "last": 20}
 WHEN_CHARGED = ("second", "last")
@@ -52,7 +55,17 @@ def send_due(*, now: datetime) -> int:
     for one in waiting.select_for_update(of=("self",)).order_by("due_on", "id"):
         latest[one.invoice_id] = one
         one.is_sent(now)  # an earlier one that a stopped worker has missed is not caught up on
-    return sum(_send(one.invoice, one.step, today=day_of(now)) for one in latest.values())
+    return sum(_sent(one, today=day_of(now)) for one in latest.values())
+
+
+def _sent(one: Reminder, *, today: date) -> int:
+    """An address that takes no mail keeps nobody else's from leaving."""
+    try:
+        with transaction.atomic():
+            return _send(one.invoice, one.step, today=today)
+    except mail.CannotSend as error:
+        log.warning("no reminder of %s: %s", one.invoice.number, error)
+        return 0
 
 
 def _send(invoice: Invoice, step: str, *, today: date) -> int:

@@ -8,7 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import models, transaction
@@ -64,6 +64,9 @@ def run(*, now: datetime) -> Reconciliation:
         row.finished_at = timezone.now()
         row.save()
         _tell(row, now=now)
+        count_changes(
+            day_of(now) - timedelta(days=1)
+        )  # this runs at night: that day went on after it was counted
         count_day(day_of(now))
     return row
 
@@ -169,12 +172,17 @@ def count_day(on: date) -> None:
         figure.clients += 1
         figure.people += own.quantity
         figure.cents += own.monthly_cents
-    for own in Subscription.objects.with_order().filter(created_at__date=on):
-        rows.setdefault(own.plan, Figure(on=on, plan=own.plan)).begun += 1
-    for own in Subscription.objects.with_order().filter(ended_at__date=on):
-        rows.setdefault(own.plan, Figure(on=on, plan=own.plan)).ended += 1
     Figure.objects.filter(on=on).delete()
     Figure.objects.bulk_create(rows.values())
+    count_changes(on)
+
+
+def count_changes(on: date) -> None:
+    """What began and what ended on a day, beside what recurred when it was counted. In the shared scope."""
+    for name, field in (("begun", "created_at__date"), ("ended", "ended_at__date")):
+        found = Subscription.objects.with_order().filter(**{field: on}).values_list("plan", flat=True)
+        for plan, number in Counter(found).items():
+            Figure.objects.update_or_create(on=on, plan=plan, defaults={name: number})
 
 
 # --- when -----------------------------------------------------------------------------------------------------

@@ -48,6 +48,8 @@ def of(client: UUID, *, now: datetime) -> Standing:
     if found.is_live and found.state in OWED:
         is_over = found.read_only_on is not None and day_of(now) >= found.read_only_on
         return Standing.READ_ONLY if is_over else Standing.PAST_DUE
+    if found.state == State.CANCELED and found.read_only_on and day_of(now) < found.read_only_on:
+        return Standing.PAST_DUE  # the processor gave up sooner than the day that the client was told
     if found.state == State.CANCELED and not _in_trial(trial, now):
         return Standing.READ_ONLY
     if found.state == State.PAUSED:

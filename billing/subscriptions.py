@@ -27,6 +27,7 @@ from tenants.models import Departure, Tenant
 
 log = logging.getLogger("smoall.billing")
 GRACE = timedelta(days=14)  # from the day on which a payment fails until the workspace can only be read
+PREVIEW_LASTS = 3600  # seconds from looking at what a change costs to agreeing to it
 SHORTEST_TRIAL = timedelta(hours=49)  # the processor's pages take none below two days
 
 
@@ -67,8 +68,8 @@ def order(
     account = customers.open(client, now=now)
     assert account.customer_id
     data: dict[str, Any] = {"metadata": {"client": str(client.pk)}}
-    if rates := _tax_rates(account, client):
-        data["default_tax_rates"] = rates
+    # Always: whoever need not pay it is exempt as a customer, which goes above it and may change.
+    data["default_tax_rates"] = [catalogue.tax_rate_id()]
     if trial := _trial_left(client.pk, now):
         data["trial_end"] = int(trial.timestamp())
     params: dict[str, Any] = {
@@ -89,12 +90,6 @@ def order(
             options=once("checkout", client.pk, uuid7()),
         )
     return str(read("checkout.session", session, "url"))
-
-
-def _tax_rates(account: Account, client: Client) -> list[str]:
-    """Of what stands on the invoice; the customer's own exemption goes above it at the processor."""
-    treatment = customers.treatment_of(account, client)
-    return [catalogue.tax_rate_id()] if treatment.name == "standard" else []
 
 
 def _trial_left(client: UUID, now: datetime) -> datetime | None:
@@ -131,6 +126,10 @@ def change(client: UUID, *, plan: str, pace: str, at: int, now: datetime) -> Sub
         "proration_behavior": "always_invoice",
     }
     if own.state != State.TRIALING:
+        if (
+            not 0 <= now.timestamp() - at <= PREVIEW_LASTS
+        ):  # the moment is reckoned with, and came from a page
+            raise CannotOrder(_("The amount that was shown is too old: look at it again."))
         params["proration_date"] = at
     with talking():
         gateway.client().v1.subscriptions.update(

@@ -250,5 +250,12 @@ def _account_of(client: UUID) -> Account:
 
 
 def _keep(form: DetailsForm, client: Client) -> None:
-    form.save()
+    account = Account.locked(
+        client.pk, now=timezone.now()
+    )  # somebody may have ordered since the page was made
+    account.billing_email, account.reference = (
+        form.cleaned_data["billing_email"],
+        form.cleaned_data["reference"],
+    )
+    account.save(update_fields=["billing_email", "reference"])
     customers.details_changed(client.pk)

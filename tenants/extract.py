@@ -198,7 +198,8 @@ def _theirs(holding: Holding, people: Sequence[Any]) -> Iterator[Any]:
     """Rows that a holding says are a colleague's, and rows with a file that hang on the person's own."""
     model = _model(holding)
     for row in people:
-        if isinstance(row, User) and holding.person not in ("", mine.UNKNOWN):
+        # What they did to others' rows tells of those others.
+        if isinstance(row, User) and holding.person not in ("", mine.UNKNOWN) and model is not LogEntry:
             yield from mine.rows_of(holding, row).values_list("pk", flat=True)
         if any(isinstance(one, FileField) for one in model._meta.concrete_fields):
             for key in model._meta.concrete_fields:
@@ -212,10 +213,10 @@ def _entries(words: Sequence[str], people: Sequence[Any]) -> Iterator[int]:
     asked = Q(pk__in=[])
     for row in people:
         type_ = ContentType.objects.get_for_model(row)
-        asked |= Q(content_type_id=type_.pk, object_pk=str(row.pk)) | Q(actor_id=str(row.pk))
+        asked |= Q(content_type_id=type_.pk, object_pk=str(row.pk))
     for entry in persons.entries_with(words, asked):
-        is_theirs = any(str(row.pk) in (entry.object_pk, entry.actor_id) for row in people)
-        said = [entry.changes, entry.object_repr, entry.actor_name, entry.actor_behalf]
+        is_theirs = any(str(row.pk) == entry.object_pk for row in people)
+        said = [entry.changes, entry.object_repr]  # not its author: all that they wrote tells of others
         if is_theirs or _names(said, words):
             yield entry.pk
 

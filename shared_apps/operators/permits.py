@@ -24,9 +24,10 @@ ASKED_BY = "--grant"
 OPEN = frozenset(
     {
         "check", "check_tenants", "collectstatic", "compilemessages", "create_operator", "demo", "diffsettings",
-        "enforce_retention", "erase_client", "export_client", "findstatic", "help", "leave_client", "list_clients",
-        "list_departures", "makemessages", "makemigrations", "migrate", "neutralise", "prepare", "provision_client", "qcluster",
-        "replay_ledger", "reset_factors", "restore_client", "resume_client", "runserver", "sendtestemail",
+        "enforce_retention", "erase_client", "export_client", "export_invoices", "findstatic", "fleet_status", "help",
+        "leave_client", "list_clients", "list_departures", "makemessages", "makemigrations", "migrate", "migrate_fleet",
+        "neutralise", "prepare", "prove_promises", "provision_client", "qcluster", "reconcile_billing", "replay_ledger",
+        "reset_factors", "restore_client", "resume_client", "runserver", "sendtestemail",
         "showmigrations", "sqlmigrate", "suspend_client", "test", "verify_certificate", "verify_export", "version",
         "withdraw_notice",
     }

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from billing import catalogue, gateway, reconcile, subscriptions
+from billing import catalogue, gateway, reconcile, standing, subscriptions
 from billing.models import Account, State, Subscription
 from billing.standing import Standing
 from billing.subscriptions import CannotOrder
 from shared_apps.clients.models import Client
 from shared_apps.kit import scope
+from shared_apps.kit.dates import day_of
 from tenants import correction
 from tests.billing.conftest import DECLINED, GOOD, LATE, Processor
 from tests.billing.life import Life
@@ -133,6 +134,27 @@ def test_a_change_costs_what_its_preview_said(life: Life, plan: str, pace: str) 
         .data[0]
     )
     assert last.total == shown.total and shown.total > 0
+
+
+@pytest.mark.parametrize("seconds", [-2 * 86400, -4000, 60])
+def test_nobody_chooses_the_moment_from_which_a_change_counts(life: Life, seconds: int) -> None:
+    life.pass_time(days=31)
+    life.order()
+    life.pass_time(days=10)
+    with scope.shared(actor=TESTER), pytest.raises(subscriptions.CannotOrder, match="too old"):
+        subscriptions.change(
+            life.client, plan="company", pace="year", at=life.processor.now + seconds, now=life.now
+        )
+
+
+def test_a_client_is_told_a_day_and_has_it_even_when_the_processor_gives_up_sooner(life: Life) -> None:
+    life.pass_time(days=31)
+    life.order()
+    told = day_of(life.now) + timedelta(days=5)
+    with scope.shared(actor=TESTER):
+        Subscription.objects.filter(pk=life.own.pk).update(state=State.CANCELED, read_only_on=told)
+        assert standing.of(life.client, now=life.now) == standing.Standing.PAST_DUE
+        assert standing.of(life.client, now=life.now + timedelta(days=5)) == standing.Standing.READ_ONLY
 
 
 def test_the_next_amount_is_the_processors_and_has_vat(life: Life) -> None:

@@ -275,6 +275,9 @@ def test_P32_one_person_is_given_and_the_others_are_not(committed: tuple[Cast, C
 
 def test_P32_a_colleagues_own_rows_are_given_with_them(committed: tuple[Cast, Cast], browser: Any) -> None:
     acme, _zenith = committed
+    two_contacts(acme)
+    with acme.inside(acme.colleague):
+        apps.get_model("contacts.Contact").objects.filter(last_name="Moulin").update(city="Gand")
     with acme.inside():
         for person in (acme.colleague, acme.owner):
             SignIn.objects.create(
@@ -288,6 +291,8 @@ def test_P32_a_colleagues_own_rows_are_given_with_them(committed: tuple[Cast, Ca
         selection={"person": [acme.colleague.email]},
     )
     archive, _said = opened(order)
+    everything = b"".join(archive.read(name) for name in archive.namelist())
+    assert b"Moulin" not in everything, "what they did to others' rows tells of those others"
     assert [row["user_id"] for row in table(archive, "accounts_signin")] == [str(acme.colleague.pk)]
     people = table(archive, "accounts_user")
     assert [row["email"] for row in people] == [acme.colleague.email] and "md5$" not in str(people)
