@@ -12,6 +12,8 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -31,6 +33,7 @@ from tenants import correction, forgetting
 from tenants.models import CannotAct, Tenant
 
 log = logging.getLogger("smoall.billing")
+LONGEST_ADDRESS = 254  # of a mailbox, RFC 5321 with its erratum 1690
 PARTNER = "Stripe"
 HOST = "api.stripe.com"
 CATEGORIES = ("billing", "contact")
@@ -225,7 +228,7 @@ def _come_here(account: Account, theirs: Mapping[str, str], *, now: datetime) ->
         return
     told, there = account.told(client), changed(account.sent, theirs)
     taken = {name: value for name, value in there.items() if told[name] == str(account.sent.get(name, ""))}
-    if email := taken.pop("contact_email", ""):
+    if (email := taken.pop("contact_email", "")) and _is_address(email):
         account.billing_email = (
             email  # where invoices go; how Smoall reaches the client is said to Smoall alone
         )
@@ -239,6 +242,15 @@ def _come_here(account: Account, theirs: Mapping[str, str], *, now: datetime) ->
             correction.correct(tenant.pk, taken, now=now)
         except CannotAct:
             log.info("The workspace is closed: what its client changed at the processor stays there.")
+
+
+def _is_address(email: str) -> bool:
+    """Whether mails can be sent there: the processor's own pages may take others."""
+    try:
+        validate_email(email)
+    except ValidationError:
+        return False
+    return len(email) <= LONGEST_ADDRESS
 
 
 def _is_fit(name: str, value: str) -> bool:

@@ -55,8 +55,9 @@ def run(*, now: datetime) -> Reconciliation:
             for found in one.listed():
                 seen[one.kind] += 1
                 repaired[one.kind] += _same_again(one, found, now=now)
-        repaired["aligned"] += _align(now=now)
+        repaired["aligned"], late = _align(now=now)
         left.update(_left(now=now))
+        failed = f"{late} plans don't follow their clients" if late else ""
     except gateway.Trouble as error:
         failed = f"{type(error).__name__}: {error}"[:200]
     with scope.shared(actor=COMPARER):
@@ -80,15 +81,19 @@ def _same_again(one: Compared, found: Any, *, now: datetime) -> int:
         return int(one.ours(id) != before)
 
 
-def _align(*, now: datetime) -> int:
-    """People and notices that some plan didn't follow."""
+def _align(*, now: datetime) -> tuple[int, int]:
+    """People and notices that some plan didn't follow, and plans that the processor would not change: these stop no other."""
     with scope.shared():
         clients = list(Subscription.objects.live().values_list("client_uuid", flat=True).distinct())
-    count = 0
+    count = late = 0
     for client in clients:
-        with scope.shared(actor=COMPARER):
-            count += subscriptions.bring_in_line(client, now=now)
-    return count
+        try:
+            with scope.shared(actor=COMPARER):
+                count += subscriptions.bring_in_line(client, now=now)
+        except gateway.Trouble as error:
+            log.error("the plan of %s: %s", client, type(error).__name__)
+            late += 1
+    return count, late
 
 
 def _left(*, now: datetime) -> dict[str, int]:

@@ -119,16 +119,16 @@ def change(client: UUID, *, plan: str, pace: str, at: int, now: datetime) -> Sub
 
     `at`: the moment, in seconds, for which the preview was shown: the amount is the one that somebody saw.
     """
-    own, item = _own_item(client)
+    own = _own(client)
+    item = _item_of(own)
     price = catalogue.price_id(catalogue.plan(plan).code, pace)
     params: dict[str, Any] = {
         "items": [{"id": item, "price": price, "quantity": Seats.of(client)}],
         "proration_behavior": "always_invoice",
     }
     if own.state != State.TRIALING:
-        if (
-            not 0 <= now.timestamp() - at <= PREVIEW_LASTS
-        ):  # the moment is reckoned with, and came from a page
+        # The moment is reckoned with, and came from a page.
+        if not 0 <= now.timestamp() - at <= PREVIEW_LASTS:
             raise CannotOrder(_("The amount that was shown is too old: look at it again."))
         params["proration_date"] = at
     with talking():
@@ -142,7 +142,8 @@ def change(client: UUID, *, plan: str, pace: str, at: int, now: datetime) -> Sub
 
 def preview_change(client: UUID, *, plan: str, pace: str, at: int) -> Preview:
     """What `change` would have the client pay now; less than nothing is credited to the next invoice."""
-    own, item = _own_item(client)
+    own = _own(client)
+    item = _item_of(own)
     price = catalogue.price_id(catalogue.plan(plan).code, pace)
     details: dict[str, Any] = {
         "items": [{"id": item, "price": price, "quantity": Seats.of(client)}],
@@ -231,12 +232,10 @@ def _own(client: UUID) -> Subscription:
     return Subscription.objects.get(pk=found.pk)
 
 
-def _own_item(client: UUID) -> tuple[Subscription, str]:
-    own = _own(client)
+def _item_of(own: Subscription) -> str:
     with talking():
         found = gateway.client().v1.subscriptions.retrieve(_id(own))
-    item = read("subscription", found, "items.data")[0]
-    return own, id_of("subscription_item", item, "id")
+    return id_of("subscription_item", read("subscription", found, "items.data")[0], "id")
 
 
 def _id(own: Subscription) -> str:
@@ -304,8 +303,7 @@ def _quantity(own: Subscription) -> dict[str, Any]:
     people = Seats.of(own.client_uuid)
     if people == own.quantity or own.state == State.INCOMPLETE:
         return {}
-    _own_row, item = _own_item(own.client_uuid)
-    return {"items": [{"id": item, "quantity": people}], "proration_behavior": "create_prorations"}
+    return {"items": [{"id": _item_of(own), "quantity": people}], "proration_behavior": "create_prorations"}
 
 
 def _end(own: Subscription, now: datetime) -> dict[str, Any]:
