@@ -23,6 +23,6 @@ def test_the_readme_names_every_command_of_ours_that_operators_use_and_no_other(
     ours = {
         name
         for name, app in get_commands().items()
-        if app in ("tenants", "shared_apps.operators", "shared_apps.promises")
+        if app in ("tenants", "billing", "shared_apps.operators", "shared_apps.promises")
     }
     assert named == ours - {"prepare", "migrate"}
