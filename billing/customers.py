@@ -17,6 +17,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from billing import gateway, vat
 from billing.events import projects
@@ -162,7 +163,7 @@ def disclose(client: UUID, *, now: datetime) -> None:
     try:
         if partner is None:
             raise CannotShare
-        partner.disclose(client, categories=CATEGORIES, why=_("To take your payments"), now=now)
+        partner.disclose(client, categories=CATEGORIES, why=gettext_noop("To take your payments"), now=now)
     except CannotShare as error:
         raise NotAllowed(
             _("Payments are not open yet: the payment operator’s privacy policy has to be read first.")

@@ -15,7 +15,8 @@ def disclosures(client: UUID) -> Iterator[Entry]:
     found = Disclosure.objects.filter(client_uuid=client).select_related("verification__partner")
     for one in found[:MOST]:
         what = ", ".join(str(CATEGORIES.get(code, code)) for code in one.categories)
-        yield Entry(at=one.at, who=one.verification.partner.name, what=what, why=one.why, kind="partner")
+        why = _(one.why) if one.why else ""  # stored in the source's language, read in everybody's own
+        yield Entry(at=one.at, who=one.verification.partner.name, what=what, why=why, kind="partner")
 
 
 def orders(client: UUID) -> Iterator[Entry]:

@@ -13,13 +13,14 @@ from django.conf import settings as configured
 from django.db import transaction
 from django.test import Client as Browser
 from django.test import override_settings
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from billing import customers, gateway, subscriptions
 from billing.models import Account
 from shared_apps.kit import outgoing, scope
 from shared_apps.mail.models import Message
 from shared_apps.promises.checks.billing import CARD_FIELD, is_card
+from shared_apps.sharing import timeline
 from shared_apps.sharing.models import Disclosure
 from tests.billing.conftest import DECLINED, GOOD, LATE, Processor
 from tests.billing.life import Life
@@ -146,6 +147,8 @@ def test_P33_what_the_operator_is_told_is_noted_and_no_more_than_it_needs(
     with scope.shared():
         (noted,) = Disclosure.objects.filter(client_uuid=life.client)
         assert noted.categories == ["billing", "contact"] and noted.verification.partner_id == partner.pk
+        with translation.override("fr"):
+            assert "Pour recevoir vos paiements" in [entry.why for entry in timeline.disclosures(life.client)]
     life.push()  # nothing new is sent, and nothing new is noted
     with scope.shared():
         assert Disclosure.objects.filter(client_uuid=life.client).count() == 1
