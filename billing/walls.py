@@ -1,11 +1,16 @@
 """What the database itself refuses: an issued invoice that changes or goes, and a number that is left out or given twice.
 
-Triggers of the shared schema, made anew with every release (tenants/snapshot.py), like those of sharing/walls.py and for
-the same reasons, but for two: nobody may go around these, not even the owner; and they fire always, in a session that
+Triggers of the shared schema, made anew with every release (tenants/snapshot.py), made as kit/walls.py says, but for two
+things: nobody may go around these, not even the owner; and they fire always, in a session that
 replicates too. SQLSTATE: BI001 an invoice, its lines and documents; BI002 a series.
 
 A row goes when ten years are over (`kept_until`, stored at issue), by the database's own clock.
 """
+
+from dataclasses import replace
+
+from shared_apps.kit import walls
+from shared_apps.kit.walls import Wall
 
 KEEP_INVOICE = """
 CREATE OR REPLACE FUNCTION public.billing_keep_invoice() RETURNS trigger
@@ -123,31 +128,20 @@ $billing_check_series$
 """
 FUNCTIONS = (KEEP_INVOICE, CHECK_INVOICE, CHECK_LINE, CHECK_TOTALS, KEEP_SERIES, CHECK_SERIES)
 KEPT = ("billing_invoice", "billing_invoiceline", "billing_document")
-# (name, events, table, function, what it fires for); the deferred ones look when the transaction commits.
-TRIGGERS = (
-    *(
-        ("keep_issued", "BEFORE UPDATE OR DELETE", table, "billing_keep_invoice", "EACH ROW")
-        for table in KEPT
-    ),
-    *(("keep_all", "BEFORE TRUNCATE", table, "billing_keep_invoice", "EACH STATEMENT") for table in KEPT),
-    ("check_invoice", "BEFORE INSERT", "billing_invoice", "billing_check_invoice", "EACH ROW"),
-    ("check_line", "BEFORE INSERT", "billing_invoiceline", "billing_check_line", "EACH ROW"),
-    ("check_totals", "AFTER INSERT", "billing_invoice", "billing_check_totals", ""),
-    ("keep_series", "BEFORE INSERT OR UPDATE OR DELETE", "billing_series", "billing_keep_series", "EACH ROW"),
-    ("keep_all", "BEFORE TRUNCATE", "billing_series", "billing_keep_series", "EACH STATEMENT"),
-    ("check_series", "AFTER UPDATE", "billing_series", "billing_check_series", ""),
+WALLS = tuple(
+    replace(wall, always=True)
+    for wall in (
+        *(Wall("keep_issued", "UPDATE OR DELETE", table, "billing_keep_invoice") for table in KEPT),
+        *(Wall("keep_all", "TRUNCATE", table, "billing_keep_invoice", each="STATEMENT") for table in KEPT),
+        Wall("check_invoice", "INSERT", "billing_invoice", "billing_check_invoice"),
+        Wall("check_line", "INSERT", "billing_invoiceline", "billing_check_line"),
+        Wall("check_totals", "INSERT", "billing_invoice", "billing_check_totals", each="COMMIT"),
+        Wall("keep_series", "INSERT OR UPDATE OR DELETE", "billing_series", "billing_keep_series"),
+        Wall("keep_all", "TRUNCATE", "billing_series", "billing_keep_series", each="STATEMENT"),
+        Wall("check_series", "UPDATE", "billing_series", "billing_check_series", each="COMMIT"),
+    )
 )
 
 
 def statements() -> list[str]:
-    """DDL that makes or renews the walls, one by one. To be run by the owner, in the shared schema."""
-    made = [body.strip() for body in FUNCTIONS]
-    for name, events, table, function, each in TRIGGERS:
-        made.append(f"DROP TRIGGER IF EXISTS {name} ON public.{table}")
-        kind = "TRIGGER" if each else "CONSTRAINT TRIGGER"
-        when = f"FOR {each}" if each else "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
-        made.append(
-            f"CREATE {kind} {name} {events} ON public.{table} {when} EXECUTE FUNCTION public.{function}()"
-        )
-        made.append(f"ALTER TABLE public.{table} ENABLE ALWAYS TRIGGER {name}")
-    return made
+    return walls.statements(FUNCTIONS, WALLS)

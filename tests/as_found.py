@@ -103,7 +103,7 @@ class Database:
 @contextmanager
 def _without_walls(cursor: Any, tables: set[str]) -> Iterator[None]:
     """Invoices are deleted by nobody, not even the owner: a test takes their walls away, and builds them again."""
-    found = [(f"public.{walled}", name) for name, _events, walled, *_rest in walls.TRIGGERS]
+    found = [(f"public.{wall.table}", wall.name) for wall in walls.WALLS]
     if not tables & {table for table, _name in found}:
         yield
         return

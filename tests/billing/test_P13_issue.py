@@ -176,9 +176,7 @@ PLANT = """
       VALUES (gen_random_uuid(), '018f0000-0000-7000-8000-000000000001', 1, 'x', 1, 100, 0, 100);
     INSERT INTO billing_document (id, invoice_id, form, content, sha256, made_at)
       VALUES (gen_random_uuid(), '018f0000-0000-7000-8000-000000000001', 'pdf', 'x', '', now());
-""" + "".join(
-    f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name};" for name, _on, table, *_rest in walls.TRIGGERS
-)
+""" + "".join(f"ALTER TABLE {wall.table} ENABLE ALWAYS TRIGGER {wall.name};" for wall in walls.WALLS)
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -697,17 +697,12 @@ def an_invoice(on: Stage) -> Invoice:
 
 
 def without_walls(on: Stage, *statements: str) -> None:
-    tables = sorted({walled for _name, _events, walled, *_rest in walls.TRIGGERS})
+    tables = sorted({wall.table for wall in walls.WALLS})
     on.ddl(
         "SET CONSTRAINTS ALL IMMEDIATE", *(f"ALTER TABLE public.{one} DISABLE TRIGGER USER" for one in tables)
     )
     on.ddl(*statements, "SET CONSTRAINTS ALL IMMEDIATE")
-    on.ddl(
-        *(
-            f"ALTER TABLE public.{one} ENABLE ALWAYS TRIGGER {name}"
-            for name, _events, one, *_rest in walls.TRIGGERS
-        )
-    )
+    on.ddl(*(f"ALTER TABLE public.{wall.table} ENABLE ALWAYS TRIGGER {wall.name}" for wall in walls.WALLS))
 
 
 @fault("invoices-are-kept")

@@ -29,7 +29,7 @@ CHANGED = """
 @check("P13", title=_("Invoices, as they were issued"))
 def invoices_are_kept(around: Round) -> Result:
     with reading(scope.owner()):
-        wanted = {(name, table) for name, _events, table, *_rest in walls.TRIGGERS}
+        wanted = {(wall.name, wall.table) for wall in walls.WALLS}
         missing = len(wanted - set(rows(STANDING)))
     with reading(scope.shared()):
         documents = Invoice.objects.count()
