@@ -7,7 +7,7 @@ takes further kinds: how they are listed, and what of our rows must not change w
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -19,12 +19,15 @@ from billing.gateway import id_of, talking
 from billing.models import Account, Figure, Parting, Reconciliation, State, Subscription
 from shared_apps.accounts.models import Kind, User
 from shared_apps.jobs import job
+from shared_apps.jobs.run import described
 from shared_apps.kit import scope
 from shared_apps.kit.dates import day_of
 
 log = logging.getLogger("smoall.billing")
 COMPARER = scope.Actor("system", "reconciliation", "Smoall")
 PAGE = 100
+PATIENCE = 3  # objects in a row without an answer, then the rest waits for another night
+MOST_NAMED = 20  # failures, in a mail
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +46,30 @@ leftovers: list[
 
 
 def run(*, now: datetime) -> Reconciliation:
-    """Compare everything, one transaction an object. Never raises gateway.Trouble: the row says that it failed."""
+    """Compare everything, one transaction an object: what can't be read or written of one stops no other, and is named.
+
+    Never raises gateway.Trouble: the row says that it failed.
+    """
     with scope.shared():
         row = Reconciliation.objects.create(begun_at=now)
+    faults = Faults()
     seen: Counter[str] = Counter()
     repaired: Counter[str] = Counter()
     left: Counter[str] = Counter()
-    failed = ""
+    stopped = ""
     try:
         for one in compared:
-            for found in one.listed():
-                seen[one.kind] += 1
-                repaired[one.kind] += _same_again(one, found, now=now)
-        repaired["aligned"], late = _align(now=now)
+            _compare(one, seen, repaired, faults, now=now)
+        repaired["aligned"] = _align(faults, now=now)
         left.update(_left(now=now))
-        failed = f"{late} plans don't follow their clients" if late else ""
     except gateway.Trouble as error:
-        failed = f"{type(error).__name__}: {error}"[:200]
+        stopped = f"{type(error).__name__}: {error}"
     with scope.shared(actor=COMPARER):
-        row.seen, row.repaired, row.left, row.failed = dict(seen), dict(+repaired), dict(+left), failed
+        row.seen, row.repaired, row.left = dict(seen), dict(+repaired), dict(+left)
+        row.failed = "; ".join([stopped] * bool(stopped) + faults.counted())[:200]
         row.finished_at = timezone.now()
         row.save()
-        _tell(row, now=now)
+        _tell(row, faults.named, now=now)
         count_changes(
             day_of(now) - timedelta(days=1)
         )  # this runs at night: that day went on after it was counted
@@ -72,8 +77,55 @@ def run(*, now: datetime) -> Reconciliation:
     return row
 
 
+@dataclass(slots=True)
+class Faults:
+    """What of a comparison went wrong. The row keeps how many; their names are in the mail and the log, which pass."""
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    named: list[str] = field(default_factory=list)
+    in_a_row: int = 0  # objects for which the processor gave no answer
+
+    def note(self, kind: str, id: str, error: Exception) -> None:
+        """Raises the error when it means that nothing more will be answered."""
+        is_silent = isinstance(error, gateway.Unreachable | gateway.NotConfigured)
+        self.in_a_row = self.in_a_row + 1 if is_silent else 0
+        if self.in_a_row >= PATIENCE or isinstance(error, gateway.NotConfigured):
+            raise error
+        why = f"{type(error).__name__}: {error}" if isinstance(error, gateway.Trouble) else described(error)
+        log.error("ALARM: %s %s could not be compared: %s", kind, id, why)
+        self.kinds[kind] += 1
+        if len(self.named) < MOST_NAMED:
+            self.named.append(f"{kind} {id}: {why}")
+
+    def counted(self) -> list[str]:
+        kinds = ", ".join(f"{kind} {number}" for kind, number in self.kinds.items())
+        return [f"with failures: {kinds}"] if kinds else []
+
+
+def _compare(
+    one: Compared, seen: Counter[str], repaired: Counter[str], faults: Faults, *, now: datetime
+) -> None:
+    """Each object of a kind. Raises Unreachable when the processor answers no more."""
+    listed = one.listed()
+    while True:
+        try:
+            found = next(listed, None)
+        except gateway.Unreachable:
+            raise
+        except gateway.Trouble as error:  # this kind can't be listed, or no further
+            return faults.note(one.kind, "as listed", error)
+        if found is None:
+            return None
+        seen[one.kind] += 1
+        try:
+            repaired[one.kind] += _same_again(one, found, now=now)
+            faults.in_a_row = 0
+        except Exception as error:
+            faults.note(one.kind, str(getattr(found, "id", "?")), error)
+
+
 def _same_again(one: Compared, found: Any, *, now: datetime) -> int:
-    """Project it again; 1 when that changed anything of ours. An object that can't be read stops no other."""
+    """Project it again; 1 when that changed anything of ours. Raises whatever keeps it from being read or written."""
     with scope.shared(actor=COMPARER), transaction.atomic():
         id = str(found["id"])  # every kind has one
         before = one.ours(id)
@@ -81,25 +133,30 @@ def _same_again(one: Compared, found: Any, *, now: datetime) -> int:
         return int(one.ours(id) != before)
 
 
-def _align(*, now: datetime) -> tuple[int, int]:
-    """People and notices that some plan didn't follow, and plans that the processor would not change: these stop no other."""
+def _known() -> set[str]:
+    """The customers that we know, and those that are about to go. In the shared scope."""
+    own = Account.objects.exclude(customer_id=None).values_list("customer_id", flat=True)
+    return {*map(str, own), *Parting.objects.values_list("customer_id", flat=True)}
+
+
+def _align(faults: Faults, *, now: datetime) -> int:
+    """People and notices that some plan didn't follow; plans that can't be changed stop no other."""
     with scope.shared():
         clients = list(Subscription.objects.live().values_list("client_uuid", flat=True).distinct())
-    count = late = 0
+    count = 0
     for client in clients:
         try:
-            with scope.shared(actor=COMPARER):
+            with scope.shared(actor=COMPARER), transaction.atomic():
                 count += subscriptions.bring_in_line(client, now=now)
-        except gateway.Trouble as error:
-            log.error("the plan of %s: %s", client, type(error).__name__)
-            late += 1
-    return count, late
+        except Exception as error:
+            faults.note("the plan of", str(client), error)
+    return count
 
 
 def _left(*, now: datetime) -> dict[str, int]:
     """{what: how many}, of what has to be looked at by somebody."""
     with scope.shared():
-        known = set(Account.objects.exclude(customer_id=None).values_list("customer_id", flat=True))
+        known = _known()
         parting = set(Parting.objects.values_list("customer_id", flat=True))
         live = Subscription.objects.live().exclude(state=State.INCOMPLETE)
         per_client = live.values("client_uuid").annotate(number=models.Count("pk"))
@@ -107,8 +164,8 @@ def _left(*, now: datetime) -> dict[str, int]:
         late = Parting.late(now=now).count()
         more = {what: number for leftover in leftovers for what, number in leftover().items()}
     theirs = {id_of("customer", one, "id") for one in _customers()}
-    lost = theirs - known - parting
-    missing = known - theirs
+    lost = theirs - known
+    missing = known - theirs - parting
     return {
         "customers that nobody here knows": len(lost),
         "customers that are missing there": len(missing),
@@ -118,9 +175,10 @@ def _left(*, now: datetime) -> dict[str, int]:
     }
 
 
-def _tell(row: Reconciliation, *, now: datetime) -> None:
-    """Operators, when something is left or the comparison failed."""
-    alarms = [f"{what}: {number}" for what, number in row.left.items()] + ([row.failed] if row.failed else [])
+def _tell(row: Reconciliation, named: list[str], *, now: datetime) -> None:
+    """Operators, when something is left or the comparison failed, in part too."""
+    alarms = [f"{what}: {number}" for what, number in row.left.items()]
+    alarms += ([row.failed] if row.failed else []) + named
     if not alarms:
         return
     log.error("ALARM: billing differs from the processor: %s", " | ".join(alarms))
@@ -184,8 +242,8 @@ def count_day(on: date) -> None:
 
 def count_changes(on: date) -> None:
     """What began and what ended on a day, beside what recurred when it was counted. In the shared scope."""
-    for name, field in (("begun", "created_at__date"), ("ended", "ended_at__date")):
-        found = Subscription.objects.with_order().filter(**{field: on}).values_list("plan", flat=True)
+    for name, moment in (("begun", "created_at__date"), ("ended", "ended_at__date")):
+        found = Subscription.objects.with_order().filter(**{moment: on}).values_list("plan", flat=True)
         for plan, number in Counter(found).items():
             Figure.objects.update_or_create(on=on, plan=plan, defaults={name: number})
 
