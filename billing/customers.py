@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from billing import gateway, vat
+from billing import events, gateway, vat
 from billing.events import projects
 from billing.gateway import id_of, once, read, talking
 from billing.models import Account, Parting, Seats, Subscription, TaxStatus
@@ -29,9 +29,10 @@ from shared_apps.jobs import TryAgain, job
 from shared_apps.kit import scope
 from shared_apps.kit.numbers import PREFIXES
 from shared_apps.kit.places import EU
+from shared_apps.kit.rows import uuid7
 from shared_apps.sharing.models import CannotShare, Partner
 from tenants import correction, forgetting
-from tenants.models import CannotAct, Tenant
+from tenants.models import CannotAct, Departure, Tenant
 
 log = logging.getLogger("smoall.billing")
 LONGEST_ADDRESS = 254  # of a mailbox, RFC 5321 with its erratum 1690
@@ -74,13 +75,8 @@ def push(account: Account, client: Client, *, now: datetime) -> bool:
     disclose(client.pk, now=now)
     with talking():
         if account.customer_id is None:
-            made = gateway.client().v1.customers.create(
-                params={**_fields(account, client), "metadata": {"client": str(client.pk)}},  # type: ignore[arg-type]
-                options=once("customer", account.pk),
-            )
-            account.customer_id = id_of("customer", made, "id")
-        else:
-            gateway.client().v1.customers.update(account.customer_id, params=_fields(account, client))  # type: ignore[arg-type]
+            account.customer_id = _create(client.pk)
+        gateway.client().v1.customers.update(account.customer_id, params=_fields(account, client))  # type: ignore[arg-type]
     if changed(
         {"vat_number": account.sent.get("vat_number", "")}, {"vat_number": wanted["vat_number"]}
     ) or not (account.tax_id or not wanted["vat_number"]):
@@ -88,6 +84,19 @@ def push(account: Account, client: Client, *, now: datetime) -> bool:
     account.sent, account.synced_at = wanted, now
     account.save()
     return True
+
+
+def _create(client: UUID) -> str:
+    """A customer that has nothing but our client's key: asked for again after a crash, with other details, it is the same.
+
+    Held from now on, so that no message of it is read before its details are there.
+    """
+    made = gateway.client().v1.customers.create(
+        params={"metadata": {"client": str(client)}}, options=once("customer", client)
+    )
+    id = id_of("customer", made, "id")
+    events.hold("customer", id)
+    return id
 
 
 def treatment_of(account: Account, client: Client) -> vat.Treatment:
@@ -126,7 +135,7 @@ def _replace_tax_id(account: Account, client: Client) -> None:
     assert account.customer_id
     kind, number = _as_eu_vat(client)
     stripe = gateway.client().v1
-    if account.tax_id:
+    if account.tax_id and account.tax_number != number:
         try:
             with talking():
                 stripe.customers.tax_ids.delete(account.customer_id, account.tax_id)
@@ -138,11 +147,12 @@ def _replace_tax_id(account: Account, client: Client) -> None:
         return
     try:
         with talking():
-            made = stripe.customers.tax_ids.create(
-                account.customer_id,
-                params={"type": kind, "value": number},
-                options=once("tax-id", account.pk, number, timezone.now().date()),
-            )
+            listed = stripe.customers.tax_ids.list(account.customer_id)
+            there = [one for one in listed.data if read("tax_id", one, "value") == number]
+            # A crash may have left it there: it is taken then, and no second one made.
+            made = there[0] if there else stripe.customers.tax_ids.create(
+                account.customer_id, params={"type": kind, "value": number}, options=once("tax-id", uuid7())
+            )  # fmt: skip
     except gateway.Misunderstood:  # no such number can exist: the invoice has VAT, and the page says why
         account.tax_number, account.tax_status = number, TaxStatus.UNVERIFIED
         return
@@ -284,6 +294,29 @@ def kind_of_method(id: str) -> str:
     return str(read("payment_method", found, "type"))[:40]
 
 
+def adopt(customer_id: str, client_uuid: UUID, *, now: datetime) -> str:
+    """What becomes of a customer that no account names, made for that client: left by an order that a crash undid.
+
+    "adopted" by the client's account, where that has none; "parted with" when the workspace or the client is gone; "" where
+    that can't be told, since this client was never here or has another customer. In the shared scope, in a transaction.
+    Raises gateway.Trouble.
+    """
+    client = Client.objects.filter(pk=client_uuid).first()
+    was_here = Departure.objects.filter(client_uuid=client_uuid).exclude(contacts_erased_at=None)
+    if client is None and not was_here.exists():
+        return ""
+    if client is None or not Tenant.objects.filter(client_id=client.pk).exists():
+        _part_with(customer_id)
+        return "parted with"
+    account = Account.locked(client.pk, now=now)
+    if account.customer_id is not None:  # that of an order which was under way, or there is a second one
+        return "adopted" if account.customer_id == customer_id else ""
+    account.customer_id = customer_id
+    _look_at_tax_ids(account)
+    push(account, client, now=now)
+    return "adopted"
+
+
 # --- the end --------------------------------------------------------------------------------------------------
 
 
@@ -296,10 +329,7 @@ def forget(client: UUID) -> None:
     """The account goes with the contact details; the processor is asked to delete its record of the client."""
     for account in Account.objects.filter(client_uuid=client):
         if account.customer_id:
-            Parting.objects.get_or_create(
-                customer_id=account.customer_id, defaults={"asked_at": timezone.now()}
-            )
-            part.later(account.customer_id)
+            _part_with(account.customer_id)
     rows = [
         (model, [str(key) for key in model._default_manager.filter(client_uuid=client).values_list("pk", flat=True)])
         for model in (Account, Subscription)
@@ -309,6 +339,11 @@ def forget(client: UUID) -> None:
     Seats.objects.filter(client_uuid=client).delete()
     for model, keys in rows:
         forgetting.redact_rows(model, keys)
+
+
+def _part_with(customer_id: str) -> None:
+    Parting.objects.get_or_create(customer_id=customer_id, defaults={"asked_at": timezone.now()})
+    part.later(customer_id)
 
 
 def counted(client: UUID) -> list[tuple[str, str, int]]:

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import models, transaction
 from django.utils import timezone
 
-from billing import catalogue, events, gateway, mails, subscriptions
-from billing.gateway import id_of, talking
+from billing import catalogue, customers, events, gateway, mails, subscriptions
+from billing.gateway import id_of, read, talking
 from billing.models import Account, Figure, Parting, Reconciliation, State, Subscription
 from shared_apps.accounts.models import Kind, User
 from shared_apps.jobs import job
@@ -58,6 +59,7 @@ def run(*, now: datetime) -> Reconciliation:
     left: Counter[str] = Counter()
     stopped = ""
     try:
+        repaired.update(_adopt(faults, now=now))
         for one in compared:
             _compare(one, seen, repaired, faults, now=now)
         repaired["aligned"] = _align(faults, now=now)
@@ -131,6 +133,31 @@ def _same_again(one: Compared, found: Any, *, now: datetime) -> int:
         before = one.ours(id)
         events.project(one.kind, id, now=now)
         return int(one.ours(id) != before)
+
+
+def _adopt(faults: Faults, *, now: datetime) -> Counter[str]:
+    """Customers that an order left at the processor when a crash undid it here: back to their clients, or parted with."""
+    done: Counter[str] = Counter()
+    with scope.shared():
+        known = _known()
+    for one in _customers():
+        id = id_of("customer", one, "id")
+        try:
+            if id not in known and (client := _client_of(one)):
+                with scope.shared(actor=COMPARER), transaction.atomic():
+                    done[customers.adopt(id, client, now=now)] += 1
+        except Exception as error:
+            faults.note("customer", id, error)
+    return Counter({f"customers {how}": number for how, number in done.items() if how})
+
+
+def _client_of(customer: Any) -> UUID | None:
+    """Whose it is, by what we wrote on it."""
+    said = gateway.plain(read("customer", customer, "metadata") or {}).get("client", "")
+    try:
+        return UUID(str(said))
+    except ValueError:
+        return None
 
 
 def _known() -> set[str]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -60,13 +61,40 @@ def order(
 ) -> str:
     """The address of the processor's page on which the order is made. What is left of the trial stays free.
 
+    In two transactions of its own: that the processor was told of the client stays true, and noted, when it refuses the
+    order. So whoever calls this must not undo the first for what the second raises.
+
     Raises CannotOrder when something is ordered already.
     """
-    if Subscription.objects.live().exclude(state=State.INCOMPLETE).filter(client_uuid=client.pk).exists():
-        raise CannotOrder(_("A plan is ordered already: change it instead."))
+    _refuse_a_second(client.pk)
     price = catalogue.price_id(catalogue.plan(plan).code, pace)
-    account = customers.open(client, now=now)
-    assert account.customer_id
+    discounts = [_discount(coupon)] if coupon else []
+    with transaction.atomic():
+        customers.open(client, now=now)
+    with transaction.atomic():
+        account = Account.locked(client.pk, now=now)  # of two orders at once the second sees the first
+        assert account.customer_id
+        _refuse_a_second(client.pk)
+        return _page(
+            client, account.customer_id, price, discounts, success_url=success_url, cancel_url=cancel_url, now=now
+        )  # fmt: skip
+
+
+def _refuse_a_second(client: UUID) -> None:
+    if Subscription.objects.live().exclude(state=State.INCOMPLETE).filter(client_uuid=client).exists():
+        raise CannotOrder(_("A plan is ordered already: change it instead."))
+
+
+def _page(
+    client: Client,
+    customer: str,
+    price: str,
+    discounts: list[dict[str, str]],
+    *,
+    success_url: str,
+    cancel_url: str,
+    now: datetime,
+) -> str:
     data: dict[str, Any] = {"metadata": {"client": str(client.pk)}}
     # Always: whoever need not pay it is exempt as a customer, which goes above it and may change.
     data["default_tax_rates"] = [catalogue.tax_rate_id()]
@@ -74,7 +102,7 @@ def order(
         data["trial_end"] = int(trial.timestamp())
     params: dict[str, Any] = {
         "mode": "subscription",
-        "customer": account.customer_id,
+        "customer": customer,
         "client_reference_id": str(client.pk),
         "line_items": [{"price": price, "quantity": Seats.of(client.pk)}],
         "subscription_data": data,
@@ -82,8 +110,8 @@ def order(
         "cancel_url": cancel_url,
         "locale": client.language,
     }
-    if coupon:
-        params["discounts"] = [_discount(coupon)]
+    if discounts:
+        params["discounts"] = discounts
     with talking():
         session = gateway.client().v1.checkout.sessions.create(
             params=params,  # type: ignore[arg-type]

@@ -99,8 +99,18 @@ def next_amount(request: HttpRequest) -> HttpResponse:
 
 def _do(request: HttpRequest, act: Callable[[], object], done: str = "") -> HttpResponse | None:
     """Act in the shared scope, all or nothing; None when it was done, else back to the page with the reason."""
+
+    def whole() -> None:
+        with transaction.atomic():
+            act()
+
+    return _try(request, whole, done)
+
+
+def _try(request: HttpRequest, act: Callable[[], object], done: str = "") -> HttpResponse | None:
+    """The same for what has transactions of its own, the first of which may have to stay."""
     try:
-        with scope.shared(), transaction.atomic():
+        with scope.shared():
             act()
     except (gateway.Trouble, CannotOrder, catalogue.UnknownPlan) as error:
         messages.error(request, _said(error))
@@ -117,7 +127,7 @@ def _said(error: Exception) -> str:
 def _leave_for(request: HttpRequest, address: Callable[[], str]) -> HttpResponse:
     """To one of the processor's pages."""
     found: list[str] = []
-    return _do(request, lambda: found.append(address())) or HttpResponseRedirect(found[0], status=303)
+    return _try(request, lambda: found.append(address())) or HttpResponseRedirect(found[0], status=303)
 
 
 @require_POST
