@@ -75,8 +75,8 @@ def nothing_is_ordered(message: Message) -> bool:
     return found is not None and not found.is_live
 
 
-def differences(operator: User, alarms: Sequence[str], *, day: date) -> None:
-    """What the nightly comparison could not put right by itself. Once a day."""
+def differences(operator: User, alarms: Sequence[str], *, day: date, about: str = "") -> None:
+    """What the nightly comparison could not put right by itself, once a day; or what it is `about`, once for all."""
     mail.send(
         purpose="billing.alarm",
         to=operator.email,
@@ -87,5 +87,5 @@ def differences(operator: User, alarms: Sequence[str], *, day: date) -> None:
             "alarms": alarms,
             "url": host_url("ops") + reverse("billing-ops:reconciliation", urlconf="config.urls_ops"),
         },
-        key=f"billing.alarm:{operator.id}:{day}",
+        key=f"billing.alarm:{operator.id}:{about or day}",
     )

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from billing import mails, subscriptions  # noqa: F401  (whose projection of a subscription comes before ours)
+from billing import mails, subscriptions, twice  # noqa: F401  (whose projections of a subscription come before ours)
 from billing.events import projects
 from billing.gateway import id_of
 from billing.models import Account, State, Subscription
@@ -104,7 +104,7 @@ def _tell_past_due(client: Client) -> None:
 
 @projects("subscription")
 def follow(obj: Any, *, now: datetime) -> None:
-    """After subscriptions.subscription, which this module imports: it has written the row by now."""
+    """After subscriptions.subscription: it has written the row by now; and after twice.look, which locks the account."""
     account = Account.objects.filter(customer_id=id_of("subscription", obj, "customer")).first()
     if account:
         settle(account.client_uuid, now=now)

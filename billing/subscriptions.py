@@ -74,6 +74,7 @@ def order(
     with transaction.atomic():
         account = Account.locked(client.pk, now=now)  # of two orders at once the second sees the first
         assert account.customer_id
+        _close_pages(account.customer_id)
         _refuse_a_second(client.pk)
         return _page(
             client, account.customer_id, price, discounts, success_url=success_url, cancel_url=cancel_url, now=now
@@ -83,6 +84,27 @@ def order(
 def _refuse_a_second(client: UUID) -> None:
     if Subscription.objects.live().exclude(state=State.INCOMPLETE).filter(client_uuid=client).exists():
         raise CannotOrder(_("A plan is ordered already: change it instead."))
+
+
+def _close_pages(customer: str) -> None:
+    """Pages that are open still, so that of two only the last can be paid. The account is locked.
+
+    Raises CannotOrder when one of them was paid meanwhile, of which no message may have come yet.
+    """
+    stripe = gateway.client().v1
+    with talking():
+        listed = stripe.checkout.sessions.list(params={"customer": customer, "status": "open", "limit": 100})
+        pages = [id_of("checkout.session", one, "id") for one in listed.auto_paging_iter()]
+    for page in pages:
+        try:
+            with talking():
+                stripe.checkout.sessions.expire(page)
+        except gateway.Misunderstood:  # it is open no more; what became of it is asked for next
+            log.info("A pay page was finished while it was being closed.")
+    with talking():
+        theirs = stripe.subscriptions.list(params={"customer": customer, "limit": 100})
+    if any(read("subscription", one, "status") not in (State.INCOMPLETE, *OVER) for one in theirs.data):
+        raise CannotOrder(_("A plan is ordered already: look at this page again in a moment."))
 
 
 def _page(

@@ -101,6 +101,7 @@ class Subscription(Row):
         rows = list(cls.objects.filter(client_uuid=client))
         live = [one for one in rows if one.is_live]
         ordered = [one for one in rows if one.processor_id and one.state != State.INCOMPLETE_EXPIRED]
+        ordered.sort(key=lambda one: one.ended_at or one.created_at, reverse=True)
         return next(iter([*live, *ordered, *rows]), None)
 
     @classmethod

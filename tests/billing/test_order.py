@@ -1,6 +1,7 @@
 """Ordering: what an order that is refused or breaks off leaves behind, and that nobody pays for two plans."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,18 +11,24 @@ from django.test import Client as Browser
 from django.utils import timezone
 from stripe.checkout._session_service import SessionService
 
-from billing import customers, gateway, subscriptions
-from billing.models import Account, Parting
+from billing import customers, gateway, ledger, subscriptions
+from billing.models import Account, Invoice, Kind, Parting, State, Subscription
+from billing.subscriptions import CannotOrder
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from shared_apps.sharing.models import Disclosure
 from tenants.models import Departure
-from tests.billing.conftest import Processor
+from tests.billing.conftest import GOOD, Processor
 from tests.billing.issued import client_of
 from tests.billing.life import Life
 from tests.billing.paper import HOME
+from tests.billing.till import Till
 from tests.conftest import TESTER, Cast
+from tests.operators.conftest import make_operator
 from tests.sharing.conftest import make_shared_with
+
+CARD = {"method": "card", "number": GOOD}
+DEBIT = {"method": "sepa_debit", "iban": "BE62510007547061", "name": "Olga"}
 
 
 @pytest.fixture
@@ -128,3 +135,110 @@ def test_the_comparison_parts_with_the_customer_of_a_client_who_is_gone(life: Li
     with scope.shared():
         assert not Parting.objects.exists()
     assert len(theirs("customers")) == 2
+
+
+# --- two pay pages --------------------------------------------------------------------------------------------
+
+
+def test_a_second_pay_page_closes_the_first(life: Life) -> None:
+    first, second = page(life), page(life)
+    assert (
+        not Till(life.processor).open(first, CARD | {"expiry": "12/34", "cvc": "123", "name": "O"}).leads_to
+    )
+    Till(life.processor).pay(second, **CARD)
+    life.tell()
+    assert len(theirs("subscriptions")) == 1 and life.own.is_live
+
+
+def test_nothing_is_ordered_beside_a_page_that_was_paid_and_of_which_no_message_came(life: Life) -> None:
+    Till(life.processor).pay(page(life), **CARD)
+    with pytest.raises(CannotOrder):
+        page(life)
+    life.tell()
+    with pytest.raises(CannotOrder):
+        page(life)
+    assert len(theirs("subscriptions")) == 1
+
+
+def paid_twice(life: Life, monkeypatch: pytest.MonkeyPatch, second: dict[str, str]) -> tuple[str, str]:
+    """Two pages that were opened and paid within a moment; the keys of both plans."""
+    monkeypatch.setattr(subscriptions, "_close_pages", lambda customer: None, raising=False)
+    life.processor.pass_time(days=3)  # nothing is left of the trial
+    pages = page(life), page(life)
+    for url, form in zip(pages, (CARD, second), strict=True):
+        Till(life.processor).pay(url, **form)
+        life.processor.pass_time(seconds=5)
+    later, first = theirs("subscriptions")
+    return first.id, later.id
+
+
+def alarms(mailoutbox: list[Any]) -> list[str]:
+    """What operators were mailed."""
+    return [one.body for one in mailoutbox if "vera@smoall.test" in one.to[0]]
+
+
+def test_of_two_plans_the_later_ends_at_once_and_is_given_back_once(
+    life: Life, monkeypatch: pytest.MonkeyPatch, mailoutbox: list[Any]
+) -> None:
+    make_operator("Vera")
+    first, later = paid_twice(life, monkeypatch, CARD)
+    for _again in range(3):
+        life.tell()
+        life.work()
+        life.told.clear()
+    assert [one.id for one in theirs("subscriptions")] == [first]
+    (refund,) = theirs("refunds")
+    (note,) = theirs("credit_notes")
+    assert refund.amount == note.total == 4356
+    (alarm,) = alarms(mailoutbox)
+    assert later in alarm and "4356 cents" in alarm
+    own = life.own
+    assert (own.processor_id, own.state) == (first, State.ACTIVE)
+    with scope.shared():
+        assert Subscription.objects.get(processor_id=later).state == State.CANCELED
+        assert Invoice.objects.get(kind=Kind.CREDIT_NOTE).payable == 4356
+        assert ledger.reconcile().is_even
+    row = life.reconcile()
+    assert not row.left and not row.failed and len(alarms(mailoutbox)) == 1
+    assert life.processor.drift() == []
+    with scope.shared(actor=TESTER):
+        ended = {"state": State.CANCELED, "ended_at": life.now + timedelta(days=9)}
+        Subscription.objects.filter(processor_id=first).update(**ended)
+    assert life.own.processor_id == first, "what it had last is what ended last"
+
+
+def test_a_direct_debit_for_a_second_plan_is_given_back_when_it_comes(
+    life: Life, monkeypatch: pytest.MonkeyPatch, mailoutbox: list[Any]
+) -> None:
+    make_operator("Vera")
+    _first, later = paid_twice(life, monkeypatch, DEBIT)
+    world = life.processor.world
+    with world.transaction():  # the processor begins a plan while the bank has yet to say yes
+        world.save(world.get("subscription", later) | {"status": "active"}, "customer.subscription.updated")
+    life.tell()
+    life.work()
+    assert not theirs("refunds") and len(theirs("subscriptions")) == 1
+    life.processor.pass_time(days=4)
+    for _each in range(2):
+        life.tell()
+        life.work()
+    (refund,) = theirs("refunds")
+    assert refund.amount == 4356
+    assert [" 0 cents" in one for one in alarms(mailoutbox)] == [True, False]
+    with scope.shared():
+        assert ledger.reconcile().is_even
+
+
+def test_a_second_plan_that_was_used_or_made_by_hand_is_left_to_people(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, later = paid_twice(life, monkeypatch, CARD)
+    with monkeypatch.context() as patch:
+        patch.setattr("billing.twice.FRESH", timedelta(0))
+        life.tell()
+        life.work()
+    gateway.client().v1.subscriptions.update(later, params={"metadata": {"client": ""}})
+    life.tell()
+    life.work()
+    assert {one.id for one in theirs("subscriptions")} == {first, later} and not theirs("refunds")
+    assert life.reconcile().left == {"clients with two plans": 1}
