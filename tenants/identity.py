@@ -7,12 +7,15 @@ beside production's own keys is at home.
 """
 
 from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from shared_apps.kit import scope
+from tenants import roles
 from tenants.keys import BadKey, KeyStore
 from tenants.ledger import Ledger, LedgerBroken
 from tenants.models import Deployment, Tenant
@@ -24,6 +27,11 @@ HOW = (
 )
 ELSEWHERE = f"This database belongs to another deployment than this data folder. {HOW}"
 NOT_PRODUCTION = f"This database is production's, and SMOALL_ENV says development. {HOW}"
+STRANGE = "This database holds tables of something else: give Smoall a database of its own, an empty one."
+NEIGHBOUR = (
+    "On this server is another database of Smoall, %(name)s, whose logins have other passwords: nothing was changed. "
+    "Logins are a server's own: give both deployments the same SMOALL_SECRET_KEY, or this one a server of its own."
+)
 UNCLAIMED = "This database does not know yet which deployment it belongs to: run prepare."
 # Commands that open no database, and the one that makes a copy harmless.
 NEED_NO_HOME = frozenset(
@@ -32,6 +40,12 @@ NEED_NO_HOME = frozenset(
         "makemessages", "makemigrations", "neutralise", "version",
     }
 )  # fmt: skip
+OF_SMOALL = {"tenants_tenant", "tenants_snapshot"}  # of every release
+TABLES = """
+    SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^(pg_|information_schema$)' AND n.nspname !~ '^t_[0-9a-f]{32}$'
+       AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+"""
 MAKE_HOME = frozenset({"prepare", "migrate"})
 
 
@@ -44,7 +58,10 @@ def refusal() -> str:
 
     Raises ProgrammingError when the table is not there yet.
     """
-    row = Deployment.objects.values_list("identity", "environment").first()
+    return _judged(Deployment.objects.values_list("identity", "environment").first())
+
+
+def _judged(row: tuple[str, str] | None) -> str:
     if row is None:
         return UNCLAIMED
     try:
@@ -54,6 +71,55 @@ def refusal() -> str:
     if row[0] != own:
         return ELSEWHERE
     return NOT_PRODUCTION if row[1] == PRODUCTION and not settings.SMOALL_IS_PRODUCTION else ""
+
+
+def admit(admin_url: str, database: str, logins: dict[str, str]) -> None:
+    """Before `roles.set_up` changes anything on a server: asked as its administrator, since our roles may not be there.
+
+    Raises NotAtHome for another deployment's database or something else's, and where another deployment uses the logins.
+    """
+    if why := _seen(admin_url, database):
+        raise NotAtHome(why)
+    for name in roles.neighbours(admin_url, database):
+        if not roles.opens(admin_url, name, logins):
+            raise NotAtHome(NEIGHBOUR % {"name": name})
+
+
+def is_smoalls(admin_url: str, database: str) -> bool:
+    """Whether there is such a database, with Smoall's tables."""
+    with roles.asking(admin_url, database) as cursor:
+        return cursor is not None and _tables(cursor) >= OF_SMOALL
+
+
+def _seen(admin_url: str, database: str) -> str:
+    """As `refusal`, of a database that may not be there, be empty, or hold something else."""
+    with roles.asking(admin_url, database) as cursor:
+        tables = _tables(cursor) if cursor else set()
+        if not tables:
+            return ""
+        if not tables >= OF_SMOALL:
+            return STRANGE
+        if "tenants_deployment" in tables:
+            cursor.execute("SELECT identity, environment FROM public.tenants_deployment")
+            if row := cursor.fetchone():
+                return _judged(row)
+        cursor.execute("SELECT id FROM public.tenants_tenant")
+        return "" if _ours().issuperset(UUID(id) for (id,) in cursor.fetchall()) else ELSEWHERE
+
+
+def _tables(cursor: Any) -> set[str]:
+    """Those that no extension brought."""
+    cursor.execute(TABLES)
+    return {name for (name,) in cursor.fetchall()}
+
+
+def _ours() -> set[UUID]:
+    """Whose key is in this folder, or was until they were erased."""
+    try:
+        erased = {one.entry.tenant for one in Ledger.default().entries()}
+    except (LedgerBroken, OSError):  # said by the replay, which follows
+        erased = set()
+    return erased.union(KeyStore.default().listing())
 
 
 def require(*, but: str = "") -> None:
@@ -85,10 +151,6 @@ def claim() -> None:
     who were erased since.
     Raises NotAtHome.
     """
-    try:
-        erased = {one.entry.tenant for one in Ledger.default().entries()}
-    except (LedgerBroken, OSError):  # said by the replay, which follows
-        erased = set()
     with scope.owner():
         if Deployment.objects.exists():
             if why := refusal():
@@ -96,8 +158,7 @@ def claim() -> None:
             if settings.SMOALL_IS_PRODUCTION:
                 Deployment.objects.exclude(environment=PRODUCTION).update(environment=PRODUCTION)
             return
-        ours = erased.union(KeyStore.default().listing())
-        if not ours.issuperset(Tenant.objects.values_list("pk", flat=True)):
+        if not _ours().issuperset(Tenant.objects.values_list("pk", flat=True)):
             raise NotAtHome(ELSEWHERE)
         settle()
 

@@ -189,7 +189,7 @@ def models_of(tenant: UUID | None) -> list[type[models.Model]]:
 
 
 def check(schemas: list[UUID | None]) -> None:
-    """Nothing is begun when a schema holds what no model knows. Raises CannotNeutralise."""
+    """Nothing is begun when a schema holds what no model knows, or lacks what one needs. Raises CannotNeutralise."""
     for tenant in schemas:
         known = {
             model._meta.db_table: {one.column for one in model._meta.concrete_fields}
@@ -204,10 +204,16 @@ def check(schemas: list[UUID | None]) -> None:
                 " WHERE table_schema = current_schema() AND NOT table_name = ANY (%s)",
                 [list(OF_DJANGO)],
             )
-            for table, column in cursor.fetchall():
-                if column not in known.get(table, set()):
-                    where = "a workspace" if tenant else "the shared tables"
-                    raise CannotNeutralise(f"{table}.{column} of {where} is of no model: remove it first.")
+            found = set(cursor.fetchall())
+        wanted = {(table, column) for table, columns in known.items() for column in columns}
+        where = scope.schema_of(tenant) if tenant else "the shared tables"
+        for table, column in sorted(found - wanted):
+            raise CannotNeutralise(f"{table}.{column} of {where} is of no model: remove it first.")
+        for table, column in sorted(wanted - found):
+            raise CannotNeutralise(
+                f"{where} has no {table}.{column}, so it is of another release: migrate it, or drop it when it is no "
+                "client's."
+            )
 
 
 def schemas() -> list[UUID | None]:

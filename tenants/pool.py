@@ -8,6 +8,7 @@ the schemas come forward with the fleet, or are discarded.
 """
 
 import logging
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -162,28 +163,52 @@ def discard(id: UUID) -> None:
         row.delete()
 
 
+def empty() -> None:
+    """Discard every schema, ready or not: in a copy, which gives none away."""
+    with scope.shared():
+        ids = list(PoolSchema.objects.values_list("pk", flat=True))
+    for id in ids:
+        discard(id)
+
+
 # --- a new release ----------------------------------------------------------------------------------------
 
 
-def renew(target: Snapshot, ways: dict[tuple[str, str], script.Script]) -> int:
-    """Bring every ready schema forward by the recorded SQL; where that isn't known, discard it. Returns how many came.
+@dataclass(slots=True)
+class Renewed:
+    """What became of ready schemas of an older release. Those in use stay as they are, for `tend`."""
 
-    Raises script.Differs, and what the database and the migrations raise: better here than in a workspace.
+    came: int = 0
+    discarded: dict[UUID, str] = field(default_factory=dict)  # and why each could not come
+
+
+def renew(target: Snapshot, ways: dict[tuple[str, str], script.Script], *, lock_timeout: int) -> Renewed:
+    """Bring every ready schema forward by the recorded SQL; one that can't come is discarded. `lock_timeout`: milliseconds.
+
+    The way was found in a schema as its release makes it, so whatever fails here was altered since: it stops no release.
     """
     with scope.shared():
         rows = list(stale(target))
-    came = 0
+    renewed = Renewed()
     for row in rows:
         way = ways.get((row.release, row.fingerprint))
         if way is None:
             discard(row.id)
-        else:
-            came += _come_forward(row.id, target, way)
-    return came
+            continue
+        try:
+            renewed.came += _come_forward(row.id, target, way, lock_timeout)
+        except Exception as error:
+            if not script.is_in_use(error):
+                renewed.discarded[row.id] = script.what_failed(error)
+                log.error("ALARM: the pool's schema %s is discarded: %s", row.id, renewed.discarded[row.id])
+                discard(row.id)
+    return renewed
 
 
-def _come_forward(id: UUID, target: Snapshot, way: script.Script) -> bool:
+def _come_forward(id: UUID, target: Snapshot, way: script.Script, lock_timeout: int) -> bool:
     with scope.shared(actor=snapshot.BUILDER), transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout TO {int(lock_timeout)}")
         row: Any = PoolSchema.objects.select_for_update(skip_locked=True).filter(pk=id).first()
         if row is None:
             return False

@@ -3,7 +3,9 @@
 Runs as an administrator, apart from Django's connection; every function may be run again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
 
 import psycopg2
 from psycopg2 import sql
@@ -23,6 +25,15 @@ EVERYONE = (OWNER, SHARED, TENANT, *MEMBER_OF)
 SHARED_APPEND_ONLY = {"operators_signature": "UPDATE, DELETE", "operators_visit": "UPDATE"}
 SHARED_READ_ONLY = ("tenants_ledgerhead", "tenants_deployment")  # of the shared schema's tables alone
 EXTENSIONS = ("pg_trgm", "unaccent", "btree_gin")
+# An administrator who is no superuser reads our tables as their owner.
+READS_AS_OWNER = """
+    SELECT 1 FROM pg_roles me, pg_roles owner
+     WHERE me.rolname = current_user AND NOT me.rolsuper AND owner.rolname = %s AND pg_has_role(owner.oid, 'MEMBER')
+"""
+SHARING = """
+    SELECT DISTINCT d.datname FROM pg_database d, aclexplode(d.datacl) a JOIN pg_roles r ON r.oid = a.grantee
+     WHERE r.rolname = %s AND d.datallowconn AND d.datname <> %s ORDER BY 1
+"""
 
 
 def set_up(admin_url: str, database: str, passwords: dict[str, str]) -> None:
@@ -33,6 +44,39 @@ def set_up(admin_url: str, database: str, passwords: dict[str, str]) -> None:
     _as_admin(admin_url, None, [*_roles(passwords), *_upkeep()])
     _make_database(admin_url, database)
     _as_admin(admin_url, database, [*_schemas(database), *_functions()])
+
+
+@contextmanager
+def asking(admin_url: str, database: str) -> Iterator[Any]:
+    """The administrator's cursor in a database, for reading alone; None where there is no such database."""
+    with closing(psycopg2.connect(admin_url)) as server, server.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database])
+        is_there = cursor.fetchone() is not None
+    if not is_there:
+        yield None
+        return
+    with closing(psycopg2.connect(admin_url, dbname=database)) as inside, inside.cursor() as cursor:
+        inside.set_session(readonly=True)
+        cursor.execute(READS_AS_OWNER, [OWNER])
+        if cursor.fetchone():
+            cursor.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(OWNER)))
+        yield cursor
+
+
+def neighbours(admin_url: str, database: str) -> list[str]:
+    """Other databases of the server into which our roles are let. Roles and passwords are the whole server's."""
+    with closing(psycopg2.connect(admin_url)) as admin, admin.cursor() as cursor:
+        cursor.execute(SHARING, [OWNER, database])
+        return [name for (name,) in cursor.fetchall()]
+
+
+def opens(admin_url: str, database: str, passwords: dict[str, str]) -> bool:
+    """Whether the worker's login opens that database by its password here: else `set_up` would lock others out of it."""
+    try:
+        psycopg2.connect(admin_url, dbname=database, user=WORKER, password=passwords[WORKER]).close()
+    except psycopg2.OperationalError:
+        return False
+    return True
 
 
 def _as_admin(admin_url: str, database: str | None, statements: Iterable[sql.Composable]) -> None:

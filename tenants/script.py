@@ -14,19 +14,21 @@ from uuid import UUID
 
 from django.apps import apps
 from django.contrib.contenttypes.management import create_contenttypes, inject_rename_contenttypes_operations
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.migrations import Migration, RunPython, SeparateDatabaseAndState
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
+from shared_apps.jobs.run import described
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
-from tenants import roles, snapshot
+from tenants import contenttypes, roles, snapshot
 from tenants.fingerprint import differences, hash_of, lines, members
 from tenants.models import Snapshot
 from tenants.postgresql.schema import not_writing_down, writing_down
 
 PLACE = "t_00000000000000000000000000000000"  # stands for the workspace's schema in a recorded statement
+IN_USE = {"55P03", "40P01", "40001"}  # lock not available, deadlock, serialization failure
 TRIGGER_ON = re.compile(r"\bTRIGGER \S+ .*? ON (?:\S+\.)?\"?(\w+)\"? FOR EACH ", re.DOTALL)
 
 
@@ -251,6 +253,31 @@ def replay(script: Script, tenant: UUID) -> str:
 
 def _run(step: PythonStep) -> None:
     """As in a migration; what it wrote is checked now, since no later statement may alter a table whose checks wait."""
+    contenttypes.enter_in(step.apps)
     with connection.schema_editor(atomic=False) as editor:
         step.code(step.apps, editor)
     connection.check_constraints()
+
+
+# --- what went wrong --------------------------------------------------------------------------------------
+
+
+def is_in_use(error: BaseException) -> bool:
+    """Whether somebody else's transaction stood in the way: the same again, later, may do."""
+    return sqlstate(error) in IN_USE
+
+
+def sqlstate(error: BaseException) -> str:
+    return getattr(error.__cause__, "pgcode", None) or "" if isinstance(error, DatabaseError) else ""
+
+
+def what_failed(error: BaseException) -> str:
+    """For operators: what the server said of itself, never the values of a client's rows, which stand in its details."""
+    if isinstance(error, Differs):
+        return f"The tables differ: {error}"
+    where = "".join(f" At: {note[:300]}" for note in getattr(error, "__notes__", [])[:1])
+    cause: Any = error.__cause__ if isinstance(error, DatabaseError) else None
+    said = getattr(getattr(cause, "diag", None), "message_primary", None)
+    if said and not sqlstate(error).startswith(("22", "23")):  # data exceptions and violations name values
+        return f"{said} ({sqlstate(error)}).{where}"
+    return f"{described(error)}{f' ({sqlstate(error)})' if sqlstate(error) else ''}.{where}"

@@ -10,28 +10,29 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
 from time import sleep
-from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from shared_apps.jobs import guard, job
-from shared_apps.jobs.run import described
+from shared_apps.jobs import TryAgain, guard, job
+from shared_apps.jobs.models import Job
 from shared_apps.kit import scope, side_by_side
 from tenants import pool, sagas, script, snapshot
 from tenants.fingerprint import differences, lines
 from tenants.models import CannotAct, FleetEntry, Snapshot, Tenant
-from tenants.script import Script
+from tenants.script import Script, is_in_use, what_failed
 
 log = logging.getLogger("smoall.fleet")
 LOCK, FLEET = "fleet", UUID(int=0)
 # Below deadlock_timeout's second: a migration that meets a request gives way before the server ends one of them.
 LOCK_TIMEOUT = 500  # milliseconds
-TRIES = 6  # of one workspace whose tables are in use
+TRIES = 6  # of one workspace whose tables are in use, one after the other
 BACK_OFF = 0.2  # seconds, doubled each time
-IN_USE = {"55P03", "40P01", "40001"}  # lock not available, deadlock, serialization failure
+ROUNDS = 3  # more, of those that are still in use once the others were tried
+PAUSE = 5.0  # seconds before such a round, doubled each time
+AHEAD = 5  # workspaces that go ahead, one by one, where the canary's tables are in use
 GROWTH = 10  # of one wave over the one before
 Told = Callable[[int, int, str], None]
 Ways = dict[
@@ -50,20 +51,28 @@ class Options:
     stop_after: int = 1  # failures
     lock_timeout: int = LOCK_TIMEOUT
     tries: int = TRIES
+    rounds: int = ROUNDS
+    pause: float = PAUSE
 
 
 @dataclass(slots=True)
 class Result:
-    """What a run did. `waiting` is how many workspaces still have other tables."""
+    """What a run did. `waiting` is how many workspaces still have other tables, those that failed or are busy included."""
 
     done: list[UUID] = field(default_factory=list)
     failed: dict[UUID, str] = field(default_factory=dict)
+    busy: dict[UUID, str] = field(default_factory=dict)  # somebody used their tables each time: no failure
     waiting: int = 0
     pooled: int = 0
+    discarded: dict[UUID, str] = field(default_factory=dict)  # schemas of the pool that could not come along
 
     @property
     def is_whole(self) -> bool:
         return not self.failed and not self.waiting
+
+
+class InUse(Exception):
+    """Somebody used a workspace's tables each time it was tried; it is as it was, and its line waits."""
 
 
 # --- who lags ---------------------------------------------------------------------------------------------
@@ -81,6 +90,13 @@ def failures(release: str, fingerprint: str) -> "QuerySet[FleetEntry]":
         release=release, fingerprint=fingerprint, status=FleetEntry.Status.FAILED
     )
     return failed.order_by("-ended_at", "id")
+
+
+def stuck(release: str, fingerprint: str) -> "QuerySet[FleetEntry]":
+    """Lines that may be begun anew: failures, and those that wait for another try. In the shared scope."""
+    unfinished = (FleetEntry.Status.FAILED, FleetEntry.Status.WAITING)
+    found = FleetEntry.objects.filter(release=release, fingerprint=fingerprint, status__in=unfinished)
+    return found.exclude(status=FleetEntry.Status.WAITING, error="").order_by("-ended_at", "id")
 
 
 def scripts(target: Snapshot) -> Ways:
@@ -120,18 +136,29 @@ def migrate(options: Options | None = None, *, told: Told = lambda done, whole, 
             target = snapshot.current()
             lagging = list(behind(target))
         ways = scripts(target) if lagging else {}
-        result = Result(waiting=len(lagging))
+        result = Result()
         if lagging:
-            result.pooled = pool.renew(target, ways)
+            renewed = pool.renew(target, ways, lock_timeout=options.lock_timeout)
+            result.pooled, result.discarded = renewed.came, renewed.discarded
         _plan(target, lagging, options)
-        _run(target, ways, options, result, told)
+        _Run(target, ways, options, result, told).go()
+        with scope.shared():
+            result.waiting = behind(target).count()
         return result
 
 
 def _plan(target: Snapshot, lagging: list[Tenant], options: Options) -> None:
-    """A line for each, and which wave it belongs to; those that failed before come first."""
+    """A line for each, and which wave it belongs to; those that failed before come first.
+
+    A line that waits though its workspace has the tables, by whatever way they came, is done.
+    """
     with scope.shared(actor=snapshot.BUILDER):
         mine = FleetEntry.objects.filter(release=target.release, fingerprint=target.fingerprint)
+        mine.filter(
+            status=FleetEntry.Status.WAITING,
+            tenant__release=target.release,
+            tenant__fingerprint=target.fingerprint,
+        ).update(status=FleetEntry.Status.DONE, error="", ended_at=timezone.now())
         known = {entry.tenant_id: entry for entry in mine.filter(tenant__in=lagging)}
         failed = [t for t in lagging if t.pk in known and known[t.pk].status == FleetEntry.Status.FAILED]
         rest = [t for t in lagging if t not in set(failed)]
@@ -162,45 +189,90 @@ def _sizes(first: int, whole: int) -> Iterator[int]:
         size = max(size, 1) * GROWTH
 
 
-def _run(target: Snapshot, ways: Ways, options: Options, result: Result, told: Told) -> None:
-    with scope.shared():
-        waiting = FleetEntry.objects.filter(
-            release=target.release, fingerprint=target.fingerprint, status=FleetEntry.Status.WAITING
-        )
-        todo = list(
-            waiting.order_by("wave", "tenant__created_at", "tenant_id").values_list("wave", "tenant_id")
-        )
-    whole, counting = len(todo), Lock()
+class _Run:
+    """One run over the lines that wait."""
 
-    def one(id: UUID) -> str:
-        error = move(id, target=target, ways=ways, options=options)
-        with counting:
-            result.waiting -= not error
-            if error:
-                result.failed[id] = error
-            else:
-                result.done.append(id)
-        return error
+    def __init__(self, target: Snapshot, ways: Ways, options: Options, result: Result, told: Told) -> None:
+        self.target, self.ways, self.options, self.result, self.told = target, ways, options, result, told
+        self.counting = Lock()
+        with scope.shared():
+            waiting = FleetEntry.objects.filter(
+                release=target.release, fingerprint=target.fingerprint, status=FleetEntry.Status.WAITING
+            )
+            found = waiting.order_by("wave", "tenant__created_at", "tenant_id")
+            self.todo = list(found.values_list("wave", "tenant_id"))
+        self.whole = len(self.todo)
 
-    waves = sorted({wave for wave, _id in todo})
-    for wave in waves:
-        ids = [id for of, id in todo if of == wave]
-        for _id, _error in side_by_side.each(
-            one,
-            ids,
-            threads=options.parallel,
-            goes_on=lambda: len(result.failed) < options.stop_after,
+    def go(self) -> None:
+        if self.todo and self._canary():
+            while self.todo and self._may_go_on():
+                self._wave()
+            self._again()
+        if self.result.failed:
+            log.error("fleet: stopped after %s failures", len(self.result.failed))
+
+    def _canary(self) -> bool:
+        """Whether the first wave went well: any failure in it ends the run, whatever the options say.
+
+        Where all its tables are in use, the next workspaces go ahead in its place, a few; then it is tried again.
+        """
+        wave, result = self._wave(), self.result
+        for _ in range(AHEAD):
+            if result.done or result.failed or not self.todo:
+                break
+            _later, ahead = self.todo.pop(0)
+            with scope.shared(actor=snapshot.BUILDER):
+                FleetEntry.objects.filter(_line(ahead, self.target)).update(wave=wave)
+            self._do([ahead], f"wave {wave}")
+        if not result.done and not result.failed:
+            self._again()
+        return bool(result.done) and not result.failed
+
+    def _wave(self) -> int:
+        """The next one; returns its number."""
+        wave = self.todo[0][0]
+        ids = [id for of, id in self.todo if of == wave]
+        del self.todo[: len(ids)]
+        self._do(ids, f"wave {wave}")
+        return wave
+
+    def _again(self) -> None:
+        """Those whose tables were in use, after longer and longer pauses; then they are left, and named as busy."""
+        for turn in range(self.options.rounds):
+            if not self.result.busy or not self._may_go_on():
+                return
+            sleep(self.options.pause * 2**turn)
+            self._do(list(self.result.busy), "in use before")
+
+    def _may_go_on(self) -> bool:
+        return len(self.result.failed) < self.options.stop_after
+
+    def _do(self, ids: list[UUID], text: str) -> None:
+        for _id, _none in side_by_side.each(
+            self._one, ids, threads=self.options.parallel, goes_on=self._may_go_on
         ):
-            told(len(result.done) + len(result.failed), whole, f"wave {wave}")
-        if result.failed and (wave == waves[0] or len(result.failed) >= options.stop_after):
-            log.error("fleet: stopped in wave %s after %s failures", wave, len(result.failed))
+            self.told(len(self.result.done) + len(self.result.failed), self.whole, text)
+
+    def _one(self, id: UUID) -> None:
+        try:
+            error = move(id, target=self.target, ways=self.ways, options=self.options)
+        except InUse as busy:
+            with self.counting:
+                self.result.busy[id] = str(busy)
             return
+        with self.counting:
+            self.result.busy.pop(id, None)
+            if error:
+                self.result.failed[id] = error
+            else:
+                self.result.done.append(id)
 
 
 def move(id: UUID, *, target: Snapshot, ways: Ways, options: Options) -> str:
     """Migrate one workspace; "" or why it failed, which its line in the ledger says too.
 
-    When its tables are in use it tries again, later each time. A failure leaves the workspace as it was.
+    When its tables are in use it tries again, later each time, and raises InUse in the end. Either way the workspace
+    is left as it was.
     """
     for attempt in range(1, options.tries + 1):
         started = timezone.now()
@@ -209,11 +281,14 @@ def move(id: UUID, *, target: Snapshot, ways: Ways, options: Options) -> str:
             return ""
         except Exception as error:
             _recover()
-            if sqlstate(error) in IN_USE and attempt < options.tries:
-                sleep(BACK_OFF * 2 ** (attempt - 1))
-                continue
-            log.warning("fleet: %s failed: %s", id, described(error))
-            return _note_failure(id, target, what_failed(error), started)
+            why = what_failed(error)
+            if not is_in_use(error):
+                log.warning("fleet: %s failed: %s", id, why)
+                return _note(FleetEntry.Status.FAILED, id, target, why, started)
+            if attempt == options.tries:
+                log.info("fleet: %s is in use: %s", id, why)
+                raise InUse(_note(FleetEntry.Status.WAITING, id, target, why, started)) from error
+            sleep(BACK_OFF * 2 ** (attempt - 1))
     return ""
 
 
@@ -259,54 +334,55 @@ def _one_more(id: UUID, target: Snapshot) -> int:
     return (known or 0) + 1
 
 
-def _note_failure(id: UUID, target: Snapshot, error: str, started: datetime) -> str:
+def _note(status: FleetEntry.Status, id: UUID, target: Snapshot, error: str, started: datetime) -> str:
+    """A line that somebody else brought to its end meanwhile stays done."""
     with scope.shared(actor=snapshot.BUILDER):
-        FleetEntry.objects.filter(_line(id, target)).update(
-            status=FleetEntry.Status.FAILED, error=error, started_at=started, ended_at=timezone.now(),
+        FleetEntry.objects.filter(_line(id, target)).exclude(status=FleetEntry.Status.DONE).update(
+            status=status, error=error, started_at=started, ended_at=timezone.now(),
             attempts=_one_more(id, target),
         )  # fmt: skip
     return error
 
 
-def sqlstate(error: BaseException) -> str:
-    return getattr(error.__cause__, "pgcode", None) or "" if isinstance(error, DatabaseError) else ""
-
-
-def what_failed(error: BaseException) -> str:
-    """For operators: what the server said of itself, never the values of a client's rows, which stand in its details."""
-    if isinstance(error, script.Differs):
-        return f"The tables differ: {error}"
-    where = "".join(f" At: {note[:300]}" for note in getattr(error, "__notes__", [])[:1])
-    cause: Any = error.__cause__ if isinstance(error, DatabaseError) else None
-    said = getattr(getattr(cause, "diag", None), "message_primary", None)
-    if said and not sqlstate(error).startswith(("22", "23")):  # data exceptions and violations name values
-        return f"{said} ({sqlstate(error)}).{where}"
-    return f"{described(error)}{f' ({sqlstate(error)})' if sqlstate(error) else ''}.{where}"
-
-
 # --- one again --------------------------------------------------------------------------------------------
 
 
-@job(purpose="tenants.fleet", saga=True, retries=0)
+@job(purpose="tenants.fleet", saga=True)
 def migrate_one(tenant_id: str) -> None:
-    """What the operators' button asks for."""
+    """What the operators' button asks for. While its tables are in use it is tried again, later each time."""
     with scope.shared():
         target = snapshot.current()
         tenant = Tenant.objects.filter(pk=tenant_id).first()
         known = Snapshot.objects.filter(release=tenant.release).first() if tenant else None
-    if tenant is None or (tenant.release, tenant.fingerprint) == (target.release, target.fingerprint):
+    if tenant is None:
         return
     ways: Ways = {}
-    if known and known.fingerprint == tenant.fingerprint:
+    if known and known.fingerprint == tenant.fingerprint and known != target:
         ways = {(known.release, known.fingerprint): script.record(known)}
-    move(tenant.pk, target=target, ways=ways, options=Options())
+    try:
+        move(tenant.pk, target=target, ways=ways, options=Options())
+    except InUse as busy:
+        raise TryAgain("its tables are in use") from busy
 
 
 def begin_anew(id: UUID, *, now: datetime) -> None:
-    """Have a failed workspace migrated again by a worker. In the shared scope. Raises CannotMigrate."""
+    """Have a workspace that failed, or waits for another try, migrated by a worker. In the shared scope.
+
+    Raises CannotMigrate. Its line waits from now on: whoever comes first, the worker or the next run, takes it up.
+    """
     entry = FleetEntry.objects.select_for_update().filter(pk=id).first()
-    if entry is None or entry.status != FleetEntry.Status.FAILED:
+    if (
+        entry is None
+        or not stuck(entry.release, entry.fingerprint).filter(pk=id).exists()
+        or _is_asked(entry)
+    ):
         raise CannotMigrate("It has not failed, or was begun anew already.")
     entry.status = FleetEntry.Status.WAITING
     entry.save(update_fields=["status"])
-    migrate_one.later(str(entry.tenant_id), key=f"fleet:{entry.pk}:{entry.attempts}", at=now)
+    migrate_one.later(str(entry.tenant_id), at=now)
+
+
+def _is_asked(entry: FleetEntry) -> bool:
+    """Whether a worker is at it, or will be."""
+    asked = Job.objects.filter(name=migrate_one.name, args=[str(entry.tenant_id)])
+    return asked.filter(state__in=(Job.State.WAITING, Job.State.RUNNING)).exists()

@@ -6,7 +6,6 @@ import signal
 from collections.abc import Callable
 from contextlib import closing
 from io import StringIO
-from threading import Timer
 from typing import Any
 from uuid import UUID
 
@@ -153,7 +152,10 @@ def test_a_migration_that_fails_in_the_57th_of_200_leaves_56_done_it_untouched_a
     with scope.shared():
         assert FleetEntry.objects.get(tenant=bad).attempts == 3
         assert FleetEntry.objects.get(tenant=bad).error == ""
+    with scope.shared():  # begun anew by somebody, while a run did it
+        FleetEntry.objects.filter(tenant=bad).update(status="waiting", error="in use")
     assert waves.migrate(Options()).is_whole, "and nothing is left to do"
+    assert by_status() == {"done": FLEET}
 
 
 def test_failures_may_be_passed_over_and_a_second_run_at_once_is_refused(small: Small) -> None:
@@ -183,22 +185,52 @@ def test_killed_at_any_point_of_a_wave_it_converges(small: Small, point: str) ->
     assert by_status() == {"done": FEW} and fleet.status().behind == 0
 
 
-def test_tables_in_use_are_tried_again_and_given_up_after_some_tries(small: Small) -> None:
-    first = small.rows[0]
+def test_tables_in_use_are_no_failure_others_go_ahead_and_in_the_end_they_are_named(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a long export. The canary is then another; where nobody can be one, nothing is begun."""
+    quick = Options(parallel=1, lock_timeout=20, tries=1, rounds=1, pause=0.01)
+    first, ahead = small.rows[0], small.rows[1 : waves.AHEAD + 1]
+    with (
+        closing(
+            psycopg2.connect(settings.SMOALL_ADMIN_URL, dbname=connection.settings_dict["NAME"])
+        ) as other,
+        other.cursor() as cursor,
+    ):
+        cursor.execute(f"LOCK TABLE {scope.schema_of(first.id)}.thing; SAVEPOINT only_first")
+        for tenant in ahead:
+            cursor.execute(f"LOCK TABLE {scope.schema_of(tenant.id)}.thing")
+        result = waves.migrate(quick)
+        assert (result.done, result.failed, result.waiting) == ([], {}, FEW)
+        assert list(result.busy) == [first.id, *(tenant.id for tenant in ahead)]
+        cursor.execute("ROLLBACK TO only_first")
+        result = waves.migrate(quick)
+        assert (len(result.done), result.failed, result.waiting) == (FEW - 1, {}, 1)
+        assert list(result.busy) == [first.id] and "(55P03)" in result.busy[first.id]
+        assert again(first).release == "0.1.9" and by_status() == {"done": FEW - 1, "waiting": 1}
+        with scope.shared():
+            stuck = waves.stuck(small.target.release, small.target.fingerprint).get()
+            assert (stuck.tenant_id, stuck.attempts, "(55P03)" in stuck.error) == (first.id, 4, True)
+            assert not waves.failures(small.target.release, small.target.fingerprint).exists()
+            assert FleetEntry.objects.get(tenant=ahead[0]).wave == 0, "in the canary's place"
+        # It is tried again at once, later each time, and then in another round.
+        monkeypatch.setattr(waves, "sleep", lambda seconds: other.rollback())
+        assert waves.migrate(Options(lock_timeout=20, tries=1)).is_whole
+    assert again(first).release == LATER and by_status() == {"done": FEW}
+
+
+def test_one_in_use_is_tried_some_times_in_a_row(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, pauses = small.rows[0], []
+    monkeypatch.setattr(waves, "sleep", pauses.append)
     with closing(
         psycopg2.connect(settings.SMOALL_ADMIN_URL, dbname=connection.settings_dict["NAME"])
     ) as other:
-        with other.cursor() as cursor:
-            cursor.execute(f"LOCK TABLE {scope.schema_of(first.id)}.thing")
-        options = Options(lock_timeout=50, tries=2)
-        said = waves.move(first.id, target=small.target, ways=small.ways, options=options)
-        assert "(55P03)" in said and again(first).release == "0.1.9"
-        release = Timer(0.4, other.rollback)
-        release.start()
-        options = Options(lock_timeout=50, tries=6)
-        assert waves.move(first.id, target=small.target, ways=small.ways, options=options) == ""
-        release.join()
-    assert again(first).release == LATER
+        other.cursor().execute(f"LOCK TABLE {scope.schema_of(first.id)}.thing")
+        with pytest.raises(waves.InUse, match="55P03"):
+            waves.move(
+                first.id, target=small.target, ways=small.ways, options=Options(lock_timeout=10, tries=3)
+            )
+    assert pauses == [waves.BACK_OFF, 2 * waves.BACK_OFF]
 
 
 def test_a_workspace_that_was_erased_or_opened_during_a_wave_harms_nobody(small: Small) -> None:

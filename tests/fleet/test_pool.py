@@ -3,12 +3,15 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import psycopg2
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import Client as Browser
 from django.test import override_settings
@@ -271,23 +274,32 @@ def test_check_tenants_says_when_a_ready_schema_is_gone(emptied: None) -> None:
 
 
 @pytest.fixture
-def two_of_before(emptied: None) -> list[UUID]:
-    return filled(2)
+def three_of_before(emptied: None) -> list[UUID]:
+    return filled(3)
 
 
 def test_at_a_new_release_the_pool_comes_forward_or_is_discarded(
-    two_of_before: list[UUID], later: Snapshot
+    three_of_before: list[UUID], later: Snapshot
 ) -> None:
+    """One that somebody altered is named and goes, one in use stays as it is: neither stops the release."""
+    fine, altered, used = three_of_before
     with scope.shared(actor=TESTER):
         assert pool.claim() is None, "none of the older release is given away"
         before = Snapshot.objects.get(release="0.1.0")
     way = script.record(before)
-    assert pool.renew(later, {(before.release, before.fingerprint): way}) == 2
-    assert {as_it_is(id) for id in two_of_before} == {later.fingerprint}
-    with scope.shared(actor=TESTER):
-        PoolSchema.objects.filter(pk=two_of_before[1]).update(release="0.0.9")
-    assert pool.renew(later, {}) == 0
-    assert list(rows()) == two_of_before[:1]
+    with scope.owner(tenant=altered), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE contacts_contact ADD COLUMN shoe_size integer")
+    with closing(
+        psycopg2.connect(settings.SMOALL_ADMIN_URL, dbname=connection.settings_dict["NAME"])
+    ) as other:
+        other.cursor().execute(f"LOCK TABLE {scope.schema_of(used)}.contacts_contact")
+        renewed = pool.renew(later, {(before.release, before.fingerprint): way}, lock_timeout=50)
+    assert renewed == pool.Renewed(
+        1, {altered: "The tables differ: column contacts_contact.shoe_size is too many"}
+    )
+    assert as_it_is(fine) == later.fingerprint and list(rows()) == [fine, used]
+    assert pool.renew(later, {}, lock_timeout=50) == pool.Renewed(), "no way is known for what was in use"
+    assert list(rows()) == [fine]
     with override_settings(SMOALL_POOL_FLOOR=1, SMOALL_POOL_CEILING=1):
         assert pool.tend(timezone.now()) == 0
 

@@ -162,22 +162,40 @@ def test_a_release_with_rows_tables_rules_and_python_is_the_same_by_both_ways(la
             cursor.execute("INSERT INTO contacts_visit SELECT gen_random_uuid(), id FROM contacts_contact")
 
 
-def test_python_of_a_migration_runs_with_its_workspace_entered(
+def test_python_of_a_migration_runs_with_its_workspace_entered_and_with_its_content_types(
     later: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Those of its own schema, and as they stand: of a run that was taken back nothing is remembered."""
     with override_settings(SMOALL_RELEASE="0.1.0"):
         tenants = [make_workspace("one"), make_workspace("two")]
     entered: list[UUID | None] = []
+    kinds: list[int] = []
+    failing = [tenants[1].id]
     from tests.tenants.later_contacts import __name__ as package
+
+    def fill_(apps: Any, editor: Any) -> None:
+        contenttype = apps.get_model("contenttypes", "ContentType").objects
+        kind = contenttype.get_for_model(apps.get_model("contacts", "Contact"))
+        assert contenttype.filter(pk=kind.pk, model="contact").exists(), "it is there"
+        entered.append(scope.tenant_id())
+        kinds.append(kind.pk)
+        if scope.tenant_id() in failing:
+            raise ValueError("once")
 
     module = __import__(f"{package}.0002_nickname", fromlist=["fill"])
     fill = next(op for op in module.Migration.operations if hasattr(op, "code"))
-    monkeypatch.setattr(fill, "code", lambda apps, editor: entered.append(scope.tenant_id()))
+    monkeypatch.setattr(fill, "code", fill_)
+    with scope.owner(tenant=tenants[1].id), connection.cursor() as cursor:
+        # It gets another number.
+        cursor.execute("DELETE FROM django_content_type WHERE app_label = 'contacts'")
     ways = waves.scripts(later)
-    del entered[:]
-    for tenant in tenants:
-        assert waves.move(tenant.id, target=later, ways=ways, options=waves.Options()) == ""
-    assert entered == [tenant.id for tenant in tenants]
+    del entered[:], kinds[:]
+    assert waves.move(tenants[0].id, target=later, ways=ways, options=waves.Options()) == ""
+    assert "ValueError" in waves.move(tenants[1].id, target=later, ways=ways, options=waves.Options())
+    failing.clear()
+    assert waves.move(tenants[1].id, target=later, ways=ways, options=waves.Options()) == ""
+    assert entered == [tenants[0].id, tenants[1].id, tenants[1].id]
+    assert len(set(kinds)) == 3, "the sequence goes on after what was taken back"
 
 
 def test_a_workspace_whose_tables_were_altered_by_hand_is_left_as_it_is_and_the_difference_named(

@@ -80,13 +80,21 @@ def test_the_button_has_a_worker_migrate_one_workspace_again(here: Browser, acme
     for _click in range(2):
         assert here.post(f"/fleet/{entry.pk}/retry/").headers["Location"] == "/fleet/"
     with scope.shared():
-        assert Job.objects.filter(name="tenants.waves.migrate_one").count() == 1
+        asked = Job.objects.filter(name="tenants.waves.migrate_one")
+        assert asked.count() == 1
+    assert "It has not failed" in page_of(here, "/fleet/"), "of the second click"
+    # Its worker died too often: the workspace still waits, on the page with its button, which asks again.
+    with scope.shared():
+        asked.update(state=Job.State.FAILED)
+    page = page_of(here, "/fleet/")
+    assert f"/fleet/{entry.pk}/retry/" in page and "waiting" in page
+    assert here.post(f"/fleet/{entry.pk}/retry/").headers["Location"] == "/fleet/"
     run.drain()
     with scope.shared():
         assert Tenant.objects.get(pk=acme.id).fingerprint == target.fingerprint
         entry.refresh_from_db()
     assert (entry.status, entry.error) == ("done", "")
-    assert "It has not failed" in page_of(here, "/fleet/"), "of the second click"
+    assert f"/fleet/{entry.pk}/retry/" not in page_of(here, "/fleet/")
     assert here.post(f"/fleet/{UNKNOWN}/retry/").status_code == 404
 
 

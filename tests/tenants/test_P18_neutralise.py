@@ -33,8 +33,8 @@ from shared_apps.kit import scope
 from shared_apps.kit.logs import WithoutAddress
 from shared_apps.kit.module import all_holdings
 from tenant_apps.contacts.models import Contact
-from tenants import gate, neutral, roles, stores
-from tenants.models import Tenant
+from tenants import gate, neutral, pool, roles, snapshot, stores
+from tenants.models import PoolSchema, Tenant
 from tests import as_found
 from tests.billing.issued import issued
 from tests.conftest import TESTER, Cast
@@ -224,6 +224,19 @@ def plant() -> None:
             if not stores.has_schema(beside.pk):
                 beside.delete()
     live_a_little(tenant)
+    an_older_pool()
+
+
+def an_older_pool() -> None:
+    """A ready schema that nobody brought forward: it lacks a column that this release masks."""
+    with scope.shared(actor=TESTER):
+        target = snapshot.current()
+    ready = pool.fill(target)
+    assert ready
+    with scope.owner(tenant=ready), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE contacts_contact DROP COLUMN notes")
+    with scope.shared(actor=TESTER):
+        PoolSchema.objects.filter(pk=ready).update(release="0.0.9", fingerprint="0")
 
 
 def unplant_orders() -> None:
@@ -338,6 +351,26 @@ def test_P18_a_table_that_no_model_knows_stops_it_before_it_begins(copy: Copy) -
     assert copy.files(WORD)
 
 
+def test_P18_beside_another_deployment_on_its_server_nothing_is_changed(copy: Copy) -> None:
+    """Logins are the whole server's: with new passwords for the copy, production could not log in any more."""
+    passwords = "SELECT rolname, rolpassword FROM pg_authid WHERE rolname LIKE 'smoall%' ORDER BY 1"
+    with closing(psycopg2.connect(copy.url)) as admin, admin.cursor() as cursor:
+        admin.autocommit = True
+        cursor.execute(passwords)
+        before = cursor.fetchall()
+        cursor.execute("CREATE DATABASE live")
+        try:
+            cursor.execute("GRANT CONNECT ON DATABASE live TO smoall_owner")
+            done = copy.manage("neutralise", "--yes")
+            cursor.execute(passwords)
+            assert cursor.fetchall() == before
+        finally:
+            cursor.execute("DROP DATABASE live")
+    assert done.returncode == 1
+    assert "also those of live" in done.stderr
+    assert copy.holding(WORD)
+
+
 def test_P18_a_copy_that_was_killed_before_the_end_still_refuses_to_start(copy: Copy) -> None:
     done = copy.run("-c", DIES, DJANGO_SETTINGS_MODULE="config.settings")
     assert done.returncode == -9, done.stderr
@@ -370,6 +403,8 @@ def test_P18_after_it_was_neutralised_no_word_is_left_anywhere_and_it_works(copy
         cursor.execute(
             "DELETE FROM legal_publication WHERE kind ~ '^w[0-9]'"
         )  # planted: of no text of this release
+        cursor.execute("SELECT count(*) FROM tenants_poolschema")
+        assert cursor.fetchone() == (0,)
     prepared = copy.manage("prepare")
     assert prepared.returncode == 0, prepared.stderr
     works = copy.run("-c", WORKS, DJANGO_SETTINGS_MODULE="config.settings", SMOALL_PROCESS="web")
@@ -409,6 +444,15 @@ def test_P18_a_text_that_is_left_would_be_found(
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     neutral._tables(acme.id, neutral.Result())
     assert len(catalog.holding(WORD)) == (2 if is_planted else 0)
+
+
+def test_P18_a_schema_of_another_release_stops_it_before_it_begins(acme: Cast) -> None:
+    with scope.owner(tenant=acme.id), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE contacts_contact DROP COLUMN notes")
+    with pytest.raises(
+        neutral.CannotNeutralise, match=r"has no contacts_contact\.notes, so it is of another release"
+    ):
+        neutral.check([None, acme.id])
 
 
 def test_P18_what_nobody_thought_of_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -216,6 +216,11 @@ def test_a_table_in_use_is_waited_for_and_then_tried_again(committed: Any) -> No
         assert "gone_on" not in saga.data
         cursor.execute("ROLLBACK")
     assert physical.drop_traces().is_gone
+    with as_administrator() as cursor:  # so that fleet_status counts workspaces by the index alone
+        cursor.execute(
+            "SELECT relallvisible > 0 FROM pg_class WHERE oid = to_regclass(%s)", [physical.COUNTED]
+        )
+        assert cursor.fetchone() == (True,)
 
 
 def test_rows_that_an_open_snapshot_still_sees_are_not_called_gone(committed: Any) -> None:

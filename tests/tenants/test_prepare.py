@@ -1,16 +1,22 @@
 """Bringing a deployment to a release: again and again, and workspaces of an older one."""
 
+from collections.abc import Iterator
+from contextlib import closing
 from io import StringIO
 from typing import Any
 
-from django.core.management import call_command
+import psycopg2
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import override_settings
 
 from shared_apps.accounts.models import User
 from shared_apps.kit import scope
 from tenants import fleet
 from tenants.fingerprint import fingerprint
-from tenants.models import Snapshot, Tenant
+from tenants.models import Deployment, Snapshot, Tenant
 from tests.conftest import TESTER
 from tests.toys.fixtures import committed
 
@@ -57,3 +63,53 @@ def test_a_workspace_of_an_older_release_is_brought_forward_with_its_rows(commit
     with scope.tenant(acme.id):
         assert User.objects.count() == 3
     assert [problem for problem in fleet.problems() if str(acme.id) in problem] == []
+
+
+# --- on somebody else's server ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def beside(committed: Any) -> Iterator[Any]:
+    """An administrator's cursor; and another database on the server, into which our logins are let."""
+    with closing(psycopg2.connect(settings.SMOALL_ADMIN_URL)) as admin, admin.cursor() as cursor:
+        admin.autocommit = True
+        cursor.execute("CREATE DATABASE beside")
+        cursor.execute("GRANT CONNECT ON DATABASE beside TO smoall_owner, smoall_worker")
+        yield cursor
+        cursor.execute("DROP DATABASE beside WITH (FORCE)")
+
+
+def passwords(cursor: Any) -> list[Any]:
+    cursor.execute("SELECT rolname, rolpassword FROM pg_authid WHERE rolname LIKE 'smoall%' ORDER BY 1")
+    return list(cursor.fetchall())
+
+
+def test_nothing_is_changed_where_the_database_or_the_logins_are_somebody_elses(
+    beside: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Logins and their passwords are the whole server's, so this is asked before anything else."""
+    prepared()  # a neighbour with the same passwords is no hindrance
+    before = passwords(beside)
+    with scope.owner():
+        ours = Deployment.objects.get().identity
+    with override_settings(SMOALL_LOGINS=dict.fromkeys(settings.SMOALL_LOGINS, "another")):
+        with pytest.raises(CommandError, match="another database of Smoall, beside, whose logins"):
+            prepared()
+        try:
+            with scope.owner():
+                Deployment.objects.update(identity="0" * 64)
+            with pytest.raises(CommandError, match="belongs to another deployment"):
+                prepared()
+        finally:
+            with scope.owner():
+                Deployment.objects.update(identity=ours)
+        url = settings.SMOALL_ADMIN_URL
+        with closing(psycopg2.connect(url, dbname="beside")) as strange, strange:
+            strange.cursor().execute(
+                "CREATE TABLE tenants_tenant (id integer); CREATE TABLE shop (id integer)"
+            )
+        with monkeypatch.context() as patch:
+            patch.setitem(settings.DATABASES["default"], "NAME", "beside")
+            with pytest.raises(CommandError, match="tables of something else"):
+                prepared()
+    assert [name for name, _password in before] and passwords(beside) == before

@@ -14,13 +14,13 @@ from django.db import connection
 
 from config import secrets
 from shared_apps.kit import scope
-from tenants import neutral, roles, snapshot, waves
+from tenants import identity, neutral, pool, roles, snapshot, waves
 from tenants.management.client_command import ClientCommand, Refused
 
 FOLDER = "shared_apps.mail.backend.FolderBackend"  # mails stay in the data folder, and on development's page
 AT_WORK = """
     SELECT count(*) FROM pg_stat_activity
-     WHERE datname = current_database() AND application_name IN ('smoall-web', 'smoall-worker')
+     WHERE application_name IN ('smoall-web', 'smoall-worker')
 """
 
 
@@ -52,27 +52,34 @@ class Command(ClientCommand):
             raise Refused("Mails would leave this copy: empty SMOALL_SMTP and SMOALL_MAIL_PROVIDER first.")
         if not settings.SMOALL_ADMIN_URL:
             raise Refused("No database: set DATABASE_URL, or start the embedded one first.")
-        with closing(self._admin()) as admin, admin.cursor() as cursor:
+        name = connection.settings_dict["NAME"]
+        if not identity.is_smoalls(settings.SMOALL_ADMIN_URL, name):
+            raise Refused(f"There is no database of Smoall called {name} there: put the copy back first.")
+        if others := roles.neighbours(settings.SMOALL_ADMIN_URL, name):
+            raise Refused(
+                f"The logins of this server are also those of {', '.join(others)}, and they get new passwords: put the "
+                "copy back on a server of its own. Nothing was changed."
+            )
+        with closing(psycopg2.connect(settings.SMOALL_ADMIN_URL)) as admin, admin.cursor() as cursor:
             cursor.execute(AT_WORK)
             if cursor.fetchone()[0]:
-                raise Refused("Web or worker processes are at work in this database: is it a copy at all?")
+                raise Refused("Web or worker processes are at work on this server: is it a copy at all?")
         if not yes:
-            raise Refused(f"Everything in {connection.settings_dict['NAME']} will be overwritten. Add --yes.")
-
-    def _admin(self) -> Any:
-        return psycopg2.connect(settings.SMOALL_ADMIN_URL, dbname=connection.settings_dict["NAME"])
+            raise Refused(f"Everything in {name} will be overwritten. Add --yes.")
 
     def _bring_forward(self) -> None:
-        """The tables as this release knows them: only then is it known what each column holds."""
+        """The tables as this release knows them: only then is it known what each column holds.
+
+        Ready schemas, which may be of any release, are nobody's: they go.
+        """
         roles.set_up(settings.SMOALL_ADMIN_URL, connection.settings_dict["NAME"], settings.SMOALL_LOGINS)
         snapshot.build_shared()
+        pool.empty()
         recorded = snapshot.record()
         with scope.shared():
             lagging = waves.behind(recorded).exists()
-        if lagging and (failed := waves.migrate(waves.Options(parallel=1)).failed):
-            raise Refused(
-                f"{len(failed)} workspaces could not be brought to this release: see migrate_fleet."
-            )
+        if lagging and (left := waves.migrate(waves.Options(parallel=1)).waiting):
+            raise Refused(f"{left} workspaces could not be brought to this release: see migrate_fleet.")
 
     def _new_secret(self) -> None:
         """What sessions and links were signed with is production's, and the logins' passwords follow from it."""

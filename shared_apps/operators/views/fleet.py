@@ -30,14 +30,15 @@ DRIFTS = 25
 @requires("operators.view")
 def fleet(request: HttpRequest) -> HttpResponse:
     status = verbs.status()
-    failed = waves.failures(status.release, status.fingerprint).select_related("tenant__client")
+    stuck = waves.stuck(status.release, status.fingerprint).select_related("tenant__client")
     look = Inspection.last()
     drifts = Drift.objects.select_related("tenant__client").order_by("found_at", "id")
     context = {
         "status": status,
         "standings": [_standing(one) for one in status.standings],
         "waves": _waves(status),
-        "page": page_of(failed, request.GET.get("page"), per_page=ROWS),
+        "failed": waves.failures(status.release, status.fingerprint).count(),
+        "page": page_of(stuck, request.GET.get("page"), per_page=ROWS),
         "pool": _pool(),
         "drifts": drifts[:DRIFTS],
         "more_drifts": max(0, drifts.count() - DRIFTS),
@@ -95,7 +96,7 @@ def _pool() -> dict[str, int]:
 @require_POST
 @requires("operators.retry")
 def retry_migration(request: HttpRequest, id: UUID) -> HttpResponse:
-    """One failed workspace, by a worker. A second click finds it begun already, and says so."""
+    """One workspace that failed or was busy, by a worker. A second click finds it begun already, and says so."""
     if not FleetEntry.objects.filter(pk=id).exists():
         raise Http404
     try:

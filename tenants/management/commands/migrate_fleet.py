@@ -63,7 +63,9 @@ class Command(ClientCommand):
             "migrated": len(result.done),
             "pooled": result.pooled,
             "waiting": result.waiting,
-            "problems": _named(result.failed),
+            "discarded": [f"{id}: {why}" for id, why in result.discarded.items()],
+            "busy": (busy := _named(result.busy)),
+            "problems": [*_named(result.failed), *(f"Busy, {one}" for one in busy)],
         }
 
     def _told(self, done: int, whole: int, text: str) -> None:
@@ -103,6 +105,7 @@ class Command(ClientCommand):
             told = [f"Every workspace has the tables of release {result['release']}."]
         if result["pooled"]:
             told.append(f"{result['pooled']} schemas of the pool came along.")
+        told += [f"A schema of the pool was altered and is discarded: {one}" for one in result["discarded"]]
         if result["waiting"]:
             told.append(
                 f"{result['waiting']} are waiting, as they were: run migrate_fleet again to go on with them."

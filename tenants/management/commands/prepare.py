@@ -22,11 +22,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.SMOALL_ADMIN_URL:
             raise CommandError("No database: set DATABASE_URL, or start the embedded one with scripts/run.")
-        roles.set_up(settings.SMOALL_ADMIN_URL, settings.DATABASES["default"]["NAME"], settings.SMOALL_LOGINS)
+        place = (settings.SMOALL_ADMIN_URL, settings.DATABASES["default"]["NAME"], settings.SMOALL_LOGINS)
         keys.KeyStore.default().prepare()
-        self._at_home(
-            lambda: identity.require(but=identity.UNCLAIMED)
-        )  # before anything is changed in a stranger
+        self._at_home(lambda: identity.admit(*place))  # before anything is changed in a stranger
+        roles.set_up(*place)
         snapshot.build_shared()
         self._note_texts()
         recorded = snapshot.record()
@@ -83,5 +82,9 @@ class Command(BaseCommand):
         labels = {tenant.pk: tenant.subdomain for tenant in lagging}
         for id in result.done:
             self.stdout.write(f"{labels.get(id, id)} is at release {recorded.release} now.")
+        for id, error in result.busy.items():
+            self.stdout.write(
+                f"{labels.get(id, id)} is busy, so it is as it was: migrate_fleet goes on. {error}"
+            )
         for id, error in result.failed.items():
             raise CommandError(f"{labels.get(id, id)} could not be brought to {recorded.release}: {error}")
