@@ -4,6 +4,7 @@ A pytest plugin, named in pyproject.toml, since settings are read before any con
 """
 
 import atexit
+import gc
 import os
 import shutil
 import sys
@@ -49,3 +50,10 @@ def _end() -> None:
         return
     embedded_postgres.stop(DATA)
     shutil.rmtree(DATA, ignore_errors=True)
+
+
+def pytest_collection_finish() -> None:
+    """What has been made by now stays: nobody looks through all of it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 10)

@@ -4,8 +4,9 @@ import os
 import re
 import secrets
 import shutil
+import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,22 +43,22 @@ def world(chromium: Browser) -> Iterator[World]:
         yield started
 
 
-@pytest.fixture(scope="package")
-def albums() -> Path:
-    """Where pictures are kept: SMOALL_SCREENSHOTS, else a folder that is left in /tmp."""
-    folder = Path(os.environ.get("SMOALL_SCREENSHOTS") or tempfile.mkdtemp(prefix="smoall-screenshots-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+@pytest.fixture
+def album(request: pytest.FixtureRequest) -> Path | None:
+    """Where pictures of this test are kept, when SMOALL_SCREENSHOTS names a folder."""
+    if not (folder := os.environ.get("SMOALL_SCREENSHOTS")):
+        return None
+    album = Path(folder) / re.sub(r"\W+", "-", request.node.name.removeprefix("test_"))
+    shutil.rmtree(album, ignore_errors=True)
+    album.mkdir(parents=True)
+    return album
 
 
 @pytest.fixture
 def visitor(
-    request: pytest.FixtureRequest, world: World, chromium: Browser, albums: Path
+    request: pytest.FixtureRequest, world: World, chromium: Browser, album: Path | None
 ) -> Iterator[Visitors]:
     """Makes visitors; `visitor("fr", phone=True)`. At the end no page may have complained."""
-    album = albums / re.sub(r"\W+", "-", request.node.name.removeprefix("test_"))
-    shutil.rmtree(album, ignore_errors=True)
-    album.mkdir()
     visitors: list[Visitor] = []
 
     def make(language: str = "en", *, phone: bool = False, dark: bool = False) -> Visitor:
@@ -72,6 +73,10 @@ def visitor(
     yield make
     complaints = [said for each in visitors for said in each.complaints]
     for each in visitors:
+        if request.node.stash.get(FAILED, False):
+            left = Path(tempfile.mkdtemp(prefix="smoall-failed-")) / "page.png"
+            each.page.screenshot(path=left)
+            sys.stdout.write(f"{each.page.url} as it was left: {left}\n")
         each.context.close()
     assert complaints == []
 
@@ -89,6 +94,14 @@ def workspace(world: World) -> str:
 
 
 ENTRIES: dict[str, str] = {}
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
 
 
 @pytest.fixture

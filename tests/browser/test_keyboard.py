@@ -24,7 +24,9 @@ def test_a_day_without_a_mouse(visitor: Visitors) -> None:
     page.keyboard.press("/")
     expect(page.locator("[name=q]")).to_be_focused()
     page.keyboard.type("garage")
-    expect(page.locator("a[href*='/export/?q=garage']").first).to_be_attached()  # the list found, not the one left
+    expect(
+        page.locator("a[href*='/export/?q=garage']").first
+    ).to_be_attached()  # the list found, not the one left
     page.keyboard.press("Tab")
     page.keyboard.press("j")
     page.keyboard.press("j")

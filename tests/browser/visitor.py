@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from axe_playwright_python.base import AXE_FILE_PATH
 from django.utils import translation
 from django.utils.translation import gettext, pgettext
-from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Request, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Locator, Request, expect
 
 from shared_apps.accounts.models import factor
 from tests.browser.world import DOMAIN, World
@@ -24,6 +24,8 @@ FAULTS = """async (options) => (await axe.run(document, options)).violations.map
     (each) => [each.id, each.nodes.slice(0, 5).map((node) => node.html)])"""
 PASSWORD = "seven quiet herons fly"
 USED: dict[bytes, int] = {}  # the last step of each app whose code was typed
+# The cookies of those of the demo who signed in: each code is good once, and the next one is half a minute away.
+INSIDE: dict[str, Any] = {}
 PATIENCE = 60_000  # milliseconds: others may use the machine too
 expect.set_options(timeout=PATIENCE)
 
@@ -34,7 +36,7 @@ LEFT_BEHIND = ("htmx:afterRequest", "htmx:sendAbort", "htmx:sendError")
 class Visitor:
     """`complaints` collects what no page may do: console errors and warnings, requests to other origins."""
 
-    def __init__(self, world: World, context: BrowserContext, *, language: str, album: Path) -> None:
+    def __init__(self, world: World, context: BrowserContext, *, language: str, album: Path | None) -> None:
         self.world, self.context, self.language, self.album = world, context, language, album
         self.complaints: list[str] = []
         self.expected: tuple[int, ...] = ()
@@ -126,11 +128,17 @@ class Visitor:
         self.page.get_by_text(text).locator("visible=true").first.wait_for()
 
     def sign_in(self, name: str) -> None:
-        """As one of the demo's people."""
+        """As one of the demo's people; in a session of theirs that is still open, if there is one."""
         person = self.world.sign_in_of(name)
+        if name in INSIDE:
+            self.context.add_cookies(INSIDE[name])
+            self.page.goto(person["url"])
+            if "/sign-in/" not in self.page.url:
+                return
         self.enter(person["url"], person["email"], person["password"])
         if "app_secret" in person:
             self.give_code(base64.b32decode(person["app_secret"]))
+        INSIDE[name] = self.context.cookies()
 
     def give_code(self, secret: bytes) -> None:
         """The second factor. A code is good once, so after somebody else's sign-in it is a later one."""
@@ -166,7 +174,7 @@ class Visitor:
     # --- looking ----------------------------------------------------------------------------------------------
 
     def look(self, name: str, *, dark: bool = False, whole: bool = True) -> None:
-        """Keep a picture of the whole page or of the window; refuse what is too wide or what somebody can't use."""
+        """Refuse a page that is too wide or that somebody can't use; keep a picture of it or of the window if asked."""
         self._look(name, whole)
         if dark:
             self.page.emulate_media(color_scheme="dark")
@@ -174,14 +182,36 @@ class Visitor:
             self.page.emulate_media(color_scheme="light")
 
     def _look(self, name: str, whole: bool) -> None:
-        number = len(list(self.album.glob("*.png"))) + 1
-        self.page.screenshot(path=self.album / f"{number:02d}-{name}.png", full_page=whole, caret="initial")
-        wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        assert self.page.evaluate(wide) <= 0, f"{self.page.url} is wider than its window"
+        self.page.wait_for_load_state()
+        self.picture(name, whole=whole)
+        self.fits()
         rules = {"type": "rule", "values": ["color-contrast"]} if name.endswith("-dark") else WCAG
-        self.page.evaluate(f"window.axe || (() => {{{AXE}}})()")
-        faults = self.page.evaluate(FAULTS, {"runOnly": rules, "resultTypes": ["violations"]})
+        self.evaluate(f"window.axe || (() => {{{AXE}}})()")
+        faults = self.evaluate(FAULTS, {"runOnly": rules, "resultTypes": ["violations"]})
         assert faults == [], f"{self.page.url} ({name}): {faults}"
+
+    def evaluate(self, script: str, value: object = None) -> Any:
+        """What the page says to a script; when it makes place for the next one meanwhile, what that says."""
+        while True:
+            try:
+                return self.page.evaluate(script, value)
+            except Error as error:
+                if "context was destroyed" not in error.message:
+                    raise
+                self.page.wait_for_load_state()
+
+    def fits(self) -> None:
+        """Nothing is wider than the window."""
+        wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert self.evaluate(wide) <= 0, f"{self.page.url} is wider than its window"
+
+    def picture(self, name: str, *, whole: bool = True) -> None:
+        """In the album, when somebody wants to look."""
+        if self.album:
+            number = len(list(self.album.glob("*.png"))) + 1
+            self.page.screenshot(
+                path=self.album / f"{number:02d}-{name}.png", full_page=whole, caret="initial"
+            )
 
 
 def _addresses(links: Locator) -> list[str]:

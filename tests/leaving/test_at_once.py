@@ -9,10 +9,11 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import combinations_with_replacement
-from threading import Barrier, Thread
+from threading import Barrier
 from time import monotonic
 from typing import Any
 
@@ -39,7 +40,7 @@ from tenants.models import (
     State,
     Tenant,
 )
-from tests.leaving.stage import CONTACT, OLGA, OPAL, OTTO, Place, closing_connection, quiet
+from tests.leaving.stage import CONTACT, OLGA, OPAL, OTTO, Place, quiet
 
 __all__ = ["quiet"]
 DELICATE = {"the schedule", "a worker", "owner withdraws", "owner cancels by the link", "owner erases"}
@@ -250,7 +251,6 @@ def serially(
     place.put(state, now=now)
     said = [VERBS[name](place, now + timedelta(seconds=number)) for number, name in enumerate(names)]
     settle(place, names)
-    holds_together(place)
     return said, seen(place)
 
 
@@ -261,35 +261,55 @@ def settle(place: Place, names: tuple[str, ...]) -> None:
             work(place, timezone.now())
 
 
+class Hands:
+    """Two threads, each with a connection of its own, that begin in the same moment."""
+
+    def __init__(self) -> None:
+        self.pools = [ThreadPoolExecutor(1) for _hand in range(2)]
+
+    def do(self, work: Callable[[int], object]) -> list[Any]:
+        """The works' results, or the errors that they raised."""
+        start = Barrier(2)
+
+        def one(number: int) -> object:
+            try:
+                with translation.override("en"), scope.shared():
+                    connection.ensure_connection()
+                start.wait(20)
+                with translation.override("en"):
+                    return work(number)
+            except Exception as error:  # it is what is asked for
+                connection.close()
+                return error
+
+        said = [pool.submit(one, number) for number, pool in enumerate(self.pools)]
+        return [each.result(60) for each in said]
+
+    def rest(self) -> None:
+        for pool in self.pools:
+            pool.submit(lambda: connection.close()).result(60)  # its own
+            pool.shutdown()
+
+
+@pytest.fixture
+def hands() -> Iterator[Hands]:
+    made = Hands()
+    yield made
+    made.rest()
+
+
 def at_once(
-    place: Place, state: str, pair: tuple[str, str], now: datetime
+    hands: Hands, place: Place, state: str, pair: tuple[str, str], now: datetime
 ) -> tuple[list[Any], dict[str, Any]]:
     place.put(state, now=now)
-    start, said = Barrier(2), [None, None]
-
-    def one(number: int) -> None:
-        def act() -> str:
-            with translation.override("en"), scope.shared():
-                connection.ensure_connection()
-            start.wait(20)
-            with translation.override("en"):
-                return VERBS[pair[number]](place, now + timedelta(seconds=number))
-
-        said[number] = closing_connection(act)
-
-    hands = [Thread(target=one, args=(number,)) for number in range(2)]
-    for hand in hands:
-        hand.start()
-    for hand in hands:
-        hand.join(60)
-        assert not hand.is_alive(), "it hangs"
+    said = hands.do(lambda number: VERBS[pair[number]](place, now + timedelta(seconds=number)))
     settle(place, pair)
     return said, seen(place)
 
 
 @override_settings(SMOALL_ERASURES_PER_DAY=100)
 def test_P37_two_hands_at_once_end_as_if_one_had_come_after_the_other(
-    quiet: None, monkeypatch: pytest.MonkeyPatch
+    quiet: None, hands: Hands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         physical, "drop_traces", lambda: physical.Outcome(is_gone=True)
@@ -320,7 +340,7 @@ def test_P37_two_hands_at_once_end_as_if_one_had_come_after_the_other(
                 continue
             runs["pairs"] += 1
             for _turn in range(REPEATS if DELICATE.issuperset(pair) else 1):
-                ended = at_once(place, state, pair, now)
+                ended = at_once(hands, place, state, pair, now)
                 runs["at once"] += 1
                 assert all(is_answer(one) for one in ended[0]), (state, pair, ended[0])
                 holds_together(place)
