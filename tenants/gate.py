@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
 from typing import Any, Literal
-from uuid import UUID
 
 from django.db import DatabaseError, ProgrammingError, connection
 from django.db.backends.signals import connection_created
 
 from shared_apps.kit import scope
 from tenants import identity
-from tenants.ledger import BEGINNING, Entry, Head, Kind, Ledger, LedgerBroken, Recorded
+from tenants.ledger import BEGINNING, Entry, Head, Ledger, LedgerBroken, Recorded
 from tenants.models import LedgerHead
 
 log = logging.getLogger("smoall.ledger")
@@ -95,11 +94,6 @@ def unapplied() -> list[Recorded]:
     ledger = Ledger.default()
     ledger.verify_chain(at)
     return ledger.entries()[at.seq :]
-
-
-def pending(tenant: UUID, kind: Kind) -> Recorded | None:
-    """The entry of this erasure, when it is one that the database has not applied."""
-    return next((one for one in unapplied() if (one.entry.tenant, one.entry.kind) == (tenant, kind)), None)
 
 
 # --- looking ----------------------------------------------------------------------------------------------

@@ -116,7 +116,7 @@ def _tables(cursor: Any) -> set[str]:
 def _ours() -> set[UUID]:
     """Whose key is in this folder, or was until they were erased."""
     try:
-        erased = {one.entry.tenant for one in Ledger.default().entries()}
+        erased = {one.entry.tenant for one in Ledger.default().entries() if one.entry.kind == "data"}
     except (LedgerBroken, OSError):  # said by the replay, which follows
         erased = set()
     return erased.union(KeyStore.default().listing())

@@ -9,18 +9,21 @@ import fcntl
 import hashlib
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from tenants import canonical
 
 logger = logging.getLogger("smoall.ledger")
 BEGINNING = "0" * 64
-Kind = Literal["data", "contacts"]
+Kind = Literal["data", "contacts", "person"]
+KINDS = get_args(Kind)
+LABEL = re.compile(r"[a-z_]+\.[A-Za-z]+")  # of a model
 DIGEST_LENGTH = 64
 
 
@@ -34,9 +37,9 @@ class BadEntry(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One erasure. Its key is (tenant, kind): each happens once."""
+    """One erasure. Its `key` happens once."""
 
-    kind: Kind  # the workspace's data, or the client's contact details
+    kind: Kind  # the workspace's data, the client's contact details, or one person in the workspace
     tenant: UUID
     client: UUID
     requested_at: datetime
@@ -44,9 +47,17 @@ class Entry:
     name_hash: str = ""  # keyed hash of the freed subdomain (KeyStore.name_hash)
     contacts_on: date | None = None  # of data: the last day of the contact details, so that a replay keeps it
     certificate: str = ""  # the certificate's text as it was issued
+    model: str = ""  # of a person: the label of their row's table, "contacts.Contact",
+    row: UUID | None = None  # and its key, which says nothing once the row has no name
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Data and contact details go once; a row may be given to another person, who is erased in their turn."""
+        once = (self.tenant, self.kind)
+        return (*once, self.model, self.row, _moment(self.requested_at)) if self.kind == "person" else once
 
     def as_values(self) -> dict[str, Any]:
-        return {
+        values = {
             "kind": self.kind,
             "tenant": str(self.tenant),
             "client": str(self.client),
@@ -56,6 +67,7 @@ class Entry:
             "contacts_on": self.contacts_on.isoformat() if self.contacts_on else "",
             "certificate": self.certificate,
         }
+        return values | {"model": self.model, "row": str(self.row)} if self.kind == "person" else values
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +102,14 @@ class Ledger:
         return cls(Path(settings.SMOALL_DATA) / "ledger")
 
     def append(self, entry: Entry) -> Recorded:
-        """Writes the entry to the disk, or finds the one that is there for its tenant and kind, which stands.
+        """Writes the entry to the disk, or finds the one that is there with its key, which stands.
 
         Mends a last line that a crash cut short. Raises BadEntry, LedgerBroken.
         """
         _refuse(entry)
         with self._locked() as descriptor:
             chain = self._mended(descriptor)
-            if found := _find(chain, entry.tenant, entry.kind):
+            if found := next((one for one in chain if one.entry.key == entry.key), None):
                 return found
             line = _chained(entry, len(chain) + 1, chain[-1].hash if chain else BEGINNING)
             _write(descriptor, line + b"\n")
@@ -126,7 +138,13 @@ class Ledger:
 
     def find(self, tenant: UUID, kind: Kind = "data") -> Recorded | None:
         """The entry of an erasure. Raises LedgerBroken."""
-        return _find(self.entries(), tenant, kind)
+        return next((one for one in self.entries() if one.entry.key == (tenant, kind)), None)
+
+    def people(self, tenant: UUID, *, since: datetime | None = None) -> list[Entry]:
+        """Whom a workspace had erased, in order; since a moment, when one is given. Raises LedgerBroken."""
+        found = [one.entry for one in self.entries()]
+        own = [one for one in found if (one.kind, one.tenant) == ("person", tenant)]
+        return [one for one in own if since is None or one.erased_at >= since]
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[int]:
@@ -180,10 +198,6 @@ def _following(chain: list[Recorded], line: bytes) -> Recorded:
     return recorded
 
 
-def _find(chain: list[Recorded], tenant: UUID, kind: Kind) -> Recorded | None:
-    return next((one for one in chain if (one.entry.tenant, one.entry.kind) == (tenant, kind)), None)
-
-
 def _recorded(line: bytes) -> Recorded:
     try:
         values: dict[str, Any] = canonical.loads(line)
@@ -198,7 +212,10 @@ def _recorded(line: bytes) -> Recorded:
             name_hash=values["name_hash"],
             contacts_on=date.fromisoformat(values["contacts_on"]) if values["contacts_on"] else None,
             certificate=values["certificate"],
+            model=values.get("model", ""),
+            row=UUID(values["row"]) if "row" in values else None,
         )
+        is_sound = is_sound and entry.kind in KINDS  # of a later release: nobody here knows whom it means
         recorded = Recorded(values["seq"], values["previous"], values["hash"], entry)
     except (canonical.NotCanonical, KeyError, TypeError, ValueError, AttributeError) as error:
         raise LedgerBroken("it can't be read") from error
@@ -218,8 +235,11 @@ def _hash(values: Mapping[str, Any]) -> str:
 
 
 def _refuse(entry: Entry) -> None:
-    if entry.kind not in ("data", "contacts"):
+    if entry.kind not in KINDS:
         raise BadEntry(f"{entry.kind!r} is not a kind of erasure.")
+    names_row = bool(LABEL.fullmatch(entry.model)) and entry.row is not None
+    if not (names_row if entry.kind == "person" else entry.model == "" and entry.row is None):
+        raise BadEntry("A person is named by a model's label and a key, and nothing else is.")
     if entry.requested_at.tzinfo is None or entry.erased_at.tzinfo is None:
         raise BadEntry("A moment has no time zone.")
     if entry.name_hash and (len(entry.name_hash) != DIGEST_LENGTH or not _is_hex(entry.name_hash)):

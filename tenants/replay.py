@@ -15,10 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from shared_apps.jobs import guard
 from shared_apps.kit import scope
 from shared_apps.kit.dates import day_of
-from tenants import certificate, erasure, forgetting, gate, physical, sagas
+from tenants import certificate, erasure, forgetting, gate, persons, physical, sagas, snapshot
 from tenants.keys import KeyStore
-from tenants.ledger import Entry, Recorded
-from tenants.models import Departure, Erasure, RetiredName, Saga
+from tenants.ledger import Entry, Ledger, Recorded
+from tenants.models import Departure, Erasure, RetiredName, Saga, Tenant
 
 log = logging.getLogger("smoall.ledger")
 REPLAYER = scope.Actor("system", "replay", "Smoall")
@@ -26,6 +26,8 @@ NOBODY = UUID(int=0)
 TRY_AGAIN_AFTER = 30.0  # seconds before a worker tries a replay again that failed
 DATA = sagas.Kind("replay", no_return="destroy_tables")
 CONTACTS = sagas.Kind("replay_contacts", no_return="forget")
+PERSON = sagas.Kind("replay_person", no_return="redact_again")
+KINDS = {"data": DATA, "contacts": CONTACTS, "person": PERSON}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def begin(recorded: Recorded) -> Saga:
     entry = recorded.entry
     with scope.shared(actor=REPLAYER):
         saga = sagas.start(
-            DATA.name if entry.kind == "data" else CONTACTS.name,
+            KINDS[entry.kind].name,
             entry.tenant,
             key=f"replay:{recorded.seq}:{recorded.hash[:32]}",
             data={"seq": recorded.seq, "client": str(entry.client)},
@@ -168,7 +170,33 @@ def note_contacts(saga: Saga) -> None:
     _applied(recorded)
 
 
-# --- the steps: both --------------------------------------------------------------------------------------
+# --- the steps: one person --------------------------------------------------------------------------------
+
+
+@PERSON.step(_("Taking the person out of records, history and mails"), weight=3)
+def redact_again(saga: Saga) -> None:
+    """In tables of this release: who replays is the first to open what an older one left.
+
+    Nothing where a later entry takes the whole workspace.
+    """
+    if Ledger.default().contains(saga.subject):
+        return
+    tenant = Tenant.objects.select_for_update().filter(pk=saga.subject).first()
+    recorded = snapshot.current()
+    if tenant and (tenant.release, tenant.fingerprint) != (recorded.release, recorded.fingerprint):
+        snapshot.bring_forward(tenant)
+    persons.redact_again(_entry(saga).entry, saga)
+
+
+PERSON.step(_("Removing files"), outside=True)(persons.remove_files)
+
+
+@PERSON.step(_("Noting that the ledger's entry was applied"))
+def note_person(saga: Saga) -> None:
+    _applied(_entry(saga))
+
+
+# --- the steps: data and contact details ------------------------------------------------------------------
 
 
 @DATA.step(_("Rewriting the shared tables"), outside=True, weight=2)

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,9 +25,10 @@ from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from shared_apps.mail.models import Message
-from tenants import contract, departure, export, names, provision, sagas, snapshot, stores
+from tenants import contract, departure, export, names, persons, provision, sagas, snapshot, stores
 from tenants.archive import ArchiveReader, BadArchive, Manifest, Report
 from tenants.keys import KeyStore
+from tenants.ledger import Ledger
 from tenants.models import CannotAct, Saga, Snapshot, State, Tenant
 
 RESTORE = sagas.Kind("restore")
@@ -184,6 +186,7 @@ def load(saga: Saga) -> None:
         )
         if recorded.release != settings.SMOALL_RELEASE:
             snapshot.bring_forward(tenant)
+        saga.data |= {"origin": str(manifest.tenant), "made_at": manifest.made_at.isoformat()}
 
 
 @RESTORE.step(_("Loading the files"), outside=True, weight=2)
@@ -193,6 +196,19 @@ def load_files(saga: Saga) -> None:
         for name in reader.names():
             if name.startswith("files/"):
                 _place(reader, name, root / name.removeprefix("files/"))
+
+
+@RESTORE.step(_("Taking out people who were erased since the copy was made"))
+def erase_again(saga: Saga) -> None:
+    """Whom the workspace that the copy is of had erased meanwhile; before any mail leaves to one of them."""
+    if "origin" not in saga.data:  # loaded by a release whose ledger knew of no person
+        return
+    made_at = datetime.fromisoformat(saga.data["made_at"])
+    for entry in Ledger.default().people(UUID(saga.data["origin"]), since=made_at):
+        persons.redact_again(entry, saga)
+
+
+RESTORE.step(_("Removing files"), outside=True)(persons.remove_files)
 
 
 @RESTORE.step(_("Opening the workspace"))

@@ -181,7 +181,10 @@ class Publication(Row):
 
     @classmethod
     def seed(cls, *, now: datetime) -> None:
-        """Note the first version of each text as published with the release. What stands already stays."""
+        """Note the first version of each text as published with the release. What stands already stays.
+
+        As the owner: from everybody else the database takes only what is proposed, and confirmed by another one.
+        """
         first = [documents.versions(kind)[-1] for kind in documents.TITLES]
         rows = [
             Publication(

@@ -1,4 +1,4 @@
-"""What the database itself refuses: a publication that changes its story, and a notice that is rewritten.
+"""What the database itself refuses: a publication that is born confirmed or changes its story; a notice that is rewritten.
 
 How such walls are made: kit/walls.py. SQLSTATE: LE001 a publication, LE002 a notice. An acceptance has its history instead.
 """
@@ -11,6 +11,13 @@ CREATE OR REPLACE FUNCTION public.check_publication() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp
 AS $check_publication$
 BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF (NEW.confirmed_at IS NOT NULL OR NEW.confirmed_by_id IS NOT NULL)
+           AND (NEW.proposed_by_id IS NOT NULL OR current_user <> 'smoall_owner') THEN
+            RAISE EXCEPTION 'a version is proposed first, and confirmed then' USING ERRCODE = 'LE001';
+        END IF;
+        RETURN NEW;
+    END IF;
     IF OLD.confirmed_at IS NOT NULL AND current_user <> 'smoall_owner' THEN
         RAISE EXCEPTION 'what was published stays as it was' USING ERRCODE = 'LE001';
     END IF;
@@ -46,7 +53,7 @@ END
 $check_told$
 """
 WALLS = (
-    Wall("check_publication", "UPDATE OR DELETE", "legal_publication"),
+    Wall("check_publication", "INSERT OR UPDATE OR DELETE", "legal_publication"),
     Wall("check_notice", "UPDATE", "legal_notice", function="check_told"),
 )
 

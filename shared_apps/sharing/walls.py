@@ -1,4 +1,4 @@
-"""What the database itself refuses: a disclosure without a verified policy, and an order that changes its story.
+"""What the database itself refuses: a disclosure without a verified policy, an order that is born confirmed or changes.
 
 How such walls are made: kit/walls.py. SQLSTATE: SH001 a disclosure, SH002 a reading, SH003 an order.
 """
@@ -68,6 +68,13 @@ BEGIN
         END IF;
         RETURN OLD;
     END IF;
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.confirmed_by_id IS NOT NULL
+           OR coalesce(NEW.confirmed_at, NEW.made_at, NEW.taken_at, NEW.told_at) IS NOT NULL THEN
+            RAISE EXCEPTION 'an order is registered first, and confirmed then' USING ERRCODE = 'SH003';
+        END IF;
+        RETURN NEW;
+    END IF;
     IF (OLD.client_uuid, OLD.authority, OLD.reference, OLD.extent, OLD.selection, OLD.period_from, OLD.period_until,
         OLD.received_on, OLD.document, OLD.document_sha256, OLD.registered_by_id, OLD.registered_at) IS DISTINCT FROM
        (NEW.client_uuid, NEW.authority, NEW.reference, NEW.extent, NEW.selection, NEW.period_from, NEW.period_until,
@@ -92,7 +99,7 @@ $check_order$
 WALLS = (
     Wall("check_disclosure", "INSERT OR UPDATE", "sharing_disclosure"),
     Wall("check_verification", "INSERT OR UPDATE", "sharing_verification"),
-    Wall("check_order", "UPDATE OR DELETE", "sharing_order"),
+    Wall("check_order", "INSERT OR UPDATE OR DELETE", "sharing_order"),
 )
 
 

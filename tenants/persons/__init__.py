@@ -1,11 +1,20 @@
 """Erasing one person out of a workspace, by its owner: a colleague who was deactivated, or a contact (P40).
 
 What is personal, and which tables are of people, stands in the register of holdings. The instruction waits twelve hours,
-its words sealed to the tenant's key; then a saga takes the person out of records, history, mails and files. The rows
-themselves stay, without a name, where others point at them. One file a noun: person, found, redaction, erasure.
+its words sealed to the tenant's key; then a saga takes the person out of records, history, mails and files, and the erasure
+ledger remembers the row, by its key, for databases and copies that are older. The rows themselves stay, without a name,
+where others point at them. One file a noun: person, found, redaction, erasure.
 """
 
-from tenants.persons.erasure import DELAY, ERASE_PERSON, asked_for, cancel, request
+from tenants.persons.erasure import (
+    DELAY,
+    ERASE_PERSON,
+    asked_for,
+    cancel,
+    redact_again,
+    remove_files,
+    request,
+)
 from tenants.persons.found import (
     SHORTEST,
     Found,
@@ -20,5 +29,6 @@ from tenants.persons.person import LABEL, Person, find, model_of, search, subjec
 
 __all__ = [
     "DELAY", "ERASE_PERSON", "LABEL", "SHORTEST", "Found", "Person", "Preview", "asked_for", "cancel", "entries_with",
-    "find", "model_of", "namesakes", "occurrences", "preview", "request", "search", "subjects", "why_not", "without",
+    "find", "model_of", "namesakes", "occurrences", "preview", "redact_again", "remove_files", "request", "search",
+    "subjects", "why_not", "without",
 ]  # fmt: skip

@@ -16,10 +16,11 @@ from shared_apps.accounts.models import User
 from shared_apps.history.models import LogEntry
 from shared_apps.kit import scope
 from shared_apps.mail import backend
-from tenants import sagas
+from tenants import gate, sagas
 from tenants.keys import KeyStore
+from tenants.ledger import Entry, Ledger
 from tenants.models import CannotAct, Saga, State, Tenant
-from tenants.persons.person import Person, longest_first, model_of, person_of, subjects, why_not
+from tenants.persons.person import LABEL, Person, longest_first, model_of, person_of, subjects, why_not
 from tenants.persons.redaction import forget_mails, note, redact_shared, redact_workspace
 
 ERASE_PERSON = sagas.Kind("erase_person", no_return="redact_everything")
@@ -80,23 +81,43 @@ def cancel(saga: Saga) -> None:
 def redact_everything(saga: Saga) -> None:
     """In one transaction. Raises NotYet while the workspace is closed: its erasure may be cancelled still."""
     tenant = Tenant.locked(saga.subject)
-    client = tenant.client
     if tenant.state in CLOSED:
         raise sagas.NotYet(timezone.now() + timedelta(hours=1))
     sealed = base64.b64decode(saga.data["sealed"])
     words = tuple(json.loads(KeyStore.default().unseal(saga.subject, sealed)))
     with scope.tenant(saga.subject):
         person = _named(saga.data["what"], UUID(saga.data["row"]), words)
-        if isinstance(person.row, User) and person.row.is_active:
-            raise sagas.CannotGoOn("They may sign in again meanwhile: nobody was erased.")
-        mail_stems = forget_mails(person)
-        done = redact_workspace(person, saga.subject)
-        done.mails += len(mail_stems)
-        mail_stems += [(saga.subject, stem) for stem in done.rewritten_mails]
-        note(done, client)
-    redact_shared(person, tenant, mail_stems)
-    saga.data |= {"files": done.files, "mails": [[str(folder), stem] for folder, stem in mail_stems]}
+    assert person is not None
+    if isinstance(person.row, User) and person.row.is_active:
+        raise sagas.CannotGoOn("They may sign in again meanwhile: nobody was erased.")
+    # In a database that was put back the ledger has been applied already: these words may find more.
+    known = {entry.key for entry in Ledger.default().people(saga.subject)}
+    _take_out(person, tenant, saga, is_noted=_entry(saga, tenant).key in known)
     saga.data.pop("sealed")
+
+
+@ERASE_PERSON.step(_("Noting it in the erasure ledger"), outside=True)
+def record(saga: Saga) -> None:
+    """At once, so that no database from a backup brings them back: before anybody is told that it is done.
+
+    Nothing of a workspace that was erased meanwhile: its own entry stands for everybody in it.
+    """
+    with scope.shared():
+        tenant = Tenant.objects.filter(pk=saga.subject).first()
+    if tenant is not None:
+        gate.record(_entry(saga, tenant))
+
+
+def _entry(saga: Saga, tenant: Tenant) -> Entry:
+    return Entry(
+        kind="person",
+        tenant=tenant.pk,
+        client=tenant.client_id,
+        requested_at=saga.created_at,
+        erased_at=timezone.now(),
+        model=saga.data["what"],
+        row=UUID(saga.data["row"]),
+    )
 
 
 @ERASE_PERSON.step(_("Removing files"), outside=True)
@@ -110,9 +131,51 @@ def remove_files(saga: Saga) -> None:
     saga.data.pop("mails", None)
 
 
-def _named(what: str, id: UUID, words: Sequence[str]) -> Person:
-    """The person of an instruction, with the former words too. A row that was deleted meanwhile has a history still."""
-    holding = next(one for one in subjects() if one.what == what)
+# --- again, in a database or a copy that is older than the erasure ------------------------------------------
+
+
+def redact_again(entry: Entry, saga: Saga) -> None:
+    """Take the ledger's person out of the saga's workspace, as their row and its history name them there.
+
+    Does nothing where the workspace, or whoever the row named, is gone. What has to leave the disk is noted in the saga,
+    for `remove_files`. In the shared scope, in one transaction with the cursor.
+    """
+    tenant = Tenant.objects.select_for_update().filter(pk=saga.subject).first()
+    if tenant is None:
+        return
+    assert entry.row is not None
+    with scope.tenant(tenant.pk):
+        person = _named(entry.model, entry.row, ())
+    if person is not None and person.words and str(person.row) != LABEL:
+        _take_out(person, tenant, saga)
+    for asked in asked_for(tenant.pk, entry.row):
+        if asked.status == Saga.Status.WAITING and _entry(asked, tenant).key == entry.key:
+            sagas.hasten(asked, timezone.now())  # nobody can cancel what was done
+
+
+def _take_out(person: Person, tenant: Tenant, saga: Saga, *, is_noted: bool = False) -> None:
+    """Records, history, mails and shared rows; and a note in the workspace's history, unless it has one."""
+    client = tenant.client
+    with scope.tenant(tenant.pk):
+        mail_stems = forget_mails(person)
+        done = redact_workspace(person, tenant.pk)
+        done.mails += len(mail_stems)
+        mail_stems += [(tenant.pk, stem) for stem in done.rewritten_mails]
+        if not is_noted:
+            note(done, client)
+    redact_shared(person, tenant, mail_stems)
+    saga.data["files"] = [*saga.data.get("files", ()), *done.files]
+    saga.data["mails"] = [*saga.data.get("mails", ()), *([str(folder), stem] for folder, stem in mail_stems)]
+
+
+def _named(what: str, id: UUID, words: Sequence[str]) -> Person | None:
+    """The person of that row, with the former words too; None where the table is not there any more.
+
+    A row that was deleted meanwhile has a history still.
+    """
+    holding = next((one for one in subjects() if one.what == what), None)
+    if holding is None:
+        return None
     row = model_of(holding)._default_manager.filter(pk=id).first()
     person = person_of(holding, row) if row else Person(holding, model_of(holding)(pk=id), ())
     return Person(holding, person.row, _with_former(person, words))

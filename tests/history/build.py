@@ -10,6 +10,7 @@ from typing import Any
 from django.db import models
 from django.utils import timezone
 
+from shared_apps.accounts.models import User
 from shared_apps.history import registry
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
@@ -27,7 +28,7 @@ RULES: dict[str, Callable[[], dict[str, Any]]] = {
         "valid_until": timezone.localdate(),
     },
     "sharing.Disclosure": lambda: {"categories": ["contact"]},
-    "legal.Publication": lambda: {"confirmed_at": timezone.now()},  # with a release: nobody's proposal
+    "legal.Publication": lambda: {"proposed_by": saved(User), "explanation": "proposed"},
 }
 
 

@@ -22,6 +22,7 @@ from shared_apps.kit.module import all_holdings
 from shared_apps.mail.models import Message
 from shared_apps.requests.models import Request
 from tenants import persons, sagas
+from tenants.ledger import Ledger
 from tenants.models import CannotAct, Saga, State, Tenant
 from tenants.persons import found as found_of
 from tenants.persons import redaction
@@ -128,6 +129,9 @@ def test_P40_a_contact_is_nowhere_afterwards_and_the_neighbour_is_unchanged(acme
     with zenith.inside():
         assert contacts().objects.get(pk=twin.pk).name == NAME
     assert not {"sealed", "files", "mails"} & set(saga.data)
+    [line] = Ledger.default().people(acme.id)
+    assert (line.model, line.row) == ("contacts.Contact", gone.pk)
+    assert not any(word in Ledger.default().path.read_text() for word in WORDS)
 
 
 def test_P40_a_former_colleague_is_nowhere_afterwards(acme: Cast, browser: Callable[..., Browser]) -> None:

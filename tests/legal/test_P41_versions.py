@@ -153,7 +153,7 @@ def test_P41_a_file_that_is_altered_with_its_digest_is_caught_by_what_was_publis
     others = [one for one in documents.DOCUMENTS if one != first]
     monkeypatch.setattr(documents, "DOCUMENTS", (replace(first, digests=digests), *others))
     assert documents.altered() == []
-    with scope.shared(actor=TESTER):
+    with scope.owner(actor=TESTER):
         Publication.seed(now=timezone.now())  # a second release notes nothing anew
         assert Publication.altered() == ["privacy 1 en"]
 

@@ -299,6 +299,26 @@ def test_P42_the_database_refuses_one_person_twice_and_what_is_published_stays(
             publishing.withdraw(publication.pk)
 
 
+@pytest.mark.parametrize("by", ["two operators", "nobody, as with a release"])
+def test_P42_the_database_takes_no_version_that_is_born_published(
+    second: Document, opal: User, otto: User, by: str
+) -> None:
+    now = timezone.now()
+    people = (
+        {"proposed_by": opal, "confirmed_by": otto, "explanation": "Why."} if by == "two operators" else {}
+    )
+    row = Publication(
+        kind=second.kind, version="2", digests=dict(second.digests), in_force_on=timezone.localdate(now),
+        proposed_at=now, confirmed_at=now, **people,
+    )  # fmt: skip
+    with pytest.raises(DatabaseError) as refusal, scope.shared(actor=TESTER), transaction.atomic():
+        row.save(force_insert=True)
+    assert getattr(refusal.value.__cause__, "pgcode", "") == "LE001"
+    if people:  # only what comes with a release is nobody's proposal, and only the owner writes that
+        with pytest.raises(DatabaseError), scope.owner(actor=TESTER), transaction.atomic():
+            row.save(force_insert=True)
+
+
 def test_P42_the_answer_is_explained_and_gives_people_time(second: Document, opal: User) -> None:
     today = timezone.localdate()
     with scope.shared(actor=TESTER):

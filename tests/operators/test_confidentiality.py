@@ -74,13 +74,14 @@ def second_version(opal: User, monkeypatch: pytest.MonkeyPatch) -> None:
     later = replace(first, version="2", published_on=max(today, first.published_on + timedelta(days=1)))
     monkeypatch.setattr(documents, "DOCUMENTS", (*documents.DOCUMENTS, later))
     monkeypatch.setattr(documents, "_read", lambda path: b"<p>Anew.</p>")
-    now = timezone.now()
+    oda, now = make_operator("Oda"), timezone.now()
     with scope.shared(actor=TESTER):
-        Publication.objects.create(
+        made = Publication.objects.create(
             kind=later.kind, version="2", digests=dict(later.digests), in_force_on=later.published_on,
-            explanation="Clearer.", proposed_by=opal, proposed_at=now, confirmed_by=make_operator("Oda"),
-            confirmed_at=now,
+            explanation="Clearer.", proposed_by=opal, proposed_at=now,
         )  # fmt: skip
+        made.confirmed_by, made.confirmed_at = oda, now
+        made.save(update_fields=["confirmed_by", "confirmed_at"])
 
 
 def test_P22_a_new_version_stops_the_work_until_it_is_signed(

@@ -4,7 +4,8 @@
 it stands, as the owner where the database refuses everybody else, and goes with the test.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -498,13 +499,11 @@ def a_wall_that_is_off(on: Stage) -> None:
 @fault("partners-are-verified")
 def something_given_after_the_reading_expired(on: Stage) -> None:
     partner = make_shared_with()
-    shared_ddl("ALTER TABLE sharing_disclosure DISABLE TRIGGER check_disclosure")
-    with scope.shared(actor=TESTER):
+    with without("check_disclosure", "sharing_disclosure"), scope.shared(actor=TESTER):
         Disclosure.objects.create(
             verification=partner.policy, client_uuid=on.client, categories=["contact"], why="x",
             at=NOW() + timedelta(days=400),
         )  # fmt: skip
-    shared_ddl("ALTER TABLE sharing_disclosure ENABLE TRIGGER check_disclosure")
 
 
 @fault("orders-have-two-operators")
@@ -517,7 +516,7 @@ def an_order_confirmed_by_an_account_made_for_it(on: Stage) -> None:
     from tests.operators.conftest import make_operator
 
     first, then = make_operator("Orla"), NOW() - timedelta(hours=2)
-    with scope.shared(actor=TESTER):
+    with without("check_order", "sharing_order"), scope.shared(actor=TESTER):
         Order.objects.create(
             client_uuid=on.client, authority="T", reference="1", extent="contact", received_on=day_of(then),
             document="orders/x", document_type="text/plain", document_sha256="0" * 64, registered_by=first,
@@ -573,7 +572,7 @@ def published(on: Stage, *, days: int) -> Publication:
     from tests.operators.conftest import make_operator
 
     then = NOW() - timedelta(days=days)
-    with scope.shared(actor=TESTER):
+    with without("check_publication", "legal_publication"), scope.shared(actor=TESTER):
         Client.objects.filter(tenant__isnull=False).update(created_at=then - timedelta(days=9))
         Tenant.objects.update(state_since=then - timedelta(days=9))
         made = Publication.objects.create(
@@ -647,6 +646,14 @@ def shared_ddl(statement: str) -> None:
     with scope.owner(actor=TESTER), connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(statement)
+
+
+@contextmanager
+def without(wall: str, table: str) -> Iterator[None]:
+    """The database takes what this wall keeps out; afterwards the wall stands again."""
+    shared_ddl(f"ALTER TABLE {table} DISABLE TRIGGER {wall}")
+    yield
+    shared_ddl(f"ALTER TABLE {table} ENABLE TRIGGER {wall}")
 
 
 def log(text: str) -> None:

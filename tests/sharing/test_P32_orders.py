@@ -113,6 +113,34 @@ def test_P32_a_missing_wall_is_noticed(acme: Cast, otto: User, opal: User) -> No
     assert "raw confirm" in ways_out(acme, otto, opal)
 
 
+def test_P32_the_database_takes_no_order_that_is_born_confirmed(acme: Cast, otto: User, opal: User) -> None:
+    """By a row of one's own, and not by a change of somebody's, one person could be both; nobody may, not the owner."""
+    order = register(acme, otto)
+    names = [field.column for field in Order._meta.concrete_fields]
+
+    def born(role: Callable[..., Any], *columns: str) -> None:
+        given = dict.fromkeys(columns, "now()") | {"id": "gen_random_uuid()"}
+        if columns[:1] == ("confirmed_at",):
+            given["confirmed_by_id"] = f"'{opal.pk}'::uuid"
+        values = ", ".join(given.get(name, name) for name in names)
+        with role(actor=TESTER), transaction.atomic():
+            _execute(
+                f"INSERT INTO sharing_order ({', '.join(names)}) SELECT {values} FROM sharing_order"
+                f" WHERE id = '{order.pk}'"
+            )
+
+    born(scope.shared)
+    for role, *columns in (
+        (scope.shared, "confirmed_at"),
+        (scope.owner, "confirmed_at", "made_at"),
+        (scope.shared, "told_at"),
+        (scope.shared, "taken_at"),
+    ):
+        with pytest.raises(DatabaseError) as refusal:
+            born(role, *columns)
+        assert getattr(refusal.value.__cause__, "pgcode", "") == "SH003", columns
+
+
 def test_P32_only_the_verbs_that_were_reviewed_can_write_a_clients_data_out() -> None:
     """Who calls export.write: the client's own copy, the command on the server, and an order that was confirmed."""
     root, callers = Path(settings.BASE_DIR), set()

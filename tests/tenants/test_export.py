@@ -18,6 +18,7 @@ from typing import Any
 import psycopg2
 import pyrage
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -31,9 +32,10 @@ from shared_apps.history.models import Event, LogEntry
 from shared_apps.jobs.run import drain
 from shared_apps.kit import scope
 from shared_apps.mail.models import Message
-from tenants import export, fleet, restore, sagas
+from tenants import export, fleet, gate, persons, restore, sagas
 from tenants.archive import ArchiveReader, BadRecipient
 from tenants.keys import KeyStore
+from tenants.ledger import Entry
 from tenants.models import CannotAct, Export, Saga, State, Tenant
 from tests.conftest import TESTER, make_workspace
 from tests.toys.fixtures import committed
@@ -119,6 +121,42 @@ def test_export_restore_export_is_equal(source: Tenant, tmp_path: Path) -> None:
     expected.pop("rows/mail_message.csv")
     assert after == expected
     assert [problem for problem in fleet.problems() if str(copy.id) in problem] == []
+
+
+def test_who_was_erased_since_a_copy_was_made_does_not_come_back_with_it(
+    source: Tenant, tmp_path: Path
+) -> None:
+    word, path, models = "Quirijnella", tmp_path / "plain.zip", apps.get_model
+    with scope.tenant(source.id, actor=TESTER):
+        gone, later = (
+            models("contacts.Contact").objects.create(kind="person", first_name=word, last_name=last)
+            for last in ("Wit", "Zwart")
+        )
+        models("contacts.Attachment").objects.create(
+            contact=gone, name="x.pdf", content_type="application/pdf", size=4, file=ContentFile(b"%PDF", name="x")
+        )  # fmt: skip
+    with path.open("wb") as file:
+        export.write(source.id, file, None, now=timezone.now())
+    before = Entry(
+        kind="person", tenant=source.id, client=source.client_id, model="contacts.Contact", row=later.pk,
+        requested_at=timezone.now(), erased_at=timezone.now() - timedelta(minutes=1),
+    )  # fmt: skip
+    gate.record(before)  # of whoever had that row then: the copy holds somebody else
+    with scope.tenant(source.id, actor=TESTER):
+        person = persons.find("contacts.Contact", gone.pk)
+        assert person
+        asked = persons.request(
+            person, tenant_id=source.id, by=gone.pk, now=timezone.now(), delay=timedelta(0)
+        )
+    sagas.run(asked.pk)
+    with scope.acting(TESTER):
+        saga = restore.request(path, None, subdomain=f"back-{source.id.hex[-6:]}")
+    assert sagas.run(saga.pk).status == Saga.Status.DONE
+    with scope.tenant(saga.subject):
+        names = models("contacts.Contact").objects.order_by("pk").values_list("name", flat=True)
+        assert [*names] == ["[erased]", f"{word} Zwart"]
+        assert default_storage.listdir("contacts/attachments")[1] == []
+        assert LogEntry.objects.filter(object_repr__contains="Wit").count() == 0
 
 
 def test_loading_writes_no_history_and_the_copy_goes_on_writing_its_own(

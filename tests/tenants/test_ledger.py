@@ -75,6 +75,33 @@ def test_a_step_that_runs_again_adds_nothing_and_the_first_entry_stands(ledger: 
     assert ledger.path.read_bytes() == before
 
 
+def a_person(tenant: UUID, row: UUID, *, days: int = 0) -> Entry:
+    asked = NOW + timedelta(days=days)
+    return Entry(
+        kind="person", tenant=tenant, client=tenant, requested_at=asked, erased_at=asked + timedelta(hours=12),
+        model="contacts.Contact", row=row,
+    )  # fmt: skip
+
+
+def test_a_person_is_one_entry_an_instruction_and_says_no_more_than_which_row(three: Ledger) -> None:
+    """A row that was emptied may be given to somebody else, who is erased in their turn."""
+    tenant, row = uuid4(), uuid4()
+    first = three.append(a_person(tenant, row))
+    assert three.append(replace(a_person(tenant, row), erased_at=NOW + timedelta(days=2))) == first
+    others = [a_person(tenant, uuid4()), a_person(tenant, row, days=1), a_person(uuid4(), row)]
+    for entry in others:
+        three.append(entry)
+    assert [one.entry for one in three.entries()[3:]] == [first.entry, *others]
+    assert three.people(tenant) == [first.entry, *others[:2]]
+    assert three.people(tenant, since=NOW + timedelta(days=1)) == [others[1]]
+    assert not three.contains(tenant) and not three.contains(tenant, "contacts")
+    line = json.loads(three.path.read_bytes().splitlines()[3])
+    assert line.keys() - json.loads(three.path.read_bytes().splitlines()[0]).keys() == {"model", "row"}
+    for wrong in ({"model": "Ida Zwart"}, {"row": None}, {"kind": "data"}):
+        with pytest.raises(BadEntry):
+            three.append(replace(first.entry, **wrong))  # type: ignore[arg-type]
+
+
 def test_folder_and_file_are_for_the_owner_alone(three: Ledger) -> None:
     assert stat.S_IMODE(three.path.parent.stat().st_mode) == 0o700
     assert stat.S_IMODE(three.path.stat().st_mode) == 0o600

@@ -6,20 +6,25 @@ from datetime import timedelta
 from io import StringIO
 from itertools import count
 from typing import Any
+from uuid import UUID
 
 import pytest
+from django.apps import apps
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import ProgrammingError, connection
 from django.test import Client as Browser
 from django.utils import timezone
 
+from shared_apps.accounts.models import User
 from shared_apps.clients.models import Client
+from shared_apps.history.models import Event
 from shared_apps.jobs.models import Job
 from shared_apps.jobs.run import drain
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from shared_apps.mail.models import Message
-from tenants import erasure, fleet, gate, names, replay, sagas
+from tenants import erasure, fleet, gate, names, persons, replay, sagas
 from tenants.keys import KeyStore
 from tenants.ledger import Entry, Ledger
 from tenants.models import Erasure, LedgerHead, Saga, Tenant
@@ -147,6 +152,65 @@ def test_a_worker_replays_first_and_works_then(older: Older, doomed: Tenant) -> 
         )
         assert not Message.objects.filter(about=doomed.id).exists()
     assert [one.entry.tenant for one in Ledger.default().entries()].count(doomed.id) == 1
+
+
+def test_one_person_is_erased_again_with_what_the_older_database_says_of_them(
+    doomed: Tenant,
+) -> None:
+    """A contact, and a colleague who could sign in then; in tables of an older release."""
+    word, contacts = "quirijnella", apps.get_model("contacts.Contact")
+
+    def asked(row: Any) -> Saga:
+        person = persons.find(row._meta.label, row.pk)
+        assert person
+        return persons.request(
+            person, tenant_id=doomed.id, by=UUID(int=0), now=timezone.now(), delay=timedelta(hours=12)
+        )
+
+    def erased(saga: Saga) -> None:
+        sagas.hasten(saga, timezone.now())
+        assert sagas.run(saga.pk).status == Saga.Status.DONE
+
+    with scope.tenant(doomed.id, actor=TESTER):
+        gone = contacts.objects.create(
+            kind="person", first_name=word, last_name="Wit", email=f"{word}@wit.test"
+        )
+        firm = contacts.objects.create(kind="company", name="Bakery", notes=f"Ask {word} Wit.")
+        colin = User.objects.get(email__startswith="colin")
+        colin.name, colin.email = f"Colin {word}", f"colin@{word}.test"
+        colin.save()
+        olga = User.objects.owners().get()
+        waiting = asked(gone)
+    with scope.shared(actor=TESTER):
+        Tenant.objects.filter(pk=doomed.pk).update(release="0.0.9")
+    backup = Older("person")
+    with scope.tenant(doomed.id, actor=TESTER):
+        colin.deactivate(by=olga, now=timezone.now())
+        erased(waiting)
+        erased(asked(colin))
+    ledger = Ledger.default().path.read_bytes()
+    assert [one.kind for one in Ledger.default().people(doomed.id)] == ["person", "person"]
+    try:
+        backup.put_back()
+        assert found_in_database(word) and answers(hosts(doomed)[3]) == {503}
+
+        assert [one["kind"] for one in run("replay_ledger")["applied"]] == ["person", "person"]
+
+        assert found_in_database(word) == []
+        with scope.tenant(doomed.id, actor=TESTER):
+            firm.refresh_from_db()
+            assert (str(contacts.objects.get(pk=gone.pk)), firm.notes) == ("[erased]", "Ask [erased].")
+            assert not User.objects.get(pk=colin.pk).is_active
+            assert User.objects.owners().get() == olga
+        drain()  # the instruction that waited there finds what it says done, and says so
+        with scope.tenant(doomed.id):
+            assert Event.objects.filter(what=Event.What.PERSON_ERASED).count() == 2
+        with scope.shared():
+            assert Saga.objects.get(pk=waiting.pk).status == Saga.Status.DONE
+            assert Tenant.objects.get(pk=doomed.pk).release == settings.SMOALL_RELEASE
+        assert run("replay_ledger")["applied"] == [] and Ledger.default().path.read_bytes() == ledger
+    finally:
+        backup.forget()
 
 
 def test_without_its_ledger_or_with_a_shorter_one_nothing_opens_and_no_job_runs(

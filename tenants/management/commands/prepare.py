@@ -47,7 +47,7 @@ class Command(BaseCommand):
 
     def _note_texts(self) -> None:
         """The first version of each legal text is published with the release; none that was published may differ."""
-        with scope.shared(actor=snapshot.BUILDER), transaction.atomic():
+        with scope.owner(actor=snapshot.BUILDER), transaction.atomic():
             Publication.seed(now=timezone.now())
             if altered := Publication.altered():
                 raise CommandError(
