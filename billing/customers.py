@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from billing import gateway, vat
+from billing import ending, gateway, vat
 from billing.events import projects
 from billing.gateway import id_of, once, read, talking
 from billing.models import Account, Parting, Seats, Subscription, TaxStatus
@@ -288,16 +288,22 @@ def kind_of_method(id: str) -> str:
 
 
 def is_ready(client: UUID) -> bool:
-    """Whether the last invoice is made: it needs the contact details."""
-    return not Subscription.objects.live().filter(client_uuid=client).exists()
+    """Whether the last document is made, and what is owed given back, as far as that goes by itself."""
+    return not Subscription.objects.live().filter(client_uuid=client).exists() and ending.is_ready(client)
 
 
 def forget(client: UUID) -> None:
-    """The account goes with the contact details; the processor is asked to delete its record of the client."""
+    """The account goes with the contact details; the processor is asked to delete its record of the client.
+
+    What could not be ended or given back until now waits for no longer: operators see it, and `part` does it when it can.
+    """
+    if not is_ready(client):
+        ending.note_silence(client, now=timezone.now())
     for account in Account.objects.filter(client_uuid=client):
         if account.customer_id:
             Parting.objects.get_or_create(
-                customer_id=account.customer_id, defaults={"asked_at": timezone.now()}
+                customer_id=account.customer_id,
+                defaults={"asked_at": timezone.now(), "client_uuid": client},
             )
             part.later(account.customer_id)
     rows = [
@@ -344,11 +350,13 @@ FURTHER = forgetting.Further(is_ready=is_ready, forget=forget, keys=keys, counte
 
 @job(purpose="billing.customer", retries=20)
 def part(customer_id: str) -> None:
-    """Have the processor delete its record of a client; what goes on there ends with it."""
+    """Have the processor delete its record of a client, once what goes on there is ended and reckoned (ending.py)."""
     asked = Parting.objects.select_for_update().filter(customer_id=customer_id).first()
     if asked is None:
         return
     try:
+        if asked.client_uuid and ending.is_gone(asked.client_uuid):
+            ending.settle(asked.client_uuid, now=timezone.now())
         with talking():
             gateway.client().v1.customers.delete(customer_id)
     except gateway.Missing:

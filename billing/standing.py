@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from billing import mails, subscriptions  # noqa: F401  (whose projection of a subscription comes before ours)
+from billing import limits, mails, subscriptions  # noqa: F401  (whose projection of a subscription comes before ours)
 from billing.events import projects
 from billing.gateway import id_of
 from billing.models import Account, State, Subscription
@@ -147,6 +147,7 @@ def look_at(client: UUID, *, now: datetime) -> None:
             return
         Subscription.begin_trial(client, now=now)
         announce(tenant.client, now=now)
+        limits.announce(client, now=now)
         settle(client, now=now)
 
 

@@ -93,7 +93,7 @@ def ordered(
     return {
         "id": id, "object": "subscription", "customer": customer, "status": status, "created": now,
         "items": {"object": "list", "data": [item]}, "trial_end": None, "cancel_at": None, "ended_at": None,
-        "discounts": [], "default_payment_method": None, **more,
+        "discounts": [], "default_payment_method": None, "metadata": {}, **more,
     }  # fmt: skip
 
 

@@ -165,9 +165,16 @@ class Visitor:
 
     # --- looking ----------------------------------------------------------------------------------------------
 
-    def look(self, name: str, *, dark: bool = False, whole: bool = True) -> None:
-        """Keep a picture of the whole page or of the window; refuse what is too wide or what somebody can't use."""
+    def look(self, name: str, *, dark: bool = False, whole: bool = True, phone: bool = False) -> None:
+        """Keep a picture of the whole page or of the window; refuse what is too wide or what somebody can't use.
+
+        `phone`: as wide as one, too.
+        """
         self._look(name, whole)
+        if phone:
+            self.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+            self._look(f"{name}-phone", whole)
+            self.page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
         if dark:
             self.page.emulate_media(color_scheme="dark")
             self._look(f"{name}-dark", whole)
