@@ -19,7 +19,7 @@ from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from billing import accountant, ending, ledger, showing, views_ops
-from billing.models import Dispute, Document, Due, Invoice, Payback, Payout
+from billing.models import Allocation, Dispute, Document, Due, Invoice, Payback, Payment, Payout
 from billing.views_ops import PAGES, sees, tabs
 from shared_apps.kit.dates import day_of
 from shared_apps.kit.module import join
@@ -199,6 +199,19 @@ def paid_back(request: HttpRequest) -> HttpResponse:
     return redirect("invoices-ops:ledger")
 
 
+def _dispute_state(one: Dispute) -> tuple[Any, str]:
+    """In words, with the kind of its badge."""
+    kinds = {"won": "positive", "lost": "danger", "needs_response": "attention"}
+    return DISPUTES.get(one.status, one.status), kinds.get(one.status, "")
+
+
+def _paid_by(charge: str) -> Invoice | None:
+    """The newest document that a payment pays."""
+    intents = Payment.objects.filter(processor_id=charge).exclude(payment_intent="").values("payment_intent")
+    paid = Allocation.objects.filter(payment_intent__in=intents).values("invoice_id")
+    return Invoice.objects.filter(processor_id__in=paid).first()
+
+
 def _paybacks() -> list[tuple[Payback, Invoice | None]]:
     """Each with the newest document, by which a client that is gone is known still."""
     return [(one, Invoice.objects.of(one.client_uuid).first()) for one in Payback.waiting()[:MOST]]
@@ -213,7 +226,19 @@ def ledger_page(request: HttpRequest) -> HttpResponse:
         "tabs": tabs(request),
         "ledger": found,
         "differences": [(DIFFERENCES.get(one.what, one.what), one) for one in found.differences[:MOST]],
-        "disputes": [(DISPUTES.get(one.status, one.status), one) for one in Dispute.objects.all()[:MOST]],
+        "invoiced": [(_("Invoices"), found.invoiced), (_("Credit notes"), -found.credited)],
+        "invoiced_total": found.invoiced - found.credited,
+        "paid": [
+            (_("Payments"), found.paid),
+            (_("Paid elsewhere"), found.elsewhere),
+            (_("Refunds"), -found.refunded),
+            (_("Disputed"), -found.disputed),
+            (pgettext_lazy("amount", "Open"), found.open),
+        ],
+        "paid_total": found.invoiced - found.credited - found.difference,
+        "disputes": [
+            (*_dispute_state(one), one, _paid_by(one.payment)) for one in Dispute.objects.all()[:MOST]
+        ],
         "paybacks": _paybacks(),
         "payouts": [(PAYOUTS.get(one.status, one.status), one) for one in Payout.objects.all()[:MOST]],
     }

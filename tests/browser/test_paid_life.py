@@ -198,7 +198,7 @@ def invoices_are_looked_at(owner: Visitor, carla: Visitor, visitor: Visitors) ->
     oscar.look("console-ledger", dark=True, phone=True)
     oscar.open("/billing/reconciliation/")
     oscar.press("Compare now")
-    until(oscar, "/billing/reconciliation/", has(oscar, "The last comparisons"))
+    until(oscar, "/billing/reconciliation/", has(oscar, "clients that left and wait for money: 1"))
     oscar.look("console-comparison", dark=True, phone=True)
 
 
