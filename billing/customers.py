@@ -356,7 +356,7 @@ def part(customer_id: str) -> None:
         return
     try:
         if asked.client_uuid and ending.is_gone(asked.client_uuid):
-            ending.settle(asked.client_uuid, now=timezone.now())
+            ending.settle_last(asked.client_uuid, now=timezone.now())
         with talking():
             gateway.client().v1.customers.delete(customer_id)
     except gateway.Missing:

@@ -52,8 +52,23 @@ def settle(client: UUID, *, now: datetime) -> None:
     if left:
         Payback.note(client, cents=left, trouble=refused or NO_PAYMENT, is_refused=bool(refused), now=now)
         return
-    Payback.waiting().filter(client_uuid=client).delete()
+    done = Payback.waiting().filter(client_uuid=client)
+    (
+        done if customer else done.exclude(cents=0)
+    ).delete()  # without a record there, nobody knows how much it was
     _clear(customer)
+
+
+def settle_last(client: UUID, *, now: datetime) -> None:
+    """Before the record there is deleted: what the processor refuses keeps nobody's record. Raises gateway.Unreachable."""
+    try:
+        settle(client, now=now)
+    except gateway.Unreachable:
+        raise
+    except gateway.Trouble as error:
+        log.error("the end of %s: %s", client, type(error).__name__)
+        left = max(0, -open_of(client))
+        Payback.note(client, cents=left, trouble=str(error), is_refused=True, now=now)
 
 
 def _customer(client: UUID) -> str:
@@ -193,6 +208,7 @@ def look() -> None:
     ).filter(open__lt=0)  # fmt: skip
     clients = {id for id in owed.values_list("client_uuid", flat=True) if id}
     clients |= set(Payback.waiting().values_list("client_uuid", flat=True))
+    clients -= set(Payback.waiting().filter(is_refused=True).values_list("client_uuid", flat=True))
     here = set(Tenant.objects.filter(client_id__in=clients).values_list("client_id", flat=True))
     hour = f"{timezone.now():%Y-%m-%d %H}"
     for client in sorted(clients - here, key=str):

@@ -190,7 +190,7 @@ def paid_back(request: HttpRequest) -> HttpResponse:
     with transaction.atomic():
         waiting = Payback.waiting().select_for_update()
         found = waiting.filter(pk=id).first() if UUID_TEXT.fullmatch(id) else None
-        if found is None or str(found.cents) != cents or not found.cents:
+        if found is None or str(found.cents) != cents:
             messages.error(request, _now("This has changed meanwhile: look at what is left."))
         else:
             found.mark_paid(now=timezone.now())

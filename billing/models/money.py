@@ -266,9 +266,7 @@ class Payback(Row):
         )
 
     def mark_paid(self, *, now: datetime) -> None:
-        """By bank transfer, for instance. Raises ValueError for an amount that nobody knows yet."""
-        if not self.cents:
-            raise ValueError("how much it is is not known yet")
+        """By bank transfer, for instance; or looked at by somebody, where nobody knows how much it is."""
         self.paid_at = now
         self.save(update_fields=["paid_at"])
 

@@ -179,6 +179,25 @@ def test_P37_a_processor_that_is_down_delays_nothing_and_is_asked_again_later(
     assert is_even(life)
 
 
+def test_P40_what_it_does_not_understand_keeps_no_record_there(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with scope.shared(actor=TESTER):
+        destroyed(life)
+        Job.objects.all().delete()
+        customer = str(life.account.customer_id)
+        monkeypatch.setattr(ending, "_end", misunderstood)
+        customers.forget(life.client)
+        drain()
+        (left,) = Payback.waiting()
+    assert left.is_refused and left.trouble == "The payment processor refused the request: why"
+    assert getattr(gateway.client().v1.customers.retrieve(customer), "deleted", False)
+
+
+def misunderstood(*_: Any, **__: Any) -> None:
+    raise gateway.Misunderstood("The payment processor refused the request: why")
+
+
 def down(*_: Any) -> Any:
     raise gateway.Unreachable("The payment processor does not answer now.")
 
