@@ -92,6 +92,7 @@ def test_P37_half_a_year_goes_back_by_the_card_with_a_credit_note_and_a_mail(lif
     with scope.shared(actor=TESTER):
         subscriptions.bring_in_line(life.client, now=life.now)
     assert len(refunds(life)) == 1 and len(notes(life)) == 1
+    assert life.processor.drift() == []
 
 
 def test_P37_contact_details_wait_for_it_and_go_after_it(life: Life) -> None:
