@@ -21,6 +21,12 @@ class BillingConfig(Module):
         "billing.seats": _("To count the people of a workspace, for its price"),
         "billing.customer": _("To keep what the payment operator knows of you right, and to have it deleted"),
         "billing.align": _("To bring your plan in line with the number of your people, and with a notice"),
+        "billing.ending": Purpose(
+            _("To give you back, when you leave, what you paid for and will not use"), mail="service"
+        ),
+        "billing.limits": Purpose(
+            _("To tell you in time that there are more of you than your plan is meant for"), mail="service"
+        ),
         "billing.standing": Purpose(
             _("To tell you of the end of a trial, of a missed payment, and what follows from it"),
             mail="service",
@@ -79,7 +85,7 @@ class BillingConfig(Module):
             whose="smoall",
             category="technical",
             why=_("To have the payment operator delete its record of a client who is gone"),
-            kept=_("Until it is deleted there; it holds its key and nothing else"),
+            kept=_("Until it is deleted there; it holds two keys and nothing else"),
             exported="no",
             erased="public",
             called=_("Records to be deleted at the payment operator"),

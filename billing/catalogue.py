@@ -16,6 +16,7 @@ from shared_apps.kit import prices
 
 CURRENCY = "eur"
 Period = Literal["month", "year"]
+Room = Literal["", "near", "over"]  # "": enough of it, or no limit
 PERIODS: tuple[Period, ...] = ("month", "year")
 VAT = {"display_name": "TVA/BTW", "percentage": 21, "inclusive": False, "country": "BE"}
 
@@ -33,6 +34,12 @@ class Plan:
 
     def cents(self, period: str) -> int:
         return self.year if period == "year" else self.month
+
+    def room(self, people: int) -> Room:
+        """How full it is: nearly, from four fifths of its people on, or too small for them."""
+        if self.people is None:
+            return ""
+        return "over" if people > self.people else "near" if people * 5 >= self.people * 4 else ""
 
     def key(self, period: str) -> str:
         """By which the processor finds the price: one amount, one key."""

@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from billing import events, gateway, vat
+from billing import ending, events, gateway, vat
 from billing.events import projects
 from billing.gateway import id_of, once, read, talking
 from billing.models import Account, Parting, Seats, Subscription, TaxStatus
@@ -306,7 +306,7 @@ def adopt(customer_id: str, client_uuid: UUID, *, now: datetime) -> str:
     if client is None and not was_here.exists():
         return ""
     if client is None or not Tenant.objects.filter(client_id=client.pk).exists():
-        _part_with(customer_id)
+        _part_with(customer_id, client_uuid)
         return "parted with"
     account = Account.locked(client.pk, now=now)
     if account.customer_id is not None:  # that of an order which was under way, or there is a second one
@@ -321,15 +321,20 @@ def adopt(customer_id: str, client_uuid: UUID, *, now: datetime) -> str:
 
 
 def is_ready(client: UUID) -> bool:
-    """Whether the last invoice is made: it needs the contact details."""
-    return not Subscription.objects.live().filter(client_uuid=client).exists()
+    """Whether the last document is made, and what is owed given back, as far as that goes by itself."""
+    return not Subscription.objects.live().filter(client_uuid=client).exists() and ending.is_ready(client)
 
 
 def forget(client: UUID) -> None:
-    """The account goes with the contact details; the processor is asked to delete its record of the client."""
+    """The account goes with the contact details; the processor is asked to delete its record of the client.
+
+    What could not be ended or given back until now waits for no longer: operators see it, and `part` does it when it can.
+    """
+    if not is_ready(client):
+        ending.note_silence(client, now=timezone.now())
     for account in Account.objects.filter(client_uuid=client):
         if account.customer_id:
-            _part_with(account.customer_id)
+            _part_with(account.customer_id, client)
     rows = [
         (model, [str(key) for key in model._default_manager.filter(client_uuid=client).values_list("pk", flat=True)])
         for model in (Account, Subscription)
@@ -341,8 +346,10 @@ def forget(client: UUID) -> None:
         forgetting.redact_rows(model, keys)
 
 
-def _part_with(customer_id: str) -> None:
-    Parting.objects.get_or_create(customer_id=customer_id, defaults={"asked_at": timezone.now()})
+def _part_with(customer_id: str, client: UUID | None) -> None:
+    Parting.objects.get_or_create(
+        customer_id=customer_id, defaults={"asked_at": timezone.now(), "client_uuid": client}
+    )
     part.later(customer_id)
 
 
@@ -379,11 +386,13 @@ FURTHER = forgetting.Further(is_ready=is_ready, forget=forget, keys=keys, counte
 
 @job(purpose="billing.customer", retries=20)
 def part(customer_id: str) -> None:
-    """Have the processor delete its record of a client; what goes on there ends with it."""
+    """Have the processor delete its record of a client, once what goes on there is ended and reckoned (ending.py)."""
     asked = Parting.objects.select_for_update().filter(customer_id=customer_id).first()
     if asked is None:
         return
     try:
+        if asked.client_uuid and ending.is_gone(asked.client_uuid):
+            ending.settle_last(asked.client_uuid, now=timezone.now())
         with talking():
             gateway.client().v1.customers.delete(customer_id)
     except gateway.Missing:

@@ -154,6 +154,14 @@ def id_of(kind: str, thing: Any, path: str) -> str:
     return str(found if isinstance(found, str) else _field(found, "id", path)) if found else ""
 
 
+def noted(kind: str, thing: Any, name: str) -> str:
+    """What we wrote beside an object there (its metadata); "" for nothing."""
+    try:
+        return str(read(kind, thing, "metadata")[name])
+    except (KeyError, TypeError):
+        return ""
+
+
 def rows(kind: str, thing: Any, path: str, *fields: str) -> list[tuple[Any, ...]]:
     """The members of the list at `path`, each as a tuple of its fields (paths too); empty where there is no list."""
     found = []

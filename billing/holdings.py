@@ -75,6 +75,18 @@ INVOICE_HOLDINGS = (
         about="client_uuid",
     ),
     Holding(
+        "billing.Payback",
+        neutral="emptied",
+        whose="client",
+        category="billing",
+        called=_("What is to be given back to you"),
+        why=_("To give back what you paid for and will not use, where the payment operator could not"),
+        kept=LEDGER,
+        exported="no",
+        erased="kept",
+        about="client_uuid",
+    ),
+    Holding(
         "billing.Reminder",
         neutral="emptied",
         whose="client",

@@ -9,7 +9,6 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
 from django.utils import translation
@@ -20,6 +19,7 @@ from billing.documents import words
 from billing.events import projects
 from billing.gateway import id_of, read, rows, talking
 from billing.models import Account, CannotIssue, Due, Invoice, Item, Kind, Payment
+from billing.models.account import client_of
 from shared_apps.clients.models import Client
 from shared_apps.kit.dates import day_of
 from shared_apps.kit.places import EU
@@ -83,21 +83,43 @@ def _issue(obj: Any, *, now: datetime) -> None:
 def _take_back(
     client: Client, items: Sequence[Item], total: int, id: str, period: tuple[date, date], *, now: datetime
 ) -> Invoice:
-    """A document of the processor below zero gives back: a credit note for the newest invoice that has so much left."""
-    for corrected in Invoice.objects.of(client.pk).invoices():
-        if corrected.payable - corrected.credited >= total:
-            return Invoice.issue(
-                client=client,
-                kind=Kind.CREDIT_NOTE,
-                lines=items,
-                treatment=vat.TREATMENTS[corrected.treatment],
-                period=period,
-                processor_id=id,
-                corrects=corrected,
-                total=total,
-                now=now,
+    """A document of the processor below zero gives back: a credit note for the newest invoice that has so much left.
+
+    Where none has, several for the newest that have something: the first under the processor's id, the others beside it.
+    """
+    left = {one: one.payable - one.credited for one in Invoice.objects.of(client.pk).invoices()}
+    whole = next((one for one, cents in left.items() if cents >= total), None)
+    if whole is not None:
+        return _credit(client, whole, items, total, id, period, now=now)
+    if sum(left.values()) < total:
+        raise CannotIssue(_("The invoices of this client have less left than is to be given back."))
+    made: list[Invoice] = []
+    for one, cents in left.items():
+        part = min(cents, total)
+        if part:
+            said = words.of(one.language)["line_correction"].format(number=one.number)
+            name = f"{id}:{len(made) + 1}" if made else id
+            made.append(
+                _credit(client, one, [Item(said, 1, _net_of(part, one))], part, name, period, now=now)
             )
-    raise CannotIssue(_("No invoice of this client has so much left to give back."))
+            total -= part
+    return made[0]
+
+
+def _credit(
+    client: Client, corrected: Invoice, items: Sequence[Item], total: int, id: str, period: tuple[date, date], *, now: datetime
+) -> Invoice:  # fmt: skip
+    return Invoice.issue(
+        client=client,
+        kind=Kind.CREDIT_NOTE,
+        lines=items,
+        treatment=vat.TREATMENTS[corrected.treatment],
+        period=period,
+        processor_id=id,
+        corrects=corrected,
+        total=total,
+        now=now,
+    )
 
 
 def _void(made: Invoice, *, now: datetime) -> None:
@@ -169,15 +191,12 @@ def credit_note(obj: Any, *, now: datetime) -> None:
 # --- what is read ---------------------------------------------------------------------------------------------
 
 
-def client_of(customer: str) -> UUID | None:
-    found = Account.objects.filter(customer_id=customer).first() if customer else None
-    return found.client_uuid if found else None
-
-
 def _client(customer: str) -> Client:
-    """Raises CannotIssue when nobody here has this customer: its contact details may be erased."""
+    """Once its contact details are erased, as its last invoice names it. Raises CannotIssue where there is neither."""
     id = client_of(customer)
     found = Client.objects.filter(pk=id).first() if id else None
+    if found is None and id and (last := Invoice.objects.of(id).first()):
+        found = _client_of_invoice(last)
     if found is None:
         raise CannotIssue(_("Nobody here is this customer of the processor."))
     return found

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from billing.models import Allocation, Dispute, Due, Entry, Invoice, Payment, Payout, Refund
+from billing.models import Allocation, Dispute, Due, Entry, Invoice, Payback, Payment, Payout, Refund
 from billing.models.invoice import YEARS
 from shared_apps.jobs import job
 from shared_apps.kit.dates import BRUSSELS, day_of
@@ -28,6 +28,7 @@ def expire(*, now: datetime) -> int:
     gone = sum(_forget(one, oldest) for one in over.order_by("issued_at"))
     for payout in Payout.objects.filter(made_at__lt=oldest):
         _forget_payout(payout)
+    Payback.objects.filter(paid_at__lt=oldest).delete()
     paying = Allocation.objects.values("payment_intent")
     Payment.objects.filter(made_at__lt=oldest).exclude(status="succeeded").exclude(
         payment_intent__in=paying

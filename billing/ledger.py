@@ -15,11 +15,12 @@ from uuid import UUID
 
 from django.db.models import Sum
 
-from billing import events, gateway
+from billing import ending, events, gateway
 from billing import reconcile as comparison
 from billing.events import projects
 from billing.gateway import id_of, read, talking
-from billing.models import Account, Allocation, Dispute, Due, Entry, Invoice, Kind, Payment, Payout, Refund
+from billing.models import Allocation, Dispute, Due, Entry, Invoice, Kind, Payback, Payment, Payout, Refund
+from billing.models.account import client_of
 from shared_apps.kit.dates import day_of
 
 PAGE = 100
@@ -80,12 +81,10 @@ def _allocation(one: Any, invoice_id: str) -> None:
 
 @projects("charge")
 def charge(obj: Any, *, now: datetime) -> None:
-    customer = id_of("charge", obj, "customer")
-    account = Account.objects.filter(customer_id=customer).first() if customer else None
     Payment.follow(
         id_of("charge", obj, "id"),
         status=str(read("charge", obj, "status")),
-        client_uuid=account.client_uuid if account else None,
+        client_uuid=client_of(id_of("charge", obj, "customer")),
         payment_intent=id_of("charge", obj, "payment_intent"),
         amount=read("charge", obj, "amount"),
         method=str(read("charge", obj, "payment_method_details.type") or "")[:30],
@@ -227,6 +226,9 @@ def reconcile() -> Balance:
         *_payouts(found),
     ]
     found.open += sum(refunds.values()) + sum(disputes.values())
+    for one in Payback.objects.exclude(paid_at=None).order_by():  # by transfer, to clients that left
+        found.elsewhere -= one.cents
+        found.open += one.cents
     found.fees = int(Entry.objects.aggregate(total=Sum("fee"))["total"] or 0)
     return found
 
@@ -245,7 +247,7 @@ def _documents(found: Balance) -> tuple[dict[str, int], dict[str, int]]:
             continue
         found.credited += cents
         if id.startswith("in_"):  # a document below zero: it stands for itself
-            billed[id] -= cents
+            billed[id.partition(":")[0]] -= cents  # of several, each after the first has a number
         else:
             credited[corrected] += cents
     return billed, credited
@@ -384,4 +386,4 @@ comparison.compared += [
     comparison.Compared("payout", partial(_listed, "payouts"), _row(Payout)),
     comparison.Compared("balance_transaction", partial(_listed, "balance_transactions"), _row(Entry)),
 ]
-comparison.leftovers.append(left)
+comparison.leftovers += [left, ending.left]

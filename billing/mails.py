@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 
+from billing.documents import words
 from billing.models import Account, Subscription
 from shared_apps import mail
 from shared_apps.accounts.models import User
@@ -45,19 +47,69 @@ def opened(client: Client, tenant: Tenant, *, now: datetime) -> None:
     _send(client, "opened", key=f"opened:{tenant.pk}:{now.isoformat()}")
 
 
-def _send(client: Client, template: str, *, key: str, wanted: mail.Check | None = None, **more: Any) -> None:
+def room(own: Subscription, *, people: int, now: datetime) -> None:
+    """That a plan is nearly full, or too small: what it is meant for, and that nothing is closed."""
+    client = Client.objects.filter(pk=own.client_uuid).first()
+    if client is None or own.sold is None:
+        return
+    _send(
+        client,
+        f"room_{own.room}",
+        key=f"room:{own.pk}:{own.room}:{now.isoformat()}",
+        purpose="billing.limits",
+        wanted=is_still_so,
+        plan=own.name,
+        most=own.sold.people,
+        people=people,
+    )
+
+
+@mail.check
+def is_still_so(message: Message) -> bool:
+    """Neither people nor plan have changed meanwhile."""
+    own, told = Subscription.of(message.about) if message.about else None, message.key.split(":")
+    return own is not None and [str(own.pk), own.room] == told[2:4]
+
+
+def given_back(client: UUID, payment: str, *, cents: int, back: int) -> None:
+    """To a client that left, whose workspace is gone: what goes back by a payment of which `back` cents went before."""
+    found = Client.objects.filter(pk=client).first()
+    if found is None:
+        return
+    account = Account.of(client)
+    mail.send(
+        purpose="billing.ending",
+        to=account.email_for(found) if account else found.contact_email,
+        name=found.contact_name,
+        language=found.language,
+        about=client,
+        template="billing/mail/given_back",
+        key=f"billing.ending:{payment}:{back}:{cents}",
+        context={"company": found.company, "amount": words.money(cents, found.language)},
+    )
+
+
+def _send(
+    client: Client,
+    template: str,
+    *,
+    key: str,
+    purpose: str = PURPOSE,
+    wanted: mail.Check | None = None,
+    **more: Any,
+) -> None:
     tenant = Tenant.objects.filter(client_id=client.pk).prefetch_related("domains").first()
     if tenant is None:
         return
     account = Account.of(client.pk)
     mail.send(
-        purpose=PURPOSE,
+        purpose=purpose,
         to=account.email_for(client) if account else client.contact_email,
         name=client.contact_name,
         language=client.language,
         about=client.pk,
         template=f"billing/mail/{template}",
-        key=f"{PURPOSE}:{key}",
+        key=f"{purpose}:{key}",
         wanted=wanted,
         context={
             "company": client.company,

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from billing import mails, subscriptions, twice  # noqa: F401  (whose projections of a subscription come before ours)
+from billing import limits, mails, subscriptions, twice  # noqa: F401  (whose projections of a subscription come before ours)
 from billing.events import projects
 from billing.gateway import id_of
 from billing.models import Account, State, Subscription
@@ -147,6 +147,7 @@ def look_at(client: UUID, *, now: datetime) -> None:
             return
         Subscription.begin_trial(client, now=now)
         announce(tenant.client, now=now)
+        limits.announce(client, now=now)
         settle(client, now=now)
 
 

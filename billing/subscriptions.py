@@ -14,9 +14,9 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from billing import catalogue, customers, events, gateway
+from billing import catalogue, customers, ending, events, gateway, limits
 from billing.events import projects
-from billing.gateway import id_of, once, read, talking
+from billing.gateway import id_of, noted, once, read, talking
 from billing.models import Account, Seats, State, Subscription
 from billing.models.subscription import OVER, OWED
 from shared_apps.clients.models import Client
@@ -24,10 +24,14 @@ from shared_apps.jobs import TryAgain, job
 from shared_apps.kit import scope
 from shared_apps.kit.dates import day_of, end_of
 from shared_apps.kit.rows import uuid7
-from tenants.models import Departure, Tenant
+from tenants.models import Departure
 
 log = logging.getLogger("smoall.billing")
 GRACE = timedelta(days=14)  # from the day on which a payment fails until the workspace can only be read
+NET = timedelta(
+    days=7
+)  # after a departure's last day the processor ends the plan by itself, if nobody did (ending.py)
+SOON = timedelta(minutes=5)  # for an end that is over: the processor takes none in the past
 PREVIEW_LASTS = 3600  # seconds from looking at what a change costs to agreeing to it
 SHORTEST_TRIAL = timedelta(hours=49)  # the processor's pages take none below two days
 
@@ -209,7 +213,7 @@ def next_amount(client: UUID) -> Preview | None:
     own = Subscription.of(client)
     if own is None or not own.is_live or own.state == State.INCOMPLETE:
         return None
-    if own.cancel_at and own.period_end and own.cancel_at <= own.period_end:
+    if own.ends_at and own.period_end and own.ends_at <= own.period_end:
         return None  # no further period begins
     return _preview({"subscription": _id(own)})
 
@@ -237,7 +241,7 @@ def use_coupon(client: UUID, code: str, *, now: datetime) -> Subscription:
 
 
 def cancel(client: UUID, *, now: datetime) -> Subscription:
-    """Ends with the period that is paid; until then everything goes on."""
+    """Ends with the period that is paid, or with a notice that was given, whichever is sooner; until then all goes on."""
     own = _own(client)
     with talking():
         gateway.client().v1.subscriptions.update(
@@ -245,7 +249,8 @@ def cancel(client: UUID, *, now: datetime) -> Subscription:
             params={"cancel_at_period_end": True},
             options=once("cancel", own.pk, uuid7()),
         )
-    return _again(own, now=now)
+    _bring_in_line(_again(own, now=now), now=now)
+    return own
 
 
 def resume(client: UUID, *, now: datetime) -> Subscription:
@@ -306,21 +311,31 @@ def _again(own: Subscription, *, now: datetime) -> Subscription:
 def align_later(client: UUID) -> None:
     """For tenants.departure: what is ordered ends with the workspace, and goes on when it stays."""
     with scope.shared():
-        if Subscription.objects.live().filter(client_uuid=client).exists():
+        known = Account.objects.filter(client_uuid=client).exclude(customer_id=None)
+        if Subscription.objects.live().filter(client_uuid=client).exists() or (
+            ending.is_gone(client) and known.exists()
+        ):
             align.later(str(client))
 
 
 @job(purpose="billing.align", retries=12)
 def align(client_id: str) -> None:
-    """Bring what is ordered in line with the number of people, and with a notice that was given or withdrawn."""
+    """Bring what is ordered in line with the number of people, and with a notice that was given, withdrawn or is over."""
+    now = timezone.now()
+    limits.announce(UUID(client_id), now=now)
     try:
-        bring_in_line(UUID(client_id), now=timezone.now())
+        bring_in_line(UUID(client_id), now=now)
     except gateway.Trouble as error:
+        ending.note_silence(UUID(client_id), now=now)
         raise TryAgain(type(error).__name__) from error
 
 
 def bring_in_line(client: UUID, *, now: datetime) -> bool:
     """Whether anything had to be changed at the processor."""
+    if ending.is_gone(client):
+        is_going_on = Subscription.objects.live().filter(client_uuid=client).exists()
+        ending.settle(client, now=now)
+        return is_going_on
     changed = False
     for own in Subscription.objects.live().filter(client_uuid=client):
         events.hold("subscription", _id(own))
@@ -331,20 +346,11 @@ def bring_in_line(client: UUID, *, now: datetime) -> bool:
 
 
 def _bring_in_line(own: Subscription, *, now: datetime) -> bool:
-    stripe = gateway.client().v1
-    if not Tenant.objects.filter(client_id=own.client_uuid).exists():
-        with talking():
-            stripe.subscriptions.cancel(_id(own), params={"invoice_now": True, "prorate": True})
-        _again(own, now=now)
-        return True
     params = _quantity(own) | _end(own, now)
     if not params:
         return False
     with talking():
-        stripe.subscriptions.update(_id(own), params=params)  # type: ignore[arg-type]
-    if "cancel_at" in params:
-        own.with_departure = bool(params["cancel_at"])
-        own.save(update_fields=["with_departure"])
+        gateway.client().v1.subscriptions.update(_id(own), params=params)  # type: ignore[arg-type]
     _again(own, now=now)
     return True
 
@@ -357,16 +363,35 @@ def _quantity(own: Subscription) -> dict[str, Any]:
 
 
 def _end(own: Subscription, now: datetime) -> dict[str, Any]:
-    """With the data's last day when the client leaves, unless it ends sooner by itself."""
+    """With the data's last day when the client leaves, unless it ended it sooner itself; else as the client said.
+
+    What is ours is noted beside the subscription in the same call, with the client's own end, which is restored when the
+    notice is withdrawn: so a crash can't take the one for the other. Nothing is reckoned yet: that is ending.py's matter.
+    """
     leaving = Departure.objects.with_data().filter(client_uuid=own.client_uuid).first()
-    if leaving is None:
-        return {"cancel_at": ""} if own.with_departure else {}
-    wanted = end_of(leaving.data_on)
-    if wanted <= now or (own.cancel_at and (own.cancel_at <= wanted and not own.with_departure)):
+    theirs = own.own_cancel_at if own.with_departure else own.cancel_at
+    wanted = end_of(leaving.data_on) if leaving else None
+    if wanted and (theirs is None or wanted < theirs):
+        if wanted <= now or (own.with_departure and own.leaves_at == wanted):
+            return {}
+        notes = {"leaves_at": _seconds(wanted), "own_cancel_at": _seconds(theirs)}
+        return {"cancel_at": int((wanted + NET).timestamp()), "proration_behavior": "none", "metadata": notes}
+    if not own.with_departure:
         return {}
-    if own.with_departure and own.cancel_at == wanted:
-        return {}
-    return {"cancel_at": int(wanted.timestamp()), "proration_behavior": "create_prorations"}
+    notes = {"leaves_at": "", "own_cancel_at": ""}
+    if theirs is None:
+        return {"cancel_at": "", "metadata": notes}
+    if theirs == own.period_end:
+        return {"cancel_at_period_end": True, "metadata": notes}
+    return {
+        "cancel_at": int(max(theirs, now + SOON).timestamp()),
+        "proration_behavior": "none",
+        "metadata": notes,
+    }
+
+
+def _seconds(moment: datetime | None) -> str:
+    return str(int(moment.timestamp())) if moment else ""
 
 
 # --- from the processor ---------------------------------------------------------------------------------------
@@ -398,6 +423,9 @@ def subscription(obj: Any, *, now: datetime) -> None:
     row.created_at = _moment(read("subscription", obj, "created")) or now
     row.trial_end = _moment(read("subscription", obj, "trial_end"))
     row.cancel_at = _moment(read("subscription", obj, "cancel_at"))
+    row.leaves_at = _moment(noted("subscription", obj, "leaves_at"))
+    row.with_departure = row.leaves_at is not None and row.cancel_at == row.leaves_at + NET
+    row.own_cancel_at = _moment(noted("subscription", obj, "own_cancel_at")) if row.with_departure else None
     row.ended_at = _moment(read("subscription", obj, "ended_at"))
     row.off_percent, row.off_cents = _off(obj)
     _enter(row, str(read("subscription", obj, "status")), now=now)

@@ -59,7 +59,7 @@ def _shown(client: Client, **more: Any) -> dict[str, Any]:
         stands = standing.of(client.pk, now=now)
         read_only_at = standing.ends_on(trial, now) if trial and trial.trial_end else None
     is_live = own is not None and own.is_live and own.state != "incomplete"
-    plan = next((one for one in catalogue.PLANS if own and one.code == own.plan), None)
+    plan = own.sold if own else None
     return {
         "client": client,
         "own": own,
@@ -67,11 +67,11 @@ def _shown(client: Client, **more: Any) -> dict[str, Any]:
         "plan": plan,
         "account": account,
         "people": people,
-        "is_crowded": bool(plan and plan.people and people > plan.people),
+        "room": plan.room(people) if plan else "",
         "trial": trial,
         "read_only_at": read_only_at,
         "standing": stands.value,
-        "plans": catalogue.PLANS,
+        "plans": [(one, one.room(people)) for one in catalogue.PLANS],
         "order_form": OrderForm(),
         "coupon_form": CouponForm(),
         "change_form": PlanForm(initial={"plan": own.plan, "pace": own.pace}) if own else None,

@@ -56,7 +56,15 @@ def invoices(request: HttpRequest) -> HttpResponse:
         page = page_of(Invoice.objects.of(client), request.GET.get("page"))
         rows = showing.rows(page.object_list, today)
         payments = [showing.payment_row(one) for one in Payment.objects.filter(client_uuid=client)[:PAYMENTS]]
-        context = {"page": page, "rows": rows, "payments": payments, "count": page.paginator.count}
+        waiting = [row for row in rows if row["open"]]
+        context = {
+            "page": page,
+            "rows": rows,
+            "payments": payments,
+            "count": page.paginator.count,
+            "to_pay": waiting[-1]["invoice"] if waiting else None,  # the oldest
+            "open_cents": sum(row["open"] for row in waiting),
+        }
         return render(request, "billing/invoices/list.html", context)
 
 

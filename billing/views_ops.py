@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from billing import catalogue, reconcile
@@ -29,6 +29,29 @@ PAGES: list[tuple[Any, str]] = [
     (gettext_lazy("Past due"), "billing-ops:past-due"),
     (gettext_lazy("Comparison"), "billing-ops:reconciliation"),
 ]
+
+COMPARED: dict[str, Any] = {
+    "customer": gettext_lazy("customers"),
+    "subscription": gettext_lazy("subscriptions"),
+    "invoice": pgettext_lazy("compared", "invoices"),
+    "credit_note": pgettext_lazy("compared", "credit notes"),
+    "charge": pgettext_lazy("compared", "payments"),
+    "refund": pgettext_lazy("compared", "refunds"),
+    "dispute": pgettext_lazy("compared", "disputes"),
+    "payout": pgettext_lazy("compared", "payouts"),
+    "balance_transaction": gettext_lazy("lines of the account"),
+    "aligned": gettext_lazy("plans brought in line"),
+    "customers that nobody here knows": gettext_lazy("customers that nobody here knows"),
+    "customers that are missing there": gettext_lazy("customers that are missing there"),
+    "clients with two plans": gettext_lazy("clients with two plans"),
+    "records that should be deleted there by now": gettext_lazy(
+        "records that should be deleted there by now"
+    ),
+    "cents that don't add up": gettext_lazy("cents that don't add up"),
+    "rows of the ledger that differ": gettext_lazy("rows of the ledger that differ"),
+    "invoices that could not be issued": gettext_lazy("invoices that could not be issued"),
+    "clients that left and wait for money": gettext_lazy("clients that left and wait for money"),
+}  # what reconcile.py counts, in words
 
 
 def tabs(request: HttpRequest) -> list[dict[str, Any]]:
@@ -120,11 +143,24 @@ def past_due(request: HttpRequest) -> HttpResponse:
 @sees
 def reconciliation(request: HttpRequest) -> HttpResponse:
     """The last comparisons: what was seen, repaired, and left."""
-    rows = list(Reconciliation.objects.all()[:30])
-    is_late = not rows or rows[0].begun_at < timezone.now() - timedelta(days=2)
-    return render(
-        request, "billing/ops/reconciliation.html", {"tabs": tabs(request), "rows": rows, "is_late": is_late}
-    )
+    found = list(Reconciliation.objects.all()[:30])
+    context = {
+        "tabs": tabs(request),
+        "is_late": not found or found[0].begun_at < timezone.now() - timedelta(days=2),
+        "rows": [
+            {
+                "begun_at": one.begun_at,
+                "failed": one.failed,
+                **{name: _worded(getattr(one, name)) for name in ("seen", "repaired", "left")},
+            }
+            for one in found
+        ],
+    }
+    return render(request, "billing/ops/reconciliation.html", context)
+
+
+def _worded(counted: dict[str, int]) -> list[tuple[Any, int]]:
+    return [(COMPARED.get(what, what), number) for what, number in counted.items()]
 
 
 @require_POST

@@ -1,21 +1,25 @@
 """All of Smoall's invoices for operators: searched and filtered, as files for the accountant, and whether the money adds up."""
 
+import re
 from datetime import date
 from tempfile import SpooledTemporaryFile
 from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.contrib import messages
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from billing import accountant, ledger, showing, views_ops
-from billing.models import Dispute, Document, Due, Invoice, Payout
+from billing import accountant, ending, ledger, showing, views_ops
+from billing.models import Allocation, Dispute, Document, Due, Invoice, Payback, Payment, Payout
 from billing.views_ops import PAGES, sees, tabs
 from shared_apps.kit.dates import day_of
 from shared_apps.kit.module import join
@@ -52,6 +56,7 @@ PAYOUTS: dict[str, Any] = {
     "paid": pgettext_lazy("state of a payout", "arrived"),
     "failed": pgettext_lazy("state of a payout", "failed"),
 }
+UUID_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 IN_MEMORY = 8 * 1024 * 1024  # bytes of a ZIP before it goes to disk
 join(PAGES, (_("Invoices"), "invoices-ops:list"), (_("Ledger"), "invoices-ops:ledger"))
 
@@ -177,6 +182,41 @@ def export(request: HttpRequest) -> HttpResponseBase:
     return answer
 
 
+@require_POST
+@sees
+def paid_back(request: HttpRequest) -> HttpResponse:
+    """A client that left got its money otherwise: the very amount that was shown."""
+    id, cents = request.POST.get("payback", ""), request.POST.get("cents", "")
+    with transaction.atomic():
+        waiting = Payback.waiting().select_for_update()
+        found = waiting.filter(pk=id).first() if UUID_TEXT.fullmatch(id) else None
+        if found is None or str(found.cents) != cents:
+            messages.error(request, _now("This has changed meanwhile: look at what is left."))
+        else:
+            found.mark_paid(now=timezone.now())
+            ending.look_at.later(str(found.client_uuid))
+            messages.success(request, _now("Noted as paid back."))
+    return redirect("invoices-ops:ledger")
+
+
+def _dispute_state(one: Dispute) -> tuple[Any, str]:
+    """In words, with the kind of its badge."""
+    kinds = {"won": "positive", "lost": "danger", "needs_response": "attention"}
+    return DISPUTES.get(one.status, one.status), kinds.get(one.status, "")
+
+
+def _paid_by(charge: str) -> Invoice | None:
+    """The newest document that a payment pays."""
+    intents = Payment.objects.filter(processor_id=charge).exclude(payment_intent="").values("payment_intent")
+    paid = Allocation.objects.filter(payment_intent__in=intents).values("invoice_id")
+    return Invoice.objects.filter(processor_id__in=paid).first()
+
+
+def _paybacks() -> list[tuple[Payback, Invoice | None]]:
+    """Each with the newest document, by which a client that is gone is known still."""
+    return [(one, Invoice.objects.of(one.client_uuid).first()) for one in Payback.waiting()[:MOST]]
+
+
 @require_safe
 @sees
 def ledger_page(request: HttpRequest) -> HttpResponse:
@@ -186,7 +226,20 @@ def ledger_page(request: HttpRequest) -> HttpResponse:
         "tabs": tabs(request),
         "ledger": found,
         "differences": [(DIFFERENCES.get(one.what, one.what), one) for one in found.differences[:MOST]],
-        "disputes": [(DISPUTES.get(one.status, one.status), one) for one in Dispute.objects.all()[:MOST]],
+        "invoiced": [(_("Invoices"), found.invoiced), (_("Credit notes"), -found.credited)],
+        "invoiced_total": found.invoiced - found.credited,
+        "paid": [
+            (_("Payments"), found.paid),
+            (_("Paid elsewhere"), found.elsewhere),
+            (_("Refunds"), -found.refunded),
+            (_("Disputed"), -found.disputed),
+            (pgettext_lazy("amount", "Open"), found.open),
+        ],
+        "paid_total": found.invoiced - found.credited - found.difference,
+        "disputes": [
+            (*_dispute_state(one), one, _paid_by(one.payment)) for one in Dispute.objects.all()[:MOST]
+        ],
+        "paybacks": _paybacks(),
         "payouts": [(PAYOUTS.get(one.status, one.status), one) for one in Payout.objects.all()[:MOST]],
     }
     return render(request, "billing/ops/ledger.html", context)

@@ -4,7 +4,7 @@ from billing.models.account import Account, Parting, TaxStatus
 from billing.models.event import Event
 from billing.models.figures import Figure, Reconciliation
 from billing.models.invoice import CannotIssue, Document, Invoice, InvoiceLine, Item
-from billing.models.money import Allocation, Dispute, Due, Entry, Payment, Payout, Refund, Reminder
+from billing.models.money import Allocation, Dispute, Due, Entry, Payback, Payment, Payout, Refund, Reminder
 from billing.models.seats import Seats
 from billing.models.series import Kind, Series
 from billing.models.subscription import Pace, State, Subscription
@@ -26,6 +26,7 @@ __all__ = [
     "Kind",
     "Pace",
     "Parting",
+    "Payback",
     "Payment",
     "Payout",
     "Reconciliation",

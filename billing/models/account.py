@@ -77,9 +77,12 @@ class Account(Row):
 
 
 class Parting(Row):
-    """A customer whose record the processor has to delete: kept until it did, by the processor's key alone."""
+    """A customer whose record the processor has to delete: kept until it did, by the processor's key and ours."""
 
     customer_id = models.CharField(max_length=100, unique=True)
+    client_uuid = models.UUIDField(
+        null=True
+    )  # whose last document and money come through it; it names nobody
     asked_at = models.DateTimeField()
 
     class Meta:
@@ -93,6 +96,17 @@ class Parting(Row):
     def late(cls, *, now: datetime) -> "models.QuerySet[Parting]":
         """Those that should be gone by now: a day is promised (P40)."""
         return cls.objects.filter(asked_at__lt=now - timedelta(days=1))
+
+
+def client_of(customer: str) -> UUID | None:
+    """Whose customer of the processor it is, also when the contact details are gone and its record there is not."""
+    for model in (Account, Parting) if customer else ():
+        found = (
+            model._default_manager.filter(customer_id=customer).values_list("client_uuid", flat=True).first()
+        )
+        if found:
+            return UUID(str(found))
+    return None
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str]:

@@ -6,8 +6,10 @@ account: of the way of paying its kind alone ("card", "sepa_debit", "bancontact"
 
 from datetime import datetime
 from typing import Any, ClassVar, Self
+from uuid import UUID
 
 from django.db import models
+from django.db.models import Sum
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -223,3 +225,69 @@ class Reminder(Row):
     def is_sent(self, at: datetime) -> None:
         self.sent_at = at
         self.save(update_fields=["sent_at"])
+
+
+class Payback(Row):
+    """What a client that left is owed and the processor could not give back: for a person to look at, until it is done.
+
+    By our key of the client alone; its name stands on the invoices, which the law keeps.
+    """
+
+    client_uuid = models.UUIDField(db_index=True)
+    cents = models.BigIntegerField(default=0)  # nothing: not known yet, the plan could not be ended
+    trouble = models.CharField(max_length=300)
+    is_refused = models.BooleanField(default=False)  # by the processor: trying again is of no use
+    since = models.DateTimeField()
+    paid_at = models.DateTimeField(null=True)  # otherwise than through the processor, as an operator said
+
+    class Meta:
+        verbose_name = _("amount to be given back")
+        verbose_name_plural = _("amounts to be given back")
+        ordering = ["since", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["client_uuid"], condition=models.Q(paid_at=None), name="billing_one_payback_at_a_time"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.client_uuid}: {self.cents}"
+
+    @classmethod
+    def waiting(cls) -> "models.QuerySet[Payback]":
+        return cls.objects.filter(paid_at=None)
+
+    @classmethod
+    def note(cls, client: UUID, *, cents: int, trouble: str, is_refused: bool = False, now: datetime) -> None:
+        """What is left to do for this client, and why. In the shared scope."""
+        said = {"cents": cents, "trouble": trouble[:300], "is_refused": is_refused}
+        cls.waiting().update_or_create(
+            client_uuid=client, paid_at=None, defaults=said, create_defaults={**said, "since": now}
+        )
+
+    def mark_paid(self, *, now: datetime) -> None:
+        """By bank transfer, for instance; or looked at by somebody, where nobody knows how much it is."""
+        self.paid_at = now
+        self.save(update_fields=["paid_at"])
+
+
+def open_of(client: UUID) -> int:
+    """What the books say that a client has to pay; less than nothing is what Smoall owes it. In the shared scope.
+
+    As the ledger reckons it: what remains of each invoice, what its balance at the processor gave or took, what was credited
+    after payment, and what was taken or given back since.
+    """
+    dues = Due.objects.filter(client_uuid=client).aggregate(
+        remaining=Sum("remaining", default=0), balance=Sum("from_balance", default=0), credited=Sum("credited_after", default=0)
+    )  # fmt: skip
+    payments = Payment.objects.filter(client_uuid=client).values("processor_id")
+    taken: list[Refund | Dispute] = [
+        *Refund.objects.filter(payment__in=payments), *Dispute.objects.filter(payment__in=payments)
+    ]  # fmt: skip
+    back = sum(one.amount for one in taken if one.counts)
+    otherwise = (
+        Payback.objects.filter(client_uuid=client)
+        .exclude(paid_at=None)
+        .aggregate(cents=Sum("cents", default=0))
+    )
+    return int(dues["remaining"] + dues["balance"] - dues["credited"] + back + otherwise["cents"])

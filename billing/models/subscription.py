@@ -65,12 +65,17 @@ class Subscription(Row):
     period_start = models.DateTimeField(_("from"), null=True, blank=True)
     period_end = models.DateTimeField(_("until"), null=True, blank=True)
     cancel_at = models.DateTimeField(_("ends"), null=True, blank=True)
-    with_departure = models.BooleanField(default=False)  # it ends because the client leaves
+    with_departure = models.BooleanField(default=False)  # `cancel_at` is ours: the client leaves
+    leaves_at = models.DateTimeField(null=True, blank=True)  # the end of the data's last day, when it leaves
+    own_cancel_at = models.DateTimeField(
+        null=True, blank=True
+    )  # the client's own end, while ours is in force
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     past_due_since = models.DateTimeField(_("past due since"), null=True, blank=True)
     read_only_on = models.DateField(
         _("read-only from"), null=True, blank=True
     )  # promised when it became due (I12)
+    room = models.CharField(max_length=10, blank=True)  # catalogue.Room as it was last announced (limits.py)
     warned_at = models.DateTimeField(null=True, blank=True)  # of the last announcement that the trial ends
     created_at = models.DateTimeField(default=timezone.now)
     seen_at = models.DateTimeField(default=timezone.now)  # when the processor last said so
@@ -113,21 +118,28 @@ class Subscription(Row):
         return self.processor_id is not None and self.state not in OVER
 
     @property
+    def ends_at(self) -> datetime | None:
+        """When it ends: with the data of a client that leaves, or as the client said."""
+        return self.leaves_at if self.with_departure else self.cancel_at
+
+    @property
     def lasts_until(self) -> datetime | None:
         """The last moment of one that ends: at midnight it is the day before that people are told."""
-        return self.cancel_at - timedelta(seconds=1) if self.cancel_at else None
+        return self.ends_at - timedelta(seconds=1) if self.ends_at else None
 
     @property
     def is_trial_without_order(self) -> bool:
         return self.processor_id is None
 
     @property
+    def sold(self) -> catalogue.Plan | None:
+        """Its plan; None before an order, and for one that is sold no more."""
+        return next((one for one in catalogue.PLANS if one.code == self.plan), None)
+
+    @property
     def name(self) -> Any:
         """The plan's, as people call it; of one that is sold no more, its code."""
-        try:
-            return catalogue.plan(self.plan).name
-        except catalogue.UnknownPlan:
-            return self.plan
+        return self.sold.name if self.sold else self.plan
 
     @property
     def monthly_cents(self) -> int:

@@ -173,9 +173,16 @@ class Visitor:
 
     # --- looking ----------------------------------------------------------------------------------------------
 
-    def look(self, name: str, *, dark: bool = False, whole: bool = True) -> None:
-        """Refuse a page that is too wide or that somebody can't use; keep a picture of it or of the window if asked."""
+    def look(self, name: str, *, dark: bool = False, whole: bool = True, phone: bool = False) -> None:
+        """Refuse a page that is too wide or that somebody can't use; keep a picture of it or of the window if asked.
+
+        `phone`: as wide as one, too.
+        """
         self._look(name, whole)
+        if phone:
+            self.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+            self._look(f"{name}-phone", whole)
+            self.page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
         if dark:
             self.page.emulate_media(color_scheme="dark")
             self._look(f"{name}-dark", whole)

@@ -21,9 +21,7 @@ class Older:
     def put_back(self) -> None:
         # Without a checkpoint a server that is killed gives numbers of the copied sequences twice: what it had written
         # ahead of them was the original's.
-        self._run(
-            "DROP DATABASE {name} WITH (FORCE)", "CREATE DATABASE {name} TEMPLATE {copy}", "CHECKPOINT"
-        )
+        self._run("DROP DATABASE {name} WITH (FORCE)", "CREATE DATABASE {name} TEMPLATE {copy}", "CHECKPOINT")
         roles.set_up(settings.SMOALL_ADMIN_URL, self.name, settings.SMOALL_LOGINS)
         gate.GATE.look_again()
 

@@ -36,6 +36,8 @@ OTHERWISE = {
     "billing.Invoice": "the law keeps it, and the database deletes none; tests/billing/test_P13_issue.py",
     "billing.Due": "amounts beside an invoice, which stay with it and name nobody",
     "billing.Payment": "the same",
+    "billing.Payback": "the same; tests/billing/test_P34_P37_ending.py",
+    "billing.Parting": "the processor's key, until it has deleted its record; the same test",
     "billing.Seats": "a number, and one row a client",
     "tenants.WorkspaceSearch": "by an address that somebody typed; gone when its mail is written",
 }

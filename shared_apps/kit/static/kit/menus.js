@@ -1,8 +1,9 @@
 // Menus are <details class="menu">: one open at a time, closed by Escape, a choice or a click elsewhere;
 // arrow keys walk through the entries.
 
-// On a phone the modules' tabs don't all fit: the one we are in is brought into view.
-document.querySelector(".console-nav [aria-current], .rail-menu [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+// On a phone the tabs don't all fit: those that we are in are brought into view.
+for (const tab of document.querySelectorAll(":is(.console-nav, .rail-menu, .tabs) [aria-current]"))
+  tab.scrollIntoView({ block: "nearest", inline: "center" });
 
 const open = () => document.querySelectorAll("details.menu[open]");
 

@@ -1,0 +1,288 @@
+"""P34, P37: who leaves gets back what it paid for and will not use, before its details go, once, and is kept by nobody.
+
+Also: a notice that is given and withdrawn leaves the client's own end of its plan as it was.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import stripe
+from django.db import transaction
+from django.test import Client as Browser
+from django.utils import timezone
+
+from billing import customers, ending, gateway, ledger, subscriptions
+from billing.models import Account, Invoice, Kind, Parting, Payback, State
+from billing.models.money import open_of
+from shared_apps.clients.models import Client
+from shared_apps.jobs.models import Job
+from shared_apps.jobs.run import drain
+from shared_apps.kit import scope
+from shared_apps.mail.models import Message
+from tenants import departure, forgetting, sagas
+from tenants.models import Departure, Domain, Saga, Tenant
+from tests.billing.conftest import Processor
+from tests.billing.issued import client_of
+from tests.billing.life import Life
+from tests.conftest import TESTER, Cast
+from tests.leaving.conftest import notice
+from tests.operators.conftest import OPS, make_operator
+
+YEAR = 3 * 12000 * 121 // 100  # three people, with VAT
+
+
+@pytest.fixture
+def life(acme: Cast, processor: Processor) -> Life:
+    """A year is paid, and half of it is over."""
+    client_of(acme, vat_number="BE0403170701")
+    made = Life(acme, processor)
+    made.begin(days=0)
+    made.order(plan="small", pace="year")
+    made.processor.pass_time(days=182.5)
+    made.tell()
+    return made
+
+
+def destroyed(life: Life) -> Departure:
+    """As the destruction leaves the shared rows, with what it asks for."""
+    given = notice(life.cast, now=timezone.now() - timedelta(days=130))
+    with scope.shared(actor=TESTER):
+        Domain.objects.filter(tenant_id=life.cast.id).delete()
+        Tenant.objects.filter(pk=life.cast.id).delete()
+        departure.note_destroyed(life.cast.id, now=timezone.now())
+        given.refresh_from_db()
+    return given
+
+
+def refunds(life: Life) -> list[int]:
+    return [one.amount for one in gateway.client().v1.refunds.list(params={"limit": 100}).data]
+
+
+def notes(life: Life) -> list[Invoice]:
+    with scope.shared():
+        return list(Invoice.objects.of(life.client).filter(kind=Kind.CREDIT_NOTE).select_related("corrects"))
+
+
+def is_even(life: Life) -> bool:
+    life.tell()
+    with scope.shared():
+        return ledger.reconcile().is_even and open_of(life.client) == 0
+
+
+def waiting() -> list[Payback]:
+    with scope.shared():
+        return list(Payback.waiting())
+
+
+def test_P37_half_a_year_goes_back_by_the_card_with_a_credit_note_and_a_mail(life: Life) -> None:
+    destroyed(life)
+    drain()
+    (note,) = notes(life)
+    assert refunds(life) == [note.payable] and abs(note.payable - YEAR / 2) < 100
+    assert (note.vat, note.treatment) == (note.gross - note.net, "standard") and note.vat > 0
+    assert note.corrects and note.buyer["vat_number"] == "BE0403170701"
+    assert is_even(life) and life.own.state == State.CANCELED and not waiting()
+    assert gateway.client().v1.customers.retrieve(str(life.account.customer_id)).balance == 0
+    with scope.shared():
+        (told,) = Message.objects.filter(purpose="billing.ending")
+    assert told.to_address == "olga@acme.test"
+    life.work()
+    with scope.shared(actor=TESTER):
+        subscriptions.bring_in_line(life.client, now=life.now)
+    assert len(refunds(life)) == 1 and len(notes(life)) == 1
+    assert life.processor.drift() == []
+
+
+def test_P37_contact_details_wait_for_it_and_go_after_it(life: Life) -> None:
+    given = destroyed(life)
+    with scope.shared(actor=TESTER):
+        Message.objects.all().delete()  # whose leaving is waited for too
+        saga = forgetting.begin(given, requested_by={"role": "notice"}, requested_at=given.noticed_at)
+        assert not customers.is_ready(life.client)
+        with pytest.raises(sagas.NotYet):
+            forgetting.forget(saga)
+        drain_but(saga)
+        Message.objects.all().delete()
+        assert customers.is_ready(life.client) and len(refunds(life)) == 1
+        forgetting.forget(saga)
+        assert not Client.objects.filter(pk=life.client).exists()
+        assert not Account.objects.filter(client_uuid=life.client).exists()
+    assert len(notes(life)) == 1
+
+
+def drain_but(saga: Saga) -> None:
+    Job.objects.filter(name=sagas.advance.name, args=[str(saga.pk)]).delete()
+    drain()
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_P37_nothing_is_given_back_twice_whatever_line_it_dies_at(
+    life: Life, monkeypatch: pytest.MonkeyPatch, is_told: bool
+) -> None:
+    """Each run dies before it hears the processor's answer to its first write: what we wrote is undone, what it did stands.
+
+    Its own messages of that come before the next run, or they don't.
+    """
+    destroyed(life)
+    with scope.shared(actor=TESTER):
+        Job.objects.all().delete()
+    request, died = stripe.RequestsClient.request, []
+
+    def dying(self: Any, method: str, url: str, *given: Any, **more: Any) -> Any:
+        answer = request(self, method, url, *given, **more)
+        if method != "get":
+            died.append(url.rpartition("/v1/")[2].partition("/")[0])
+            raise KeyboardInterrupt
+        return answer
+
+    monkeypatch.setattr(stripe.RequestsClient, "request", dying)
+    for _run in range(6):
+        try:
+            with scope.shared(actor=TESTER), transaction.atomic():
+                ending.settle(life.client, now=life.now)
+            break
+        except KeyboardInterrupt:
+            if is_told:
+                life.tell()
+    assert died == ["subscriptions", "refunds", "customers"]
+    (note,) = notes(life)
+    assert refunds(life) == [note.payable] and is_even(life) and not waiting()
+    assert gateway.client().v1.customers.retrieve(str(life.account.customer_id)).balance == 0
+
+
+def test_P37_a_processor_that_is_down_delays_nothing_and_is_asked_again_later(
+    life: Life, acme: Cast, browser: Callable[..., Browser]
+) -> None:
+    with scope.shared(actor=TESTER):
+        given, customer = destroyed(life), str(life.account.customer_id)
+        api = life.processor.address
+        saga = forgetting.begin(given, requested_by={"role": "notice"}, requested_at=given.noticed_at)
+        saga.created_at = timezone.now() - timedelta(hours=2)
+        Message.objects.all().delete()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(gateway, "client", down)
+            drain_but(saga)
+            forgetting.forget(saga)  # raises nothing
+            drain()
+        assert not Client.objects.filter(pk=life.client).exists() and api
+        (left,) = Payback.waiting()
+        assert left.cents == 0 and "could not be ended yet" in left.trouble
+        assert Parting.objects.get().client_uuid == life.client
+        Job.objects.filter(state=Job.State.WAITING).update(run_after=timezone.now())
+        drain()
+    (note,) = notes(life)
+    assert note.buyer["name"] == "Acme SRL" and refunds(life) == [note.payable]
+    assert getattr(gateway.client().v1.customers.retrieve(customer), "deleted", False)
+    with scope.shared():
+        assert not Payback.objects.exists() and not Parting.objects.exists()
+    assert is_even(life)
+
+
+def test_P40_what_it_does_not_understand_keeps_no_record_there(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with scope.shared(actor=TESTER):
+        destroyed(life)
+        Job.objects.all().delete()
+        customer = str(life.account.customer_id)
+        monkeypatch.setattr(ending, "_end", misunderstood)
+        customers.forget(life.client)
+        drain()
+        (left,) = Payback.waiting()
+    assert left.is_refused and left.trouble == "The payment processor refused the request: why"
+    assert getattr(gateway.client().v1.customers.retrieve(customer), "deleted", False)
+
+
+def misunderstood(*_: Any, **__: Any) -> None:
+    raise gateway.Misunderstood("The payment processor refused the request: why")
+
+
+def down(*_: Any) -> Any:
+    raise gateway.Unreachable("The payment processor does not answer now.")
+
+
+def test_P37_what_the_processor_refuses_is_a_named_item_until_it_is_paid_otherwise(
+    life: Life, browser: Callable[..., Browser]
+) -> None:
+    otto = make_operator("Otto")
+    for one in gateway.client().v1.charges.list().data:
+        with life.processor.world.transaction():
+            life.processor.world.save(life.processor.world.get("charge", one.id) | {"disputed": True})
+    with scope.shared(actor=TESTER):
+        destroyed(life)
+    drain()
+    (left,) = waiting()
+    assert refunds(life) == [] and left.cents == notes(life)[0].payable
+    with scope.shared():
+        assert ending.left() == {"clients that left and wait for money": 1}
+    opened = browser(OPS, otto)
+    page = opened.get("/billing/invoices/ledger/").content.decode()
+    assert "Acme SRL" in page and "Paid back otherwise" in page
+    address = "/billing/invoices/paid-back/"
+    opened.post(address, {"payback": str(left.pk), "cents": str(left.cents + 1)})
+    opened.post(address, {"payback": "x", "cents": "1"})
+    assert len(waiting()) == 1
+    opened.post(address, {"payback": str(left.pk), "cents": str(left.cents)})
+    drain()
+    assert not waiting() and is_even(life)
+    with scope.shared(actor=TESTER):
+        ending.look()
+    drain()
+    assert refunds(life) == [] and not waiting()
+
+
+def test_P37_more_than_one_invoice_has_left_is_credited_to_several(life: Life) -> None:
+    """A year, and a dearer plan from the middle of it on: what is left of both is more than either."""
+    with scope.shared(actor=TESTER):
+        at = life.processor.now
+        subscriptions.change(life.client, plan="company", pace="year", at=at, now=life.now)
+    life.tell()
+    destroyed(life)
+    drain()
+    found = notes(life)
+    with scope.shared():
+        assert {one.corrects.kind for one in found if one.corrects} == {Kind.INVOICE}
+    assert sum(refunds(life)) == sum(one.payable for one in found) > YEAR / 2
+    assert is_even(life) and not waiting()
+
+
+# --- the client's own end, and the notice -----------------------------------------------------------------------
+
+
+def test_a_notice_withdrawn_leaves_the_clients_own_end_as_it_was(life: Life) -> None:
+    with scope.shared(actor=TESTER):
+        subscriptions.cancel(life.client, now=life.now)
+    ends = life.own.cancel_at
+    given = notice(life.cast, now=life.now)
+    life.work()
+    assert ends and life.own.with_departure and life.own.lasts_until
+    assert life.own.lasts_until.date() == given.data_on  # sooner than the year's end
+    life.align()
+    with scope.acting(TESTER):
+        departure.withdraw(life.cast.id, now=life.now)
+    life.work()
+    assert (life.own.cancel_at, life.own.with_departure, life.own.own_cancel_at) == (ends, False, None)
+    with scope.shared(actor=TESTER):
+        subscriptions.resume(life.client, now=life.now)
+    assert life.own.cancel_at is None
+
+
+def test_an_end_that_the_client_says_after_its_notice_stays_when_it_is_sooner(life: Life) -> None:
+    with scope.shared(actor=TESTER):
+        subscriptions.change(
+            life.client, plan="small", pace="month", at=life.processor.now, now=life.now
+        )  # a month ends sooner than the three of a notice
+    life.tell()
+    notice(life.cast, now=life.now)
+    life.work()
+    assert life.own.with_departure
+    with scope.shared(actor=TESTER):
+        subscriptions.cancel(life.client, now=life.now)
+    life.align()
+    assert life.own.cancel_at == life.own.period_end and not life.own.with_departure
+    with scope.acting(TESTER):
+        departure.withdraw(life.cast.id, now=life.now)
+    life.work()
+    assert life.own.cancel_at == life.own.period_end
