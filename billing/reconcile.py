@@ -17,7 +17,6 @@ from django.utils import timezone
 from billing import catalogue, events, gateway, mails, subscriptions
 from billing.gateway import id_of, talking
 from billing.models import Account, Figure, Parting, Reconciliation, State, Subscription
-from shared_apps.accounts.models import Kind, User
 from shared_apps.jobs import job
 from shared_apps.kit import scope
 from shared_apps.kit.dates import day_of
@@ -124,8 +123,7 @@ def _tell(row: Reconciliation, *, now: datetime) -> None:
     if not alarms:
         return
     log.error("ALARM: billing differs from the processor: %s", " | ".join(alarms))
-    for operator in User.objects.active().filter(kind=Kind.OPERATOR):
-        mails.differences(operator, alarms, day=timezone.localdate(now))
+    mails.differences(alarms, day=timezone.localdate(now))
 
 
 # --- what is listed -------------------------------------------------------------------------------------------
