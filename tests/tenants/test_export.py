@@ -31,6 +31,7 @@ from shared_apps.history.models import Event, LogEntry
 from shared_apps.jobs.run import drain
 from shared_apps.kit import scope
 from shared_apps.mail.models import Message
+from shared_apps.promises.checking import Round, checks
 from tenants import export, fleet, restore, sagas
 from tenants.archive import ArchiveReader, BadRecipient
 from tenants.keys import KeyStore
@@ -119,6 +120,7 @@ def test_export_restore_export_is_equal(source: Tenant, tmp_path: Path) -> None:
     expected.pop("rows/mail_message.csv")
     assert after == expected
     assert [problem for problem in fleet.problems() if str(copy.id) in problem] == []
+    assert checks()["what-was-written-stays"].look(Round(timezone.now())).state == "kept"
 
 
 def test_loading_writes_no_history_and_the_copy_goes_on_writing_its_own(
