@@ -17,8 +17,9 @@ def disclosures(client: UUID) -> Iterator[Entry]:
     for one in found[:MOST]:
         what = ", ".join(str(CATEGORIES.get(code, code)) for code in one.categories)
         partner = one.verification.partner
+        purpose = partner.purpose_for(get_language() or "")
         # Stored in the source's language, read in everybody's own; without a reason, what the partner is there for.
-        why = _(one.why) if one.why else partner.purpose_for(get_language() or "").text
+        why = _(one.why) if one.why else purpose.text if purpose.is_own else ""
         yield Entry(at=one.at, who=partner.name, what=what, why=why, kind="partner")
 
 

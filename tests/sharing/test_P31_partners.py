@@ -10,11 +10,12 @@ from uuid import UUID, uuid4
 import pytest
 from django.apps import apps
 from django.db import DatabaseError, connection, transaction
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from shared_apps.accounts.models import User
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
+from shared_apps.sharing import timeline
 from shared_apps.sharing.models import CannotShare, Disclosure, Partner, Verification
 from tests.conftest import TESTER, Cast
 from tests.sharing.conftest import POLICY, PURPOSES, make_shared_with, verify
@@ -158,6 +159,11 @@ def test_a_disclosure_says_to_whom_what_why_and_under_which_text(shared_with: Pa
         row = Disclosure.objects.get(client_uuid=acme.tenant.client_id)
         assert row.verification.sha256 == hashlib.sha256(POLICY.encode()).hexdigest()
         assert row.verification.text == POLICY and row.verification.partner == shared_with
+        shared_with.disclose(acme.tenant.client_id, categories=["contact"], why="", now=timezone.now())
+        for language in ("fr", "en"):
+            with translation.override(language):
+                said = {entry.why for entry in timeline.disclosures(acme.tenant.client_id)}
+            assert said == {"A payment", PURPOSES[language]}, "without a reason: what it does, for this reader"
 
 
 @pytest.mark.parametrize("state", ["unverified", "expired", "ended", "category"])
