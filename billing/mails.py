@@ -1,4 +1,4 @@
-"""The mails about plan and payment, to where a client's invoices go. In the shared scope."""
+"""The mails about plan and payment, to where a client's invoices go, and the alarm to operators. In the shared scope."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -10,10 +10,10 @@ from django.urls import reverse
 from billing.documents import words
 from billing.models import Account, Subscription
 from shared_apps import mail
-from shared_apps.accounts.models import User
+from shared_apps.accounts import mails
 from shared_apps.clients.models import Client
 from shared_apps.mail.models import Message
-from tenants.models import Tenant, host_url
+from tenants.models import Tenant
 
 PURPOSE = "billing.standing"
 
@@ -127,17 +127,12 @@ def nothing_is_ordered(message: Message) -> bool:
     return found is not None and not found.is_live
 
 
-def differences(operator: User, alarms: Sequence[str], *, day: date, about: str = "") -> None:
+def differences(alarms: Sequence[str], *, day: date, about: str = "") -> None:
     """What the nightly comparison could not put right by itself, once a day; or what it is `about`, once for all."""
-    mail.send(
+    mails.alarm(
+        alarms,
         purpose="billing.alarm",
-        to=operator.email,
-        name=operator.name,
-        language=operator.language,
         template="billing/mail/differences",
-        context={
-            "alarms": alarms,
-            "url": host_url("ops") + reverse("billing-ops:reconciliation", urlconf="config.urls_ops"),
-        },
-        key=f"billing.alarm:{operator.id}:{about or day}",
+        page="billing-ops:reconciliation",
+        once=about or day,
     )

@@ -18,7 +18,6 @@ from django.utils import timezone
 from billing import catalogue, customers, events, gateway, mails, subscriptions
 from billing.gateway import id_of, read, talking
 from billing.models import Account, Figure, Parting, Reconciliation, State, Subscription
-from shared_apps.accounts.models import Kind, User
 from shared_apps.jobs import job
 from shared_apps.jobs.run import described
 from shared_apps.kit import scope
@@ -209,8 +208,7 @@ def _tell(row: Reconciliation, named: list[str], *, now: datetime) -> None:
     if not alarms:
         return
     log.error("ALARM: billing differs from the processor: %s", " | ".join(alarms))
-    for operator in User.objects.active().filter(kind=Kind.OPERATOR):
-        mails.differences(operator, alarms, day=timezone.localdate(now))
+    mails.differences(alarms, day=timezone.localdate(now))
 
 
 # --- what is listed -------------------------------------------------------------------------------------------

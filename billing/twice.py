@@ -17,7 +17,6 @@ from billing.events import projects
 from billing.gateway import id_of, once, read, talking
 from billing.models import Account, State, Subscription
 from billing.models.subscription import OVER
-from shared_apps.accounts.models import Kind, User
 from shared_apps.jobs import TryAgain, job
 
 log = logging.getLogger("smoall.billing")
@@ -156,5 +155,4 @@ def _is_under_way(invoice: Any) -> bool:
 
 def _tell(said: str, *, about: str, now: datetime) -> None:
     """Operators, once."""
-    for operator in User.objects.active().filter(kind=Kind.OPERATOR):
-        mails.differences(operator, [said], day=timezone.localdate(now), about=about)
+    mails.differences([said], day=timezone.localdate(now), about=about)

@@ -41,7 +41,7 @@ VISITORS_FILES = (
     "shared_apps/legal/differences.py",
     "shared_apps/legal/documents.py",
     "shared_apps/sharing/listing.py",
-    "shared_apps/sharing/templates/sharing/components/partners.html",
+    "shared_apps/sharing/templates/sharing/components/p*.html",
     "shared_apps/mail/templates/mail/refuse*.html",
     "shared_apps/kit/cookies.py",
     "shared_apps/kit/templates/[45]*.html",

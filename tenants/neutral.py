@@ -84,6 +84,7 @@ NO_TEXT = (
     models.BooleanField, models.IntegerField, models.DecimalField, models.FloatField, models.DateField, models.TimeField,
     models.DurationField, models.UUIDField, models.AutoField,
 )  # fmt: skip
+MADE_UP = "Example"  # what a masked history says instead of a text
 MASKED_ENTRIES = """
     UPDATE history_logentry SET
         object_repr = CASE WHEN object_repr = '' THEN '' ELSE 'Example ' || substr(md5(object_pk), 9, 8) END,
@@ -93,10 +94,10 @@ MASKED_ENTRIES = """
         additional_data = CASE WHEN additional_data IS NULL THEN NULL ELSE '{{}}'::jsonb END,
         changes = coalesce((
             SELECT jsonb_object_agg(c.key, CASE WHEN table_name || '.' || c.key = ANY (%s) THEN c.value ELSE jsonb_build_array(
-                       CASE WHEN c.value ->> 0 IS NULL OR c.value ->> 0 = '' THEN c.value -> 0 ELSE '"Example"'::jsonb END,
-                       CASE WHEN c.value ->> 1 IS NULL OR c.value ->> 1 = '' THEN c.value -> 1 ELSE '"Example"'::jsonb END)
+                       CASE WHEN c.value ->> 0 IS NULL OR c.value ->> 0 = '' THEN c.value -> 0 ELSE to_jsonb({made_up}::text) END,
+                       CASE WHEN c.value ->> 1 IS NULL OR c.value ->> 1 = '' THEN c.value -> 1 ELSE to_jsonb({made_up}::text) END)
                    END) FROM jsonb_each(changes) c), '{{}}'::jsonb)
-""".format(actor=PERSON.replace("{h}", "md5(actor_id)"))
+""".format(actor=PERSON.replace("{h}", "md5(actor_id)"), made_up=f"'{MADE_UP}'")
 OPENED = "UPDATE tenants_tenant SET state = %s, state_before = '', state_reason = '', is_read_only = false, unpaid_since = NULL"
 
 

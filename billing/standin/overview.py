@@ -5,7 +5,10 @@ from html import escape
 
 from billing.standin import clock, customers, disputes, layout, words
 from billing.standin.layout import Answer, Say
-from billing.standin.store import DAY, World
+from billing.standin.store import DAY, Thing, World
+
+COLUMNS = ("Customer", "Subscription", "Tax ids", "Payments")
+SHOWN = 200  # customers, the newest
 
 
 def show(world: World, say: Say) -> Answer:
@@ -17,43 +20,50 @@ def show(world: World, say: Say) -> Answer:
         f"<p>{say('It is')} {datetime.fromtimestamp(world.now, UTC):%Y-%m-%d %H:%M} UTC. {say('Let time pass:')}</p>"
         f'<form method="post" action="/clock" class="row">{moves}</form><h2>{say("Customers")}</h2>'
     )
-    rows = ""
-    for customer in world.find("customer")[::-1][:200]:
-        if customer.get("deleted"):
-            continue
-        states = (
-            ", ".join(one["status"] for one in world.find("subscription", customer=customer["id"])) or "–"
-        )
-        ids = "".join(
-            f"{escape(one['value'])} {one['verification']['status']} "
-            + _button(
-                f"/tax_id/{one['id']}",
-                "unverified" if one["verification"]["status"] == "verified" else "verified",
-            )
-            for one in world.find("tax_id", customer=customer["id"])
-        )
-        charges = "".join(
-            f"<div>{layout.euro(one['amount'], say)} {one['status']}</div>"
-            + (_button(f"/dispute/{one['id']}", "dispute") if one["paid"] else "")
-            for one in world.find("charge", customer=customer["id"])[-5:]
-        )
-        rows += (
-            f"<tr><td>{escape(customer['name'] or customer['email'] or customer['id'])}</td><td>{states}</td>"
-            f"<td>{ids}</td><td>{charges}</td></tr>"
-        )
-    head = "".join(
-        f"<th scope='col'>{say(one)}</th>" for one in ("Customer", "Subscription", "Tax ids", "Payments")
+    rows = "".join(
+        _row(world, customer, say)
+        for customer in world.find("customer")[::-1][:SHOWN]
+        if not customer.get("deleted")
     )
-    body += f"<div class='table'><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    head = "".join(f"<th scope='col'>{say(one)}</th>" for one in COLUMNS)
+    body += f"<div class='table'><table class='stack'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     waiting = world.sql("SELECT count(*) FROM delivery WHERE state = 'waiting'")[0][0]
     body += f"<p class='muted'>{say('Events waiting to be delivered: %(count)s', count=waiting)}</p>"
     return layout.html(say, say("Stand-in for the payment processor"), body, wide=True)
 
 
-def _button(action: str, word: str) -> str:
-    return (
-        f'<form method="post" action="{action}"><button name="answer" value="{word}">{word}</button></form>'
+def _row(world: World, customer: Thing, say: Say) -> str:
+    name = escape(customer["name"] or customer["email"] or customer["id"])
+    states = "".join(
+        f"<div>{say(words.STATES.get(one['status'], one['status']))}</div>"
+        for one in world.find("subscription", customer=customer["id"])
     )
+    ids = "".join(
+        f"<div>{escape(one['value'])}, {say(words.CHECKS[one['verification']['status']])}</div>"
+        + _button(say, f"/tax_id/{one['id']}", *_other_answer(one))
+        for one in world.find("tax_id", customer=customer["id"])
+    )
+    charges = "".join(
+        f"<div>{layout.euro(one['amount'], say)}, {say(words.CHARGES[one['status']])}</div>"
+        + (_button(say, f"/dispute/{one['id']}", "dispute", "Dispute it") if one["paid"] else "")
+        for one in world.find("charge", customer=customer["id"])[-5:]
+    )
+    cells = "".join(
+        f"<td data-label='{escape(say(label), quote=True)}'>{cell or '–'}</td>"
+        for label, cell in zip(COLUMNS[1:], (states, ids, charges), strict=True)
+    )
+    return f"<tr><th scope='row'>{name}</th>{cells}</tr>"
+
+
+def _other_answer(tax_id: Thing) -> tuple[str, str]:
+    """What the register of VAT numbers could say instead, and the words for it."""
+    if tax_id["verification"]["status"] == "verified":
+        return "unverified", "Don’t confirm it"
+    return "verified", "Confirm it"
+
+
+def _button(say: Say, action: str, answer: str, word: str) -> str:
+    return f'<form method="post" action="{action}"><button name="answer" value="{answer}">{say(word)}</button></form>'
 
 
 def post(world: World, parts: list[str], form: dict[str, str]) -> Answer:

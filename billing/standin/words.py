@@ -26,7 +26,16 @@ STATES = {
     "unpaid": "Not paid",
     "paused": "Paused",
     "incomplete": "Waiting for the first payment",
+    "incomplete_expired": "The first payment never came",
+    "canceled": "Ended",
 }
+CHECKS = {  # of a VAT number
+    "pending": "being checked",
+    "verified": "confirmed",
+    "unverified": "not confirmed",
+    "unavailable": "can’t be checked",
+}
+CHARGES = {"succeeded": "paid", "pending": "under way", "failed": "failed"}
 PASSING = {1: "A day", 3: "Three days", 7: "A week", 31: "31 days"}
 FRENCH = {
     "Stand-in for the payment processor, no money moves": "Doublure de l’opérateur de paiement : aucun argent ne bouge",
@@ -107,6 +116,18 @@ FRENCH = {
     "Not paid": "Impayé",
     "Paused": "En pause",
     "Waiting for the first payment": "En attente du premier paiement",
+    "The first payment never came": "Le premier paiement n’est jamais venu",
+    "Ended": "Terminé",
+    "being checked": "en cours de vérification",
+    "confirmed": "confirmé",
+    "not confirmed": "non confirmé",
+    "can’t be checked": "invérifiable",
+    "paid": "payé",
+    "under way": "en cours",
+    "failed": "échoué",
+    "Confirm it": "Le confirmer",
+    "Don’t confirm it": "Ne pas le confirmer",
+    "Dispute it": "Le contester",
     "Your card was declined.": "Votre carte a été refusée.",
     "Your card has expired.": "Votre carte est expirée.",
     "Your card has insufficient funds.": "Le solde de votre carte est insuffisant.",

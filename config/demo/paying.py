@@ -28,6 +28,9 @@ CARD = {
     "name": "Smoall demo",
 }
 SECONDS = 10
+PURPOSES = {
+    "fr": "Encaisse les paiements", "nl": "Int de betalingen", "en": "Takes payments", "de": "Zieht die Zahlungen ein",
+}  # fmt: skip
 POLICY = (
     "This stands for the text that an operator reads before anything goes to the payment operator. In the demo nobody has "
     "read it, and nothing leaves this machine: the payment operator is a stand-in."
@@ -122,7 +125,7 @@ def _partner(operator: str, *, now: datetime) -> None:
         if reader is None or Partner.objects.filter(name="Stripe").exists():
             return
         partner = Partner.objects.create(
-            name="Stripe", purpose="Takes payments", categories=["billing", "contact"], country="IE",
+            name="Stripe", purposes=PURPOSES, categories=["billing", "contact"], country="IE",
             hosts=["api.stripe.com"], created_at=now,
         )  # fmt: skip
         partner.verify(

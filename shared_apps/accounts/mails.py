@@ -1,13 +1,20 @@
-"""The mails of accounts: a new password, an invitation. Their links open pages whose buttons post."""
+"""The mails of accounts: a new password, an invitation. Their links open pages whose buttons post.
 
+And the frame of every mail that tells operators of something: each module above gives it its words.
+"""
+
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
 
 from shared_apps import mail
-from shared_apps.accounts.models import Purpose, User
+from shared_apps.accounts.models import Kind, Purpose, User
+from shared_apps.kit.hosts import host_url
 from shared_apps.kit.rows import uuid7
 from shared_apps.mail.models import Message
 
@@ -104,3 +111,22 @@ def factor_changed(person: User, *, request: HttpRequest, at: datetime) -> None:
         context={"name": person.name, "place": _place(request), "at": at},
         key=f"accounts.factor:{person.id}:{uuid7()}",
     )
+
+
+def alarm(alarms: Iterable[Any], *, purpose: str, template: str, page: str, once: object) -> None:
+    """Tell every operator that something needs one of them; each has one mail of a purpose for the same `once`, such as a day.
+
+    `alarms`: lines, lazily translated where they are in people's words. `page`: the name of the page on ops. where more
+    stands. In the shared scope.
+    """
+    lines = list(alarms)
+    for operator in User.objects.active().filter(kind=Kind.OPERATOR):
+        mail.send(
+            purpose=purpose,
+            to=operator.email,
+            name=operator.name,
+            language=operator.language,
+            template=template,
+            context={"alarms": lines, "url": host_url("ops") + reverse(page, urlconf="config.urls_ops")},
+            key=f"{purpose}:{operator.id}:{once}",
+        )

@@ -8,6 +8,7 @@ from uuid import UUID
 from django import forms
 from django.conf import settings
 from django.utils import timezone
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
@@ -30,8 +31,29 @@ def _day(label: Any, **more: Any) -> forms.DateField:
     return forms.DateField(label=label, widget=forms.DateInput(attrs={"type": "date"}), **more)
 
 
-class PartnerForm(forms.ModelForm):  # type: ignore[type-arg]
-    purpose = forms.CharField(label=_("Purpose"), max_length=300, validators=[ONE_LINE])
+class PurposesForm(forms.Form):
+    """What a partner does for clients, in each language of the website: visitors read theirs."""
+
+    def __init__(self, *args: Any, partner: Partner | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for code, name in settings.WEBSITE_LANGUAGES:
+            self.fields[f"purpose_{code}"] = forms.CharField(
+                label=format_lazy("{} ({})", _("Purpose"), name),
+                max_length=300,
+                validators=[ONE_LINE],
+                widget=forms.TextInput(attrs={"lang": code}),
+                initial=partner.purposes.get(code, "") if partner else "",
+            )
+
+    def purpose_fields(self) -> list[forms.BoundField]:
+        return [self[f"purpose_{code}"] for code, _name in settings.WEBSITE_LANGUAGES]
+
+    def purposes(self) -> dict[str, str]:
+        """After `is_valid()`."""
+        return {code: self.cleaned_data[f"purpose_{code}"] for code, _name in settings.WEBSITE_LANGUAGES}
+
+
+class PartnerForm(PurposesForm, forms.ModelForm):  # type: ignore[type-arg]
     categories = forms.MultipleChoiceField(
         label=_("Categories of data"), choices=list(CATEGORIES.items()), widget=forms.CheckboxSelectMultiple
     )
@@ -45,7 +67,11 @@ class PartnerForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Partner
-        fields = ("name", "purpose", "categories", "country", "hosts")
+        fields = ("name", "categories", "country", "hosts")
+
+    def save(self, commit: bool = True) -> Any:
+        self.instance.purposes = self.purposes()
+        return super().save(commit)
 
     def clean_hosts(self) -> list[str]:
         typed = self.cleaned_data["hosts"].lower().split()
@@ -60,8 +86,8 @@ class PartnerForm(forms.ModelForm):  # type: ignore[type-arg]
         return sorted(set(typed))
 
 
-class VerifyForm(forms.Form):
-    """The text as it was read: pasted, or a text file. `text` after `is_valid()`."""
+class VerifyForm(PurposesForm):
+    """The text as it was read: pasted, or a text file. `text` after `is_valid()`. And what visitors will read of the partner."""
 
     policy_url = forms.URLField(
         label=_("Address of the privacy policy"), max_length=500, assume_scheme="https"

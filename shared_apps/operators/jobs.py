@@ -9,7 +9,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
 
-from shared_apps.accounts.models import Kind, User
+from shared_apps.accounts.models import User
 from shared_apps.jobs import job
 from shared_apps.kit import scope
 from shared_apps.kit.dates import day_of
@@ -68,8 +68,7 @@ def enforce_retention() -> None:
     if outcome.alarms:
         log.error("retention: %s", " | ".join(outcome.alarms))
         with scope.shared():
-            for operator in User.objects.active().filter(kind=Kind.OPERATOR):
-                mails.alarm(operator, outcome.alarms, day=timezone.localdate(now))
+            mails.alarm(outcome.alarms, day=timezone.localdate(now))
 
 
 @job(purpose="operators.requests")
@@ -79,8 +78,7 @@ def watch_requests() -> None:
     alarms = late_requests(now)
     if alarms:
         log.error("requests: %s are late", len(alarms))
-        for operator in User.objects.active().filter(kind=Kind.OPERATOR):
-            mails.late_requests(operator, alarms, day=timezone.localdate(now))
+        mails.late_requests(alarms, day=timezone.localdate(now))
     scans = Request.remove_names(Request.objects.nameless_since(day_of(now)), now=now)
     for name in scans:
         transaction.on_commit(partial(_delete_scan, name), robust=True)
@@ -134,8 +132,7 @@ def _tell_of_drift(fresh: list[drift.Found]) -> None:
             for one in fresh[:MOST_LATE]
             if one.tenant in named
         ]
-        for operator in User.objects.active().filter(kind=Kind.OPERATOR):
-            mails.drift(operator, alarms, now=timezone.now())
+        mails.drift(alarms, now=timezone.now())
 
 
 def _sizes() -> dict[UUID, int]:

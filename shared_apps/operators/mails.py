@@ -6,6 +6,7 @@ from datetime import date, datetime
 from django.urls import reverse
 
 from shared_apps import mail
+from shared_apps.accounts import mails
 from shared_apps.accounts.models import Kind, User
 from shared_apps.operators.models import Grant
 from tenants.models import host_url
@@ -44,35 +45,36 @@ def grant(owner: User, grant: Grant, *, company: str, address: str) -> None:
     )
 
 
-def alarm(operator: User, alarms: Sequence[str], *, day: date) -> None:
+def alarm(alarms: Sequence[str], *, day: date) -> None:
     """What is late or was held back by the number a day. Once a day."""
-    mail.send(
+    mails.alarm(
+        alarms,
         purpose="operators.retention",
-        to=operator.email,
-        name=operator.name,
-        language=operator.language,
         template="operators/mail/alarm",
-        context={
-            "alarms": alarms,
-            "url": host_url("ops") + reverse("operators:departures", urlconf="config.urls_ops"),
-        },
-        key=f"operators.alarm:{operator.id}:{day}",
+        page="operators:departures",
+        once=day,
     )
 
 
-def late_requests(operator: User, alarms: Sequence[str], *, day: date) -> None:
+def late_requests(alarms: Sequence[str], *, day: date) -> None:
     """Requests and breaches whose time is over. Once a day."""
-    mail.send(
+    mails.alarm(
+        alarms,
         purpose="operators.requests",
-        to=operator.email,
-        name=operator.name,
-        language=operator.language,
         template="operators/mail/requests",
-        context={
-            "alarms": alarms,
-            "url": host_url("ops") + reverse("operators:requests", urlconf="config.urls_ops"),
-        },
-        key=f"operators.late_requests:{operator.id}:{day}",
+        page="operators:requests",
+        once=day,
+    )
+
+
+def drift(alarms: Sequence[str], *, now: datetime) -> None:
+    """Workspaces whose tables were found to differ from their release, which no look before had found."""
+    mails.alarm(
+        alarms,
+        purpose="operators.inspect",
+        template="operators/mail/drift",
+        page="operators:fleet",
+        once=now.isoformat(),
     )
 
 
@@ -102,19 +104,3 @@ def _tell_everybody(what: str, person: User, *, by: str, at: datetime | None) ->
             },
             key=f"operators.{what}:{person.id}:{operator.id}:{at}",
         )
-
-
-def drift(operator: User, alarms: Sequence[str], *, now: datetime) -> None:
-    """Workspaces whose tables were found to differ from their release, which no look before had found."""
-    mail.send(
-        purpose="operators.inspect",
-        to=operator.email,
-        name=operator.name,
-        language=operator.language,
-        template="operators/mail/drift",
-        context={
-            "alarms": alarms,
-            "url": host_url("ops") + reverse("operators:fleet", urlconf="config.urls_ops"),
-        },
-        key=f"operators.drift:{operator.id}:{now.isoformat()}",
-    )

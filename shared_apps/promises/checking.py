@@ -43,6 +43,7 @@ MODULES = (
     "texts",
     "held",
     "work",
+    "doors",
     "billing",
     "invoices",
 )

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from shared_apps.accounts.models import Kind, User
 from shared_apps.jobs import job
 from shared_apps.jobs.models import Job
 from shared_apps.jobs.run import report
@@ -36,7 +35,8 @@ def round_of_looks(now: datetime) -> list[Proof]:
     keep(found, now=now)
     broken = sorted({one.promise for one in found if one.result == Proof.Result.BROKEN})
     if broken:
-        alarm(broken, now=now)
+        with scope.shared(actor=checking.LOOKER):
+            mails.alarm(broken, day=timezone.localdate(now))
     if any(one.seen == OUT_OF_REACH for one in found):
         _look_again(now)
     return found
@@ -54,12 +54,6 @@ def keep(found: Sequence[Proof], *, now: datetime) -> None:
         Proof.objects.bulk_create(found)
         Proof.tidy(now)
         document.publish(now)
-
-
-def alarm(broken: Sequence[str], *, now: datetime) -> None:
-    with scope.shared(actor=checking.LOOKER):
-        for operator in User.objects.active().filter(kind=Kind.OPERATOR):
-            mails.alarm(operator, broken, day=timezone.localdate(now))
 
 
 def ask(now: datetime) -> Job:

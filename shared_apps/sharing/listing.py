@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from shared_apps.kit.dates import day_of
 from shared_apps.kit.places import country_name
-from shared_apps.sharing.models import Partner
+from shared_apps.sharing.models import Partner, Said
 
 # The words of models.CATEGORIES once more: the website's visitors read these in more languages than operators read those.
 CATEGORIES: dict[str, Any] = {
@@ -29,6 +30,7 @@ class Listed:
     """A partner that may get something. `is_sub_processor`: of what clients enter, and not of contact details alone."""
 
     partner: Partner
+    purpose: Said  # for whoever reads
     country: str
     categories: list[Any]
     is_sub_processor: bool
@@ -40,6 +42,7 @@ def shown(partners: Iterable[Partner]) -> list[Listed]:
     listed = [
         Listed(
             partner=one,
+            purpose=one.purpose_for(get_language() or ""),
             country=country_name(one.country),
             categories=[CATEGORIES.get(code, code) for code in one.categories],
             is_sub_processor="data" in one.categories,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from shared_apps.kit.dates import day_of
@@ -15,8 +16,11 @@ def disclosures(client: UUID) -> Iterator[Entry]:
     found = Disclosure.objects.filter(client_uuid=client).select_related("verification__partner")
     for one in found[:MOST]:
         what = ", ".join(str(CATEGORIES.get(code, code)) for code in one.categories)
-        why = _(one.why) if one.why else ""  # stored in the source's language, read in everybody's own
-        yield Entry(at=one.at, who=one.verification.partner.name, what=what, why=why, kind="partner")
+        partner = one.verification.partner
+        purpose = partner.purpose_for(get_language() or "")
+        # Stored in the source's language, read in everybody's own; without a reason, what the partner is there for.
+        why = _(one.why) if one.why else purpose.text if purpose.is_own else ""
+        yield Entry(at=one.at, who=partner.name, what=what, why=why, kind="partner")
 
 
 def orders(client: UUID) -> Iterator[Entry]:

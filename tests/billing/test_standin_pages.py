@@ -1,6 +1,7 @@
 """The stand-in's pages: paying, the bank's question, giving up, the Portal, an open invoice; in Chromium, accessible."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, sync_playwright
 
-from billing.standin import words
+from billing.standin import overview, words
 from tests.billing.conftest import DECLINED, GOOD, LATE, SECURE, Processor, Shop
 from tests.billing.till import Till
 
@@ -20,6 +21,9 @@ WCAG = {
         "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     }
 }
+
+
+NOTHING_CUT = "[...document.querySelectorAll('.table')].every((one) => one.scrollWidth <= one.clientWidth)"
 
 
 @pytest.fixture
@@ -212,7 +216,9 @@ def test_a_form_of_another_site_is_refused(processor: Processor, till: Till) -> 
 
 def test_every_word_of_the_pages_is_in_french_too() -> None:
     folder = Path(words.__file__).parent
-    said = {text for table in (words.METHODS, words.BEHAVIOURS, words.STATES) for text in table.values()}
+    tables = (words.METHODS, words.BEHAVIOURS, words.STATES, words.CHECKS, words.CHARGES)
+    said = {text for table in tables for text in table.values()} | {*overview.COLUMNS}
+    said |= {"Confirm it", "Don’t confirm it", "Dispute it"}
     said |= set(words.PASSING.values())
     for path in folder.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -254,6 +260,10 @@ def test_every_page_is_accessible_fits_a_phone_and_fetches_nothing_from_elsewher
         f"/pay/{asked.id}/bank", f"/portal/{portal.id}", f"/portal/{portal.id}/method", f"/invoice/{paid.id}",
         f"/invoice/{open_one.latest_invoice.id}",
     ]  # fmt: skip
+    left = re.findall(
+        r">[^<]*\b(trialing|active|verified|unverified|succeeded|dispute)\b", till.open("/").text
+    )
+    assert left == [], "the processor's words, not ours"
     page, wrong, asked_for = chromium.new_page(), list[Any](), set[str]()
     page.on("request", lambda request: asked_for.add(request.url.split("/")[2]))
     page.on(
@@ -271,6 +281,8 @@ def test_every_page_is_accessible_fits_a_phone_and_fetches_nothing_from_elsewher
                 page.set_viewport_size({"width": width, "height": 900})
                 if not page.evaluate("document.documentElement.scrollWidth <= innerWidth"):
                     wrong.append((address, f"wider than {width}"))
+                if not page.evaluate(NOTHING_CUT):
+                    wrong.append((address, f"cut at {width}"))
             assert page.locator(".notice").inner_text()
             found = Axe().run(page, options=WCAG).response["violations"]
             wrong += [(address, each["id"], [node["html"][:120] for node in each["nodes"]]) for each in found]

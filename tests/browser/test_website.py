@@ -65,7 +65,7 @@ WORD = re.compile(r"[^\W\d_]{2,}")
 NAMES = {
     "Deutsch", "English", "Français", "Nederlands", "DE", "EN", "FR", "NL", "The Wago Company sprl", "Rue des Anges 65",
     "support@smoall.com", "www.smoall.com", "1320 Beauvechain", "__Host-language", "__Host-session", "Ctrl",
-    "Stripe", "Takes payments",  # as operators wrote it in the register of partners
+    "Stripe",
 }  # fmt: skip
 ALIKE = {
     "Assistance", "Contact", "Contacts", "Cookie", "Cookies", "Copies", "Firewall", "Instructions", "Menu", "Partner",

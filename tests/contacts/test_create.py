@@ -7,6 +7,7 @@ import pytest
 
 from tenant_apps.contacts.models import Contact
 from tests.conftest import Cast
+from tests.promises import faults
 
 Maker = Callable[..., Contact]
 FULL = {
@@ -74,6 +75,14 @@ def test_P03_planted_a_field_that_is_shortened_in_silence_is_noticed(
         save(self, *args, **kwargs)
 
     monkeypatch.setattr(Contact, "save", shortened)
+    assert lost(acme, browser) == ["x" * 20_000]
+
+
+def test_P03_planted_a_rule_of_the_database_that_shortens_is_noticed(
+    acme: Cast, browser: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fault that the live check is shown too."""
+    faults.a_rule_that_shortens_what_was_typed(faults.Stage(acme, acme, monkeypatch))
     assert lost(acme, browser) == ["x" * 20_000]
 
 

@@ -14,6 +14,7 @@ from tenants.forms_leaving import ContactDetailsForm, print_of
 from tenants.models import CannotAct, State, Tenant
 from tests.conftest import TESTER, Cast
 from tests.holdings.conftest import PAGE, text_of
+from tests.promises import faults
 
 FORM = f"{PAGE}contact-details/"
 
@@ -43,20 +44,35 @@ def mails_to(address: str) -> list[Message]:
         return list(Message.objects.filter(to_address=address))
 
 
+WANTED = {
+    "company": "Acme Groep SRL", "vat_number": "BE0403170701", "street": "Rue Basse 2", "postal_code": "4000",
+    "city": "Liège", "country": "BE", "contact_name": "Oscar Acme", "contact_email": "oscar@acme.test",
+    "phone": "+32 4 123 45 67", "language": "en",
+}  # fmt: skip
+
+
+def left_as_they_were(olga: Browser, acme: Cast) -> set[str]:
+    """The contact details that the page does not change though it was asked to change all."""
+    assert olga.post(FORM, details(acme, **WANTED)).status_code == 302
+    stored = client_of(acme)
+    return {name for name, value in WANTED.items() if getattr(stored, name) != value}
+
+
 def test_P39_every_field_of_the_contact_details_is_changed_there(olga: Browser, acme: Cast) -> None:
-    wanted = {
-        "company": "Acme Groep SRL", "vat_number": "BE0403170701", "street": "Rue Basse 2", "postal_code": "4000",
-        "city": "Liège", "country": "BE", "contact_name": "Oscar Acme", "contact_email": "oscar@acme.test",
-        "phone": "+32 4 123 45 67", "language": "en",
-    }  # fmt: skip
     editable = {
         field.name for field in Client._meta.concrete_fields if field.editable and not field.primary_key
     }
-    assert editable == set(wanted), "a new contact detail is changed on the page too"
-    assert olga.post(FORM, details(acme, **wanted)).status_code == 302
-    stored = client_of(acme)
-    assert {name: getattr(stored, name) for name in wanted} == wanted
+    assert editable == set(WANTED), "a new contact detail is changed on the page too"
+    assert left_as_they_were(olga, acme) == set()
     assert "Oscar Acme" in text_of(olga.get(PAGE)) and "Acme Groep SRL" in text_of(olga.get(PAGE))
+
+
+def test_P39_planted_a_detail_that_cannot_be_changed_is_noticed(
+    olga: Browser, acme: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fault that the live check is shown too."""
+    faults.a_contact_detail_that_cannot_be_changed(faults.Stage(acme, acme, monkeypatch))
+    assert left_as_they_were(olga, acme) == {"phone"}
 
 
 def test_P39_who_changed_it_is_recorded_once(olga: Browser, acme: Cast) -> None:

@@ -16,9 +16,10 @@ from shared_apps.kit import scope
 from shared_apps.legal import documents
 from shared_apps.legal.documents import Document
 from shared_apps.legal.models import Publication
+from shared_apps.sharing.models import Partner
 from tests.conftest import TESTER
 from tests.legal.conftest import Publish, propose
-from tests.sharing.conftest import make_shared_with
+from tests.sharing.conftest import PURPOSES, make_shared_with
 
 ARTICLE = re.compile(r'<article class="prose" lang="(\w+)">(.*)</article>', re.S)
 
@@ -117,6 +118,15 @@ def test_P41_the_list_of_sub_processors_is_the_register_at_that_moment(visitor: 
     assert "Nobody: no partner is registered" in page()
     partner = make_shared_with()
     assert "Pay Inc" in page() and "Takes payments" in page() and "Ireland" in page()
+    for language, said in PURPOSES.items():
+        shown = visitor.get(f"/{language}/sub-processors/").content.decode()
+        assert f"<td>{said}" in shown and sum(other in shown for other in PURPOSES.values()) == 1
+    with scope.shared(actor=TESTER):  # as before there were four
+        Partner.objects.update(purposes={}, purpose="Encaisse les paiements")
+    assert '<span lang="">Encaisse les paiements</span>' in page() and "not in this language yet" in page()
+    with scope.shared(actor=TESTER):
+        Partner.objects.update(purposes={"fr": PURPOSES["fr"]})
+    assert '<span lang="fr">Encaisse les paiements</span>' in page() and "not in this language yet" in page()
     assert 'badge-accent">sub-processor' not in page()
     with scope.shared(actor=TESTER):
         partner.categories = ["data"]

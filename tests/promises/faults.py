@@ -31,10 +31,12 @@ from shared_apps.legal import documents
 from shared_apps.legal.models import Acceptance, Notice, Publication
 from shared_apps.mail.models import Message, Refusal, print_of
 from shared_apps.promises import crawl
-from shared_apps.promises.checks import tables, work
+from shared_apps.promises.checks import doors, tables, work
 from shared_apps.requests.models import Request
 from shared_apps.sharing.models import Disclosure, Order
+from tenant_apps.contacts.models import Contact
 from tenants import gate, holdings
+from tenants.forms_leaving import ContactDetailsForm
 from tenants.keys import KeyStore
 from tenants.ledger import Entry, Ledger
 from tenants.models import Departure, Export, Tenant
@@ -252,6 +254,11 @@ def a_page_without_reasons(on: Stage) -> None:
     on.patch.setattr(holdings, "all_holdings", lambda: told)
 
 
+@fault("details-can-be-changed")
+def a_contact_detail_that_cannot_be_changed(on: Stage) -> None:
+    on.patch.setattr(ContactDetailsForm.base_fields["phone"], "disabled", True)
+
+
 # --- people -------------------------------------------------------------------------------------------------
 
 
@@ -372,6 +379,47 @@ def an_entry_that_nobody_signed(on: Stage) -> None:
         " module, table_name, parent_pk, actor_kind, actor_id, actor_name, actor_behalf) SELECT id, '1', '', 1, '{}', '1',"
         " now(), 'contacts', 'contacts_contact', '', '', '', '', '' FROM {schema}.django_content_type LIMIT 1"
     )
+
+
+SHORTEN = """
+    CREATE FUNCTION {schema}.shorten() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN NEW.notes := left(NEW.notes, 1000); RETURN NEW; END'
+"""
+
+
+@fault("what-was-written-stays")
+def a_rule_that_shortens_what_was_typed(on: Stage) -> None:
+    every = "BEFORE INSERT OR UPDATE ON {schema}.contacts_contact FOR EACH ROW"
+    on.ddl(SHORTEN, f"CREATE TRIGGER shorten {every} EXECUTE FUNCTION {{schema}}.shorten()")
+
+
+def past_the_history(on: Stage, table: str, statement: str) -> None:
+    off = f"ALTER TABLE {table} DISABLE TRIGGER history"
+    on.ddl("SET CONSTRAINTS ALL IMMEDIATE", off, statement, off.replace("DISABLE", "ENABLE"))
+
+
+def a_contact(on: Stage) -> None:
+    with on.acme.inside():
+        Contact.objects.create(name="Bakery", notes="Closed on Mondays. Open on Sundays.")
+
+
+@fault("what-was-written-stays")
+def a_contact_that_nobody_deleted_and_that_is_gone(on: Stage) -> None:
+    a_contact(on)
+    past_the_history(on, "{schema}.contacts_contact", "DELETE FROM {schema}.contacts_contact")
+
+
+@fault("what-was-written-stays")
+def a_note_that_lost_its_end(on: Stage) -> None:
+    a_contact(on)
+    past_the_history(
+        on, "{schema}.contacts_contact", "UPDATE {schema}.contacts_contact SET notes = left(notes, 18)"
+    )
+
+
+@fault("what-was-written-stays")
+def contact_details_that_nobody_changed_and_that_are_others(on: Stage) -> None:
+    past_the_history(on, "public.clients_client", "UPDATE public.clients_client SET city = 'Elsewhere'")
 
 
 # --- leaving ------------------------------------------------------------------------------------------------
@@ -662,6 +710,41 @@ def log(text: str) -> None:
     (place / "web.log").write_text(text)
 
 
+# --- doors ---------------------------------------------------------------------------------------------------
+
+
+def shipped(on: Stage, what: str, instead: str) -> None:
+    """The deployment that we ship, changed."""
+    file = Path(settings.SMOALL_DATA) / "compose.yaml"
+    file.write_text(doors.SHIPPED.read_text().replace(what, instead))
+    on.patch.setattr(doors, "SHIPPED", file)
+
+
+@fault("doors-are-closed")
+def a_database_whose_port_is_published(on: Stage) -> None:
+    shipped(on, "\n  database:\n", '\n  database:\n    ports:\n      - "5432:5432"\n')
+
+
+@fault("doors-are-closed")
+def a_database_on_the_network_outside(on: Stage) -> None:
+    shipped(on, "networks: [inside]\n    logging", "networks: [outside, inside]\n    logging")
+
+
+@fault("doors-are-closed")
+def a_database_that_listens_to_everybody(on: Stage) -> None:
+    port = int(connection.settings_dict["PORT"])
+    file = Path(settings.SMOALL_DATA) / "tcp"
+    file.write_text(
+        f"  sl  local_address rem_address   st\n   0: 00000000:{port:04X} 00000000:0000 0A 00000000:00000000\n"
+    )
+    on.patch.setattr(doors, "SOCKETS", [file])
+
+
+@fault("doors-are-closed")
+def a_database_at_a_public_address(on: Stage) -> None:
+    on.patch.setattr(doors, "DATABASE", "SELECT '9.9.9.9'")
+
+
 # --- billing --------------------------------------------------------------------------------------------------
 
 
@@ -766,6 +849,12 @@ def an_invoice_that_the_processor_does_not_know(on: Stage) -> None:
 def a_payout_of_a_cent_too_much(on: Stage) -> None:
     with scope.shared(actor=TESTER):
         Payout.follow("po_fault", status="paid", amount=1, made_at=NOW())
+
+
+@fault("operator-is-told-of-changes")
+def details_that_the_payment_operator_never_learnt(on: Stage) -> None:
+    with scope.shared(actor=TESTER):
+        Account.objects.create(client_uuid=on.client, customer_id="cus_old", sent={"company": "Acme of Old"})
 
 
 @fault("operator-forgets-too")

@@ -82,7 +82,7 @@ def test_P01_to_P44_stand_on_the_page_with_their_looks(visitor: Browser) -> None
     assert "What this does not prove" in card(page, "P12")
     assert "arrives with backups" in card(page, "P28") and "promise-later" in card(page, "P28")
     assert "promise-later" in card(page, "P26"), "a look alone doesn't make it green"
-    assert "promise-tested" in card(page, "P03")
+    assert "promise-kept" in card(page, "P03")
     assert "Erreurs : 0" in shown(visitor, "fr").replace("\N{NO-BREAK SPACE}", " ")
 
 
@@ -168,7 +168,7 @@ def test_a_stranger_finds_it_genuine_and_reads_every_promise(given: Path) -> Non
     code, said = verified(given, "--language", "fr")
     assert code == 0, said
     assert "Genuine: signed by key" in said
-    assert "kept     P12  Rien n’est conservé" in said and "later    P28" in said and "tested   P03" in said
+    assert "kept     P12  Rien n’est conservé" in said and "later    P28" in said and "kept     P03" in said
 
 
 def test_the_program_and_the_page_agree_on_every_standing(given: Path) -> None:

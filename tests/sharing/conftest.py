@@ -18,6 +18,9 @@ from tests.operators.conftest import make_operator
 
 HOST = "api.partner.test"
 KEY = pyrage.x25519.Identity.generate()
+PURPOSES = {
+    "fr": "Encaisse les paiements", "nl": "Int de betalingen", "en": "Takes payments", "de": "Zieht die Zahlungen ein",
+}  # fmt: skip
 POLICY = "We keep what you give us for a year, and sell nothing."
 
 
@@ -48,7 +51,7 @@ def make_shared_with(
     with scope.shared(actor=TESTER):
         found = Partner.objects.create(
             name="Pay Inc",
-            purpose="Takes payments",
+            purposes=PURPOSES,
             categories=["contact", "billing"],
             country="IE",
             hosts=list(hosts),

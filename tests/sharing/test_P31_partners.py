@@ -3,19 +3,22 @@
 import hashlib
 from collections.abc import Callable
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.apps import apps
 from django.db import DatabaseError, connection, transaction
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from shared_apps.accounts.models import User
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
+from shared_apps.sharing import timeline
 from shared_apps.sharing.models import CannotShare, Disclosure, Partner, Verification
 from tests.conftest import TESTER, Cast
-from tests.sharing.conftest import POLICY, make_shared_with, verify
+from tests.sharing.conftest import POLICY, PURPOSES, make_shared_with, verify
 
 INSERT = (
     "INSERT INTO sharing_disclosure (id, verification_id, client_uuid, categories, why, at)"
@@ -156,6 +159,13 @@ def test_a_disclosure_says_to_whom_what_why_and_under_which_text(shared_with: Pa
         row = Disclosure.objects.get(client_uuid=acme.tenant.client_id)
         assert row.verification.sha256 == hashlib.sha256(POLICY.encode()).hexdigest()
         assert row.verification.text == POLICY and row.verification.partner == shared_with
+        shared_with.disclose(acme.tenant.client_id, categories=["contact"], why="", now=timezone.now())
+        for language in ("fr", "en"):
+            with translation.override(language):
+                said = {entry.why for entry in timeline.disclosures(acme.tenant.client_id)}
+            assert said == {"A payment", PURPOSES[language]}, (
+                "without a reason: what it does, for this reader"
+            )
 
 
 @pytest.mark.parametrize("state", ["unverified", "expired", "ended", "category"])
@@ -170,6 +180,32 @@ def test_the_verb_says_why_nothing_may_go_there(otto: User, acme: Cast, state: s
         with pytest.raises(CannotShare):
             partner.disclose(acme.tenant.client_id, categories=wanted, why="x", now=timezone.now())
         assert Disclosure.objects.count() == 0
+
+
+def test_a_partner_is_read_only_once_its_purpose_is_said_in_each_language(otto: User) -> None:
+    partner = make_shared_with(is_verified=False)
+    with scope.shared(actor=TESTER):
+        with pytest.raises(CannotShare, match="in every language"):
+            partner.describe(PURPOSES | {"nl": " "})
+        Partner.objects.update(purposes={"fr": PURPOSES["fr"]})
+        partner.refresh_from_db()
+        with pytest.raises(CannotShare, match="in every language"):
+            verify(partner, otto)
+        partner.describe(PURPOSES)
+        verify(partner, otto)
+    assert partner.purpose_for("nl-BE").text == PURPOSES["nl"]
+
+
+def test_of_one_sentence_the_migration_makes_four_where_its_language_is_known(otto: User) -> None:
+    migrate = import_module("shared_apps.sharing.migrations.0003_purposes").say_in_each_language
+    known, other = make_shared_with(otto), make_shared_with(otto)
+    with scope.owner(actor=TESTER):
+        Partner.objects.update(purposes={}, purpose="Takes payments")
+        Partner.objects.filter(pk=other.pk).update(purpose="Verstuurt brieven")
+        migrate(apps, None)
+        assert Partner.objects.get(pk=known.pk).purposes == PURPOSES
+        left = Partner.objects.get(pk=other.pk).purpose_for("nl")
+    assert (left.text, left.language, left.is_own) == ("Verstuurt brieven", "", False)
 
 
 @pytest.mark.parametrize("days", [-1, 400])

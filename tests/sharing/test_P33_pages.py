@@ -22,7 +22,7 @@ from tests.integrators.conftest import link, make_partner
 from tests.kit.conftest import SITE, Stage
 from tests.kit.test_browser import WCAG
 from tests.operators.conftest import OPS
-from tests.sharing.conftest import made, make_shared_with, register
+from tests.sharing.conftest import PURPOSES, made, make_shared_with, register
 
 Open = Callable[..., Browser]
 HOSTS = ("smoall.localhost", "app.smoall.localhost", "ops.smoall.localhost", "acme.smoall.localhost")
@@ -62,9 +62,10 @@ def test_P33_a_looser_policy_is_noticed() -> None:
 
 # --- partners, from the form to their end ------------------------------------------------------------------------
 
+SAID = {f"purpose_{code}": text for code, text in PURPOSES.items()}
 TYPED = {
+    **SAID,
     "name": "Pay Inc",
-    "purpose": "Takes payments",
     "categories": ["contact"],
     "country": "IE",
     "hosts": "API.pay.example\n",
@@ -81,7 +82,14 @@ def test_a_partner_is_registered_verified_and_ended(opal: User, browser: Open) -
     page = f"/sharing/{made.pk}/"
     assert "Nobody has read its privacy policy" in here.get(page).content.decode()
     until = str(timezone.localdate() + timedelta(days=100))
-    typed = {"policy_url": "https://pay.example/privacy", "text": "We sell\r\nnothing.", "valid_until": until}
+    typed = {
+        "policy_url": "https://pay.example/privacy",
+        "text": "We sell\r\nnothing.",
+        "valid_until": until,
+    } | SAID
+    assert here.post(f"{page}verify/", typed | {"purpose_de": " "}).status_code == 200, (
+        "a language is missing"
+    )
     assert here.post(f"{page}verify/", typed).status_code == 302
     shown = here.get(page).content.decode()
     assert "We sell\nnothing." in shown and "Opal" in shown and "verified" in shown
@@ -109,6 +117,7 @@ def test_a_policy_without_a_text_is_not_verified(opal: User, browser: Open, wron
     partner = make_shared_with(is_verified=False)
     until = timezone.localdate() + timedelta(days=500 if wrong == "late" else 100)
     typed: dict[str, Any] = {
+        **SAID,
         "policy_url": "https://pay.example/privacy",
         "valid_until": str(until),
         "text": "",
@@ -129,7 +138,7 @@ def test_a_policy_may_be_a_file(opal: User, browser: Open) -> None:
 
     partner = make_shared_with(is_verified=False)
     typed = {"policy_url": "https://pay.example/privacy", "valid_until": str(timezone.localdate()),
-             "file": SimpleUploadedFile("policy.html", "<p>Très bien</p>".encode())}  # fmt: skip
+             **SAID, "file": SimpleUploadedFile("policy.html", "<p>Très bien</p>".encode())}  # fmt: skip
     assert browser(OPS, opal).post(f"/sharing/{partner.pk}/verify/", typed).status_code == 302
     with scope.shared():
         assert partner.policy is not None and partner.policy.text == "<p>Très bien</p>"

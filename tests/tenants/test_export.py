@@ -32,6 +32,7 @@ from shared_apps.history.models import Event, LogEntry
 from shared_apps.jobs.run import drain
 from shared_apps.kit import scope
 from shared_apps.mail.models import Message
+from shared_apps.promises.checking import Round, checks
 from tenants import export, fleet, gate, persons, restore, sagas
 from tenants.archive import ArchiveReader, BadRecipient
 from tenants.keys import KeyStore
@@ -121,6 +122,7 @@ def test_export_restore_export_is_equal(source: Tenant, tmp_path: Path) -> None:
     expected.pop("rows/mail_message.csv")
     assert after == expected
     assert [problem for problem in fleet.problems() if str(copy.id) in problem] == []
+    assert checks()["what-was-written-stays"].look(Round(timezone.now())).state == "kept"
 
 
 def test_who_was_erased_since_a_copy_was_made_does_not_come_back_with_it(

@@ -3,7 +3,9 @@
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.db.models import Max, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -94,6 +96,7 @@ def partner(request: HttpRequest, id: UUID) -> HttpResponse:
     context = {
         **_state_of(found),
         "country": country_name(found.country),
+        "purposes": [(code, name, found.purposes.get(code, "")) for code, name in settings.WEBSITE_LANGUAGES],
         "readings": found.verifications.select_related("verified_by"),
         "disclosed": made.count(),
         "history": reading.of_record(found, size=SHOWN),
@@ -106,17 +109,19 @@ def partner(request: HttpRequest, id: UUID) -> HttpResponse:
 def verify_partner(request: HttpRequest, id: UUID) -> HttpResponse:
     """Somebody has read the partner's policy: its address, its text, and until when that counts."""
     found = _partner(id)
-    form = VerifyForm(request.POST or None, request.FILES or None)
+    form = VerifyForm(request.POST or None, request.FILES or None, partner=found)
     if form.is_valid():
         typed = form.cleaned_data
         try:
-            found.verify(
-                policy_url=typed["policy_url"],
-                text=typed["text"],
-                valid_until=typed["valid_until"],
-                by=person_of(request),
-                now=timezone.now(),
-            )
+            with transaction.atomic():
+                found.describe(form.purposes())
+                found.verify(
+                    policy_url=typed["policy_url"],
+                    text=typed["text"],
+                    valid_until=typed["valid_until"],
+                    by=person_of(request),
+                    now=timezone.now(),
+                )
         except CannotShare as error:
             form.add_error(None, str(error))
         else:

@@ -1,5 +1,5 @@
 """Cards: that none is known here, that one operator alone is talked to, and that no page of ours asks for one (P15, P16, P25);
-and that the operator forgets whom we forget (P36, P40).
+that the operator is told of changed contact details (P39), and forgets whom we forget (P36, P40).
 """
 
 import re
@@ -13,11 +13,14 @@ from django.utils.translation import gettext_noop
 
 from billing import customers
 from billing.models import Account, Parting
+from billing.models.account import changed
 from shared_apps.clients.models import Client
+from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
 from shared_apps.promises.checking import Result, Round, check, kept_if, reading, rows, unknown
 from shared_apps.promises.checks.pages import OUT_OF_REACH
 from shared_apps.promises.checks.tables import COLUMNS
+from tenants.models import State
 
 CARD_COLUMN = re.compile(
     r"(^|_)(card_?(number|no)|pan|last_?4|cvc2?|cvv2?|csc|exp(iry)?_?(month|year|date)|card_?fingerprint|iin)(_|$)"
@@ -25,6 +28,7 @@ CARD_COLUMN = re.compile(
 NUMBER = r"\m[0-9]{13,19}\M|\m[0-9]{4}([ -][0-9]{4}){3}\M"
 CANDIDATE = re.compile(r"\b(?:[0-9]{13,19}|[0-9]{4}(?:[ -][0-9]{4}){3})\b")
 NEWEST = 2_000  # rows of a table
+COMPARED = 5_000  # accounts at the payment operator, the newest
 CARD_FIELD = re.compile(
     r"""autocomplete\s*=\s*["']?cc-|<input\b[^>]*\bname\s*=\s*["']?(card|cardnumber|card_number|cvc|cvv|ccnum)\b""",
     re.IGNORECASE,
@@ -89,6 +93,34 @@ def operator_forgets_too(around: Round) -> Result:
         asked=asked,
         late=late,
         known=known,
+    )
+
+
+@check("P39", title=_("Contact details, beside what the payment operator was told"))
+def operator_is_told_of_changes(around: Round) -> Result:
+    """A change is on its way as long as its job waits; a workspace that is being closed changes nothing any more."""
+    with reading(scope.shared()):
+        known = {
+            one.client_uuid: one
+            for one in Account.objects.exclude(customer_id=None).order_by("-id")[:COMPARED]
+        }
+        closed = (State.ERASING, State.RESTORING)
+        clients = list(
+            Client.objects.filter(pk__in=known, tenant__isnull=False).exclude(tenant__state__in=closed)
+        )
+        due = Job.objects.filter(name=customers.follow.name, state__in=(Job.State.WAITING, Job.State.RUNNING))
+        waiting = {one for args in due.values_list("args", flat=True) for one in args}
+    lagging = [one for one in clients if changed(known[one.pk].sent, known[one.pk].told(one))]
+    untold = sum(str(one.pk) not in waiting for one in lagging)
+    return kept_if(
+        untold == 0,
+        gettext_noop(
+            "Clients whom the payment operator knows: %(known)s; changes on their way to it: %(waiting)s; contact details "
+            "of which it has others, though nothing is on its way: %(untold)s."
+        ),
+        known=len(clients),
+        waiting=len(lagging) - untold,
+        untold=untold,
     )
 
 

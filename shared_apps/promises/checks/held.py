@@ -1,8 +1,11 @@
-"""The page on which a client sees what is held about it, made and read as an owner would (P38)."""
+"""The pages on which a client sees what is held about it (P38) and changes it (P39), made and read as an owner would."""
 
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from django.urls import get_urlconf, reverse, set_urlconf
 from django.utils import translation
@@ -12,22 +15,25 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from shared_apps.accounts.models import Kind, User
+from shared_apps.clients.models import Client
 from shared_apps.kit.module import OWNER, all_holdings
 from shared_apps.promises.checking import Result, Round, check, kept_if
 from tenants import views_holdings
 
 WORKSPACE = "config.urls_tenant"
 PAGES = 3  # workspaces of a round whose page is made
+FIELD = re.compile(r"<(?:input|select|textarea)\b[^>]*>", re.IGNORECASE)
+LOCKED = re.compile(r"\s(?:disabled|readonly)\b", re.IGNORECASE)
 
 
 @check("P38", title=_("The page about what is held, beside the register"))
 def page_shows_the_register(around: Round) -> Result:
     """The page itself, made as an owner gets it, in every language: each thing held, with its reason and its time."""
-    held, workspaces = all_holdings(), around.share[:PAGES]
+    held = all_holdings()
     pages = silent = missing = 0
     for code, _name in settings.LANGUAGES:
         with translation.override(code):
-            for body in around.in_share(lambda code=code: page_of(code), only=workspaces):  # type: ignore[misc]
+            for body in _pages(around, views_holdings.home, "workspace:holdings", code):
                 pages += 1
                 missing += sum(f'id="{slugify(one.what)}"' not in body for one in held)
                 silent += sum(
@@ -46,16 +52,54 @@ def page_shows_the_register(around: Round) -> Result:
     )
 
 
-def page_of(language: str) -> str:
+@check("P39", title=_("The page that changes the contact details"))
+def details_can_be_changed(around: Round) -> Result:
+    """Made as an owner gets it, in every language: a field that can be typed into for each contact detail that is stored."""
+    wanted = {one.name for one in Client._meta.concrete_fields if one.editable and not one.primary_key}
+    pages = missing = locked = 0
+    for code, _name in settings.LANGUAGES:
+        with translation.override(code):
+            for body in _pages(around, views_holdings.correct, "workspace:holdings-correct", code):
+                found = {
+                    name: field
+                    for field in FIELD.findall(body)
+                    for name in wanted
+                    if f'name="{name}"' in field
+                }
+                pages += 1
+                missing += len(wanted) - len(found)
+                locked += sum(bool(LOCKED.search(field)) for field in found.values())
+    return kept_if(
+        not (missing or locked),
+        gettext_noop(
+            "Contact details: %(details)s; pages looked at: %(pages)s; details without a field to change them: %(missing)s; "
+            "fields that can't be typed into: %(locked)s."
+        ),
+        details=len(wanted),
+        pages=pages,
+        missing=missing,
+        locked=locked,
+    )
+
+
+View = Callable[[HttpRequest], HttpResponse]
+
+
+def _pages(around: Round, view: View, name: str, language: str) -> Iterator[str]:
+    """The page in some workspaces of the round."""
+    yield from around.in_share(lambda: page_of(view, name, language), only=around.share[:PAGES])
+
+
+def page_of(view: View, name: str, language: str) -> str:
     """The page of the workspace in force, for an owner who has no row there. Nothing is written."""
     before = get_urlconf()
-    request: Any = RequestFactory().get(reverse("workspace:holdings", urlconf=WORKSPACE))
+    request: Any = RequestFactory().get(reverse(name, urlconf=WORKSPACE))
     request.site, request.urlconf, request.session = "tenant", WORKSPACE, {}
     request.user = User(
         name="Smoall", email="owner@smoall.invalid", kind=Kind.PERSON, role=int(OWNER), language=language
     )
     try:
         set_urlconf(WORKSPACE)
-        return str(views_holdings.home(request).content.decode())
+        return str(view(request).content.decode())
     finally:
         set_urlconf(before)

@@ -11,6 +11,7 @@ from shared_apps.sharing.models.partner import (
     Disclosure,
     Partner,
     PartnerQuerySet,
+    Said,
     Verification,
     text_hash,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "Partner",
     "PartnerQuerySet",
     "Refusal",
+    "Said",
     "Verification",
     "text_hash",
 ]

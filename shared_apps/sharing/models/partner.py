@@ -1,11 +1,13 @@
 """A partner gets something only while somebody has read its privacy policy (P31); what it got is kept, row by row."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Self
 from uuid import UUID
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery
 from django.utils import timezone
@@ -30,6 +32,15 @@ CATEGORIES: dict[
 
 class CannotShare(Exception):
     """A verb on a partner or an order was refused; the text is for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A purpose, the language that it is in ("" where nobody noted which), and whether that is the reader's."""
+
+    text: str
+    language: str
+    is_own: bool
 
 
 def text_hash(text: str) -> str:
@@ -57,7 +68,10 @@ class PartnerQuerySet(models.QuerySet["Partner"]):
 class Partner(Row):
     name = models.CharField(_("name"), max_length=200, validators=[ONE_LINE])
     name_folded = models.CharField(max_length=200, editable=False, db_index=True)
-    purpose = models.CharField(_("purpose"), max_length=300)
+    # What it does for clients, by language of the website: visitors and clients read it in their own.
+    purposes = models.JSONField(_("purpose"), default=dict)
+    # As it was written when there was one sentence, in which language nobody noted; releases before read it.
+    purpose = models.CharField(_("purpose"), max_length=300, blank=True)
     categories = models.JSONField(_("categories of data"))  # codes of CATEGORIES
     country = models.CharField(_("country"), max_length=2)
     hosts = models.JSONField(
@@ -94,16 +108,44 @@ class Partner(Row):
             return "unverified"
         return "open" if dates.verified_on <= today <= dates.valid_until else "expired"
 
+    @property
+    def is_described(self) -> bool:
+        """Whether its purpose is there in every language in which somebody may read it."""
+        return all(self.purposes.get(code) for code, _name in settings.WEBSITE_LANGUAGES)
+
+    def purpose_for(self, language: str) -> Said:
+        """Its purpose for a reader of that language; in another one only where it isn't there, and then called so."""
+        wanted = language.partition("-")[0]
+        if own := self.purposes.get(wanted):
+            return Said(own, wanted, is_own=True)
+        for code, _name in settings.WEBSITE_LANGUAGES:
+            if other := self.purposes.get(code):
+                return Said(other, code, is_own=False)
+        return Said(self.purpose, "", is_own=False)
+
+    def describe(self, purposes: Mapping[str, str]) -> None:
+        """Say anew what it does for clients. Raises CannotShare unless it is said in every language of the website."""
+        self.purposes = {code: " ".join(said.split()) for code, said in purposes.items() if said.strip()}
+        if not self.is_described:
+            raise CannotShare(
+                _now("Say the purpose in every language of the website: visitors read it in theirs.")
+            )
+        self.save(update_fields=["purposes"])
+
     def verify(
         self, *, policy_url: str, text: str, valid_until: date, by: User, now: datetime
     ) -> "Verification":
         """Somebody has read the policy and found it good enough, until that day; the text itself is kept.
 
-        Raises CannotShare: ended, no text, or a day that is past or too far.
+        Raises CannotShare: ended, not described in every language, no text, or a day that is past or too far.
         """
         today = day_of(now)
         if self.ended_at:
             raise CannotShare(_now("This partner was ended."))
+        if not self.is_described:
+            raise CannotShare(
+                _now("Say the purpose in every language of the website: visitors read it in theirs.")
+            )
         kept = text.replace("\r\n", "\n").replace("\0", "").strip()
         if not kept:
             raise CannotShare(_now("Give the text that you have read."))
