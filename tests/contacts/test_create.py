@@ -82,7 +82,7 @@ def test_P03_planted_a_rule_of_the_database_that_shortens_is_noticed(
     acme: Cast, browser: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The fault that the live check is shown too."""
-    faults.a_rule_that_shortens_what_was_typed(faults.Stage(acme, acme, monkeypatch))
+    faults.history.a_rule_that_shortens_what_was_typed(faults.Stage(acme, acme, monkeypatch))
     assert lost(acme, browser) == ["x" * 20_000]
 
 

@@ -71,7 +71,7 @@ def test_P39_planted_a_detail_that_cannot_be_changed_is_noticed(
     olga: Browser, acme: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The fault that the live check is shown too."""
-    faults.a_contact_detail_that_cannot_be_changed(faults.Stage(acme, acme, monkeypatch))
+    faults.tables.a_contact_detail_that_cannot_be_changed(faults.Stage(acme, acme, monkeypatch))
     assert left_as_they_were(olga, acme) == {"phone"}
 
 

@@ -311,7 +311,7 @@ def test_P18_a_copy_refuses_to_start_the_worker_and_every_command(copy: Copy, co
 def test_P18_a_copy_refuses_to_start_the_web(copy: Copy) -> None:
     bind = f"127.0.0.1:{free_port()}"
     done = copy.run("-m", "gunicorn", "-c", "python:config.web", "config.wsgi:application", SMOALL_BIND=bind)
-    assert done.returncode == 3
+    assert done.returncode in (1, 3)  # whichever of the two processes that end says it first
     assert "run neutralise first" in done.stderr
 
 
