@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from shared_apps.accounts import entering, passkeys
+from shared_apps.accounts import entering
 from shared_apps.accounts.models import ONE_LINE, Passkey, Throttle, User, has_second_factor, takes_code
 from shared_apps.kit.text import refuse_web_addresses
 
@@ -137,7 +137,7 @@ class CodeForm(forms.Form):
 
     code = forms.CharField(
         label=_("Code"),
-        max_length=passkeys.LONGEST,
+        max_length=Passkey.LONGEST_ANSWER,
         widget=OneTimeInput(
             attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}
         ),
@@ -152,6 +152,8 @@ class CodeForm(forms.Form):
 
     def passkey_options(self) -> str:
         """For the page: what the person's passkey is asked, a new question each time; "" without one."""
+        from shared_apps.accounts import passkeys
+
         return passkeys.request_options(self.request, self.person) if self.request else ""
 
     def clean(self) -> dict[str, Any]:
@@ -166,6 +168,8 @@ class CodeForm(forms.Form):
 
     @sensitive_variables("typed")
     def _check(self, typed: str) -> None:
+        from shared_apps.accounts import passkeys
+
         throttle = Throttle.of(self.person.email, purpose="second-factor", now=self.now)
         refuse_when_closed(self, throttle, self.now)
         if typed.startswith("{"):
@@ -271,4 +275,4 @@ class PasskeyNameForm(forms.ModelForm):  # type: ignore[type-arg]
 class PasskeyForm(PasskeyNameForm):
     """A name, and what the browser answered."""
 
-    credential = forms.CharField(max_length=passkeys.LONGEST, required=False, widget=forms.HiddenInput)
+    credential = forms.CharField(max_length=Passkey.LONGEST_ANSWER, required=False, widget=forms.HiddenInput)

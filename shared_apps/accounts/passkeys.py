@@ -3,6 +3,8 @@
 A passkey belongs to one host: a workspace's own address, app. or ops. Each question is asked once: its challenge
 waits in the session and is taken out by the first answer. The person's presence and their finger, face or PIN
 (user verification) are required; the maker of the device isn't asked.
+
+Imported where somebody signs in, and not at the start: the library takes as long as a quarter of everything else.
 """
 
 import json
@@ -31,7 +33,6 @@ from shared_apps.accounts.models import CannotChange, Passkey, User
 
 KEPT = "passkey_challenge"  # in the session
 GOOD_FOR = timedelta(minutes=10)
-LONGEST = 20_000  # characters of an answer
 # What a malformed answer of a browser raises inside the library: it reads JSON, CBOR and numbers that anybody sent.
 MALFORMED = (WebAuthnException, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
 
@@ -72,7 +73,7 @@ def add(request: HttpRequest, person: User, answer: str, *, name: str, now: date
     """The new passkey in a browser's answer. Raises CannotChange."""
     wrong = CannotChange(_("The passkey could not be added. Try again."))
     challenge = _asked(request, person, now)
-    if challenge is None or len(answer) > LONGEST:
+    if challenge is None or len(answer) > Passkey.LONGEST_ANSWER:
         raise wrong
     try:
         made = webauthn.verify_registration_response(
@@ -107,7 +108,7 @@ def takes(request: HttpRequest, person: User, answer: str, *, now: datetime) -> 
     A counter that did not grow tells of a copied key: refused.
     """
     challenge = _asked(request, person, now)
-    if challenge is None or len(answer) > LONGEST:
+    if challenge is None or len(answer) > Passkey.LONGEST_ANSWER:
         return False
     try:
         said = json.loads(answer)

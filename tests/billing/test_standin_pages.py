@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from billing.standin import overview, words
 from tests.billing.conftest import DECLINED, GOOD, LATE, SECURE, Processor, Shop
 from tests.billing.till import Till
+from tests.chromium import opened
 
 BACK = "http://acme.smoall.localhost/billing/"
 WCAG = {
@@ -233,10 +234,8 @@ def test_every_word_of_the_pages_is_in_french_too() -> None:
 
 @pytest.fixture
 def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+    with opened() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.mark.browser

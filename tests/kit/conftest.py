@@ -9,9 +9,10 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.template import Context, engines
 from django.test import RequestFactory
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route
 
 from shared_apps.kit.styles import BUILT, build_styles
+from tests.chromium import opened
 
 SITE = "http://kit.localhost"
 POLICY = "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'"
@@ -66,13 +67,10 @@ class Stage:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
     if not BUILT.exists():
         build_styles()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
+    with opened() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

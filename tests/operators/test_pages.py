@@ -9,7 +9,6 @@ from axe_playwright_python.sync_playwright import Axe
 from django.test import Client as Browser
 from django.utils import timezone
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import sync_playwright
 
 from shared_apps.accounts.models import User
 from shared_apps.clients.models import Client
@@ -20,6 +19,7 @@ from shared_apps.kit.styles import BUILT, build_styles
 from shared_apps.operators.models import Inspection
 from tenants import departure, erasure
 from tenants.models import Departure, Saga, Tenant
+from tests.chromium import opened
 from tests.conftest import TESTER, Cast
 from tests.integrators.conftest import APP, Partner, link
 from tests.kit.conftest import SITE, Stage
@@ -92,10 +92,8 @@ def _html(browser: Browser, address: str) -> str:
 def chromium(pages: Pages) -> Iterator[Chromium]:
     if not BUILT.exists():
         build_styles()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+    with opened() as browser:
         yield browser
-        browser.close()
 
 
 def test_every_page_is_accessible_and_fits(pages: Pages, chromium: Chromium) -> None:

@@ -10,13 +10,13 @@ from django.conf import settings
 from django.test import Client as Browser
 from django.utils import timezone
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import sync_playwright
 
 from shared_apps.accounts.models import User
 from shared_apps.integrators.models import Look
 from shared_apps.kit import scope
 from shared_apps.kit.styles import BUILT, build_styles
 from shared_apps.sharing.models import Partner, Refusal
+from tests.chromium import opened
 from tests.conftest import TESTER, Cast
 from tests.integrators.conftest import link, make_partner
 from tests.kit.conftest import SITE, Stage
@@ -191,10 +191,8 @@ def pages(acme: Cast, opal: User, otto: User, browser: Open) -> dict[str, str]:
 def chromium(pages: dict[str, str]) -> Iterator[Chromium]:
     if not BUILT.exists():
         build_styles()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+    with opened() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.mark.browser

@@ -107,6 +107,8 @@ def uri(secret: bytes, *, issuer: str, account: str) -> str:
 class Passkey(Row):
     """A key that stays on somebody's device; it works on the host where it was made, and nowhere else."""
 
+    LONGEST_ANSWER = 20_000  # characters of what one says
+
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="passkeys")
     name = models.CharField(_("name"), max_length=60, validators=[ONE_LINE])
     credential_id = models.CharField(
