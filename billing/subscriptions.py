@@ -406,9 +406,13 @@ def checkout_session(obj: Any, *, now: datetime) -> None:
 
 @projects("subscription")
 def subscription(obj: Any, *, now: datetime) -> None:
-    """State, plan, people, amounts and dates. What follows for the workspace: standing.py."""
+    """State, plan, people, amounts and dates. What follows for the workspace: standing.py.
+
+    The account is locked before the row, as whoever forgets a client takes them: no row is born behind its back.
+    """
     id = str(read("subscription", obj, "id"))
-    account = Account.objects.filter(customer_id=id_of("subscription", obj, "customer")).first()
+    customer = id_of("subscription", obj, "customer")
+    account = Account.objects.select_for_update().filter(customer_id=customer).first()
     if account is None:
         return
     row = Subscription.objects.select_for_update().filter(processor_id=id).first()
