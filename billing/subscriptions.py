@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from billing import catalogue, customers, ending, events, gateway, limits
+from billing import catalogue, customers, ending, events, gateway, limits, mails
 from billing.events import projects
 from billing.gateway import id_of, noted, once, read, talking
 from billing.models import Account, Seats, State, Subscription
@@ -28,9 +28,9 @@ from tenants.models import Departure
 
 log = logging.getLogger("smoall.billing")
 GRACE = timedelta(days=14)  # from the day on which a payment fails until the workspace can only be read
-NET = timedelta(
-    days=7
-)  # after a departure's last day the processor ends the plan by itself, if nobody did (ending.py)
+# After a departure's last day, and after each day on which the workspace is still there, the processor ends the plan by
+# itself, if nobody did (ending.py).
+NET = timedelta(days=7)
 SOON = timedelta(minutes=5)  # for an end that is over: the processor takes none in the past
 PREVIEW_LASTS = 3600  # seconds from looking at what a change costs to agreeing to it
 SHORTEST_TRIAL = timedelta(hours=49)  # the processor's pages take none below two days
@@ -367,18 +367,21 @@ def _end(own: Subscription, now: datetime) -> dict[str, Any]:
 
     What is ours is noted beside the subscription in the same call, with the client's own end, which is restored when the
     notice is withdrawn: so a crash can't take the one for the other. Nothing is reckoned yet: that is ending.py's matter.
+    So our end is a net, moved on each day while the workspace is there, and never past an end of the client's own.
     """
     leaving = Departure.objects.with_data().filter(client_uuid=own.client_uuid).first()
     theirs = own.own_cancel_at if own.with_departure else own.cancel_at
     wanted = end_of(leaving.data_on) if leaving else None
     if wanted and (theirs is None or wanted < theirs):
-        if wanted <= now or (own.with_departure and own.leaves_at == wanted):
+        net = max(wanted, end_of(day_of(now))) + NET
+        net = min(net, theirs) if theirs else net
+        if own.with_departure and (own.leaves_at, own.cancel_at) == (wanted, net):
             return {}
-        notes = {"leaves_at": _seconds(wanted), "own_cancel_at": _seconds(theirs)}
-        return {"cancel_at": int((wanted + NET).timestamp()), "proration_behavior": "none", "metadata": notes}
+        notes = {"leaves_at": _seconds(wanted), "net_at": _seconds(net), "own_cancel_at": _seconds(theirs)}
+        return {"cancel_at": int(net.timestamp()), "proration_behavior": "none", "metadata": notes}
     if not own.with_departure:
         return {}
-    notes = {"leaves_at": "", "own_cancel_at": ""}
+    notes = {"leaves_at": "", "net_at": "", "own_cancel_at": ""}
     if theirs is None:
         return {"cancel_at": "", "metadata": notes}
     if theirs == own.period_end:
@@ -428,9 +431,13 @@ def subscription(obj: Any, *, now: datetime) -> None:
     row.trial_end = _moment(read("subscription", obj, "trial_end"))
     row.cancel_at = _moment(read("subscription", obj, "cancel_at"))
     row.leaves_at = _moment(noted("subscription", obj, "leaves_at"))
-    row.with_departure = row.leaves_at is not None and row.cancel_at == row.leaves_at + NET
+    net = _moment(noted("subscription", obj, "net_at"))
+    row.with_departure = None not in (row.leaves_at, net) and row.cancel_at == net
     row.own_cancel_at = _moment(noted("subscription", obj, "own_cancel_at")) if row.with_departure else None
-    row.ended_at = _moment(read("subscription", obj, "ended_at"))
+    before, row.ended_at = row.ended_at, _moment(read("subscription", obj, "ended_at"))
+    if before is None and row.is_cut_short:
+        said = f"a plan ended by itself before the end of what may be paid, and gave nothing back: {id}"
+        mails.differences([said], day=day_of(now), about=f"{id}:cut-short")
     row.off_percent, row.off_cents = _off(obj)
     _enter(row, str(read("subscription", obj, "status")), now=now)
     row.seen_at = now
