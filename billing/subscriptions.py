@@ -31,6 +31,9 @@ GRACE = timedelta(days=14)  # from the day on which a payment fails until the wo
 # After a departure's last day, and after each day on which the workspace is still there, the processor ends the plan by
 # itself, if nobody did (ending.py).
 NET = timedelta(days=7)
+NOTES = ("leaves_at", "net_at", "own_cancel_at")  # beside a subscription there, in seconds
+LONGEST_NOTE = 10  # digits: until the year 2286
+WITH_PERIOD = "period_end"  # noted as the client's own end: it moves when another period begins
 SOON = timedelta(minutes=5)  # for an end that is over: the processor takes none in the past
 PREVIEW_LASTS = 3600  # seconds from looking at what a change costs to agreeing to it
 SHORTEST_TRIAL = timedelta(hours=49)  # the processor's pages take none below two days
@@ -191,7 +194,8 @@ def change(client: UUID, *, plan: str, pace: str, at: int, now: datetime) -> Sub
             params=params,  # type: ignore[arg-type]
             options=once("change", own.pk, plan, pace, at),
         )
-    return _again(own, now=now)
+    _bring_in_line(_again(own, now=now), now=now)
+    return own
 
 
 def preview_change(client: UUID, *, plan: str, pace: str, at: int) -> Preview:
@@ -377,11 +381,12 @@ def _end(own: Subscription, now: datetime) -> dict[str, Any]:
         net = min(net, theirs) if theirs else net
         if own.with_departure and (own.leaves_at, own.cancel_at) == (wanted, net):
             return {}
-        notes = {"leaves_at": _seconds(wanted), "net_at": _seconds(net), "own_cancel_at": _seconds(theirs)}
+        said = WITH_PERIOD if theirs and theirs == own.period_end else _seconds(theirs)
+        notes = dict(zip(NOTES, (_seconds(wanted), _seconds(net), said), strict=True))
         return {"cancel_at": int(net.timestamp()), "proration_behavior": "none", "metadata": notes}
     if not own.with_departure:
         return {}
-    notes = {"leaves_at": "", "net_at": "", "own_cancel_at": ""}
+    notes = dict.fromkeys(NOTES, "")
     if theirs is None:
         return {"cancel_at": "", "metadata": notes}
     if theirs == own.period_end:
@@ -430,10 +435,7 @@ def subscription(obj: Any, *, now: datetime) -> None:
     row.created_at = _moment(read("subscription", obj, "created")) or now
     row.trial_end = _moment(read("subscription", obj, "trial_end"))
     row.cancel_at = _moment(read("subscription", obj, "cancel_at"))
-    row.leaves_at = _moment(noted("subscription", obj, "leaves_at"))
-    net = _moment(noted("subscription", obj, "net_at"))
-    row.with_departure = None not in (row.leaves_at, net) and row.cancel_at == net
-    row.own_cancel_at = _moment(noted("subscription", obj, "own_cancel_at")) if row.with_departure else None
+    _see_notes(row, obj)
     before, row.ended_at = row.ended_at, _moment(read("subscription", obj, "ended_at"))
     if before is None and row.is_cut_short:
         said = f"a plan ended by itself before the end of what may be paid, and gave nothing back: {id}"
@@ -444,6 +446,20 @@ def subscription(obj: Any, *, now: datetime) -> None:
     row.save()
     if method := id_of("subscription", obj, "default_payment_method"):
         Account.objects.filter(pk=account.pk).update(pay_method=customers.kind_of_method(method))
+
+
+def _see_notes(row: Subscription, obj: Any) -> None:
+    """Whose end `cancel_at` is, and what it would be without us, as `_end` wrote it there."""
+    leaves, net, theirs = (noted("subscription", obj, name) for name in NOTES)
+    row.leaves_at, row.own_cancel_at = _written(leaves), None
+    row.with_departure = bool(row.leaves_at and row.cancel_at and row.cancel_at == _written(net))
+    if row.with_departure:
+        row.own_cancel_at = row.period_end if theirs == WITH_PERIOD else _written(theirs)
+
+
+def _written(note: str) -> datetime | None:
+    """A moment that we noted; None for what nobody of ours can have written."""
+    return _moment(note) if note.isascii() and note.isdigit() and len(note) <= LONGEST_NOTE else None
 
 
 def _enter(row: Subscription, state: str, *, now: datetime) -> None:

@@ -339,3 +339,32 @@ def test_a_net_never_lets_a_period_begin_that_the_client_had_ended(life: Life, m
     life.work()
     assert (life.own.state, life.own.ended_at) == (State.CANCELED, ends)
     assert [one for one in mailoutbox if "vera@smoall.test" in one.to[0]] == []
+
+
+def test_an_end_with_the_period_stays_with_the_period_when_that_changes_under_a_notice(life: Life) -> None:
+    with scope.shared(actor=TESTER):
+        at = life.processor.now
+        subscriptions.change(life.client, plan="small", pace="month", at=at, now=life.now)
+        subscriptions.cancel(life.client, now=life.now)
+    notice(life.cast, now=life.now, data_on=day_of(life.now) + timedelta(days=25))
+    life.align()
+    assert life.own.with_departure and life.own.own_cancel_at == life.own.cancel_at == life.own.period_end
+    life.processor.pass_time(days=1)
+    with scope.shared(actor=TESTER):
+        at = life.processor.now
+        subscriptions.change(life.client, plan="small", pace="year", at=at, now=life.now)
+    assert life.own.with_departure and life.own.own_cancel_at == life.own.period_end
+    assert life.own.leaves_at and life.own.cancel_at == life.own.leaves_at + subscriptions.NET
+    with scope.acting(TESTER):
+        departure.withdraw(life.cast.id, now=life.now)
+    life.align()
+    assert life.own.pace == "year" and life.own.cancel_at == life.own.period_end
+    with scope.shared(actor=TESTER):
+        gateway.client().v1.subscriptions.update(
+            str(life.own.processor_id), params={"metadata": {"leaves_at": "never", "own_cancel_at": "x"}}
+        )
+    life.tell()
+    assert (life.own.leaves_at, life.own.own_cancel_at) == (
+        None,
+        None,
+    )  # typed by somebody there: no note of ours
