@@ -1,4 +1,5 @@
-"""What a client orders, changes and ends, done at the processor; what comes of it is read from there (`subscription`).
+"""What a client changes and ends of what it ordered (ordering.py), done at the processor; what comes of it is read from there
+(`subscription`).
 
 Nothing here believes what it has just asked for: each verb fetches the object afterwards and projects it like any event.
 Verbs run in the shared scope, in a transaction, and raise gateway.Trouble or CannotOrder, whose texts are for people.
@@ -10,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -36,7 +36,6 @@ LONGEST_NOTE = 10  # digits: until the year 2286
 WITH_PERIOD = "period_end"  # noted as the client's own end: it moves when another period begins
 SOON = timedelta(minutes=5)  # for an end that is over: the processor takes none in the past
 PREVIEW_LASTS = 3600  # seconds from looking at what a change costs to agreeing to it
-SHORTEST_TRIAL = timedelta(hours=49)  # the processor's pages take none below two days
 
 
 class CannotOrder(Exception):
@@ -51,121 +50,6 @@ class Preview:
     vat: int
     total: int
     due_at: datetime | None
-
-
-# --- ordering -------------------------------------------------------------------------------------------------
-
-
-def order(
-    client: Client,
-    *,
-    plan: str,
-    pace: str,
-    coupon: str = "",
-    success_url: str,
-    cancel_url: str,
-    now: datetime,
-) -> str:
-    """The address of the processor's page on which the order is made. What is left of the trial stays free.
-
-    In two transactions of its own: that the processor was told of the client stays true, and noted, when it refuses the
-    order. So whoever calls this must not undo the first for what the second raises.
-
-    Raises CannotOrder when something is ordered already.
-    """
-    _refuse_a_second(client.pk)
-    price = catalogue.price_id(catalogue.plan(plan).code, pace)
-    discounts = [_discount(coupon)] if coupon else []
-    with transaction.atomic():
-        customers.open(client, now=now)
-    with transaction.atomic():
-        account = Account.locked(client.pk, now=now)  # of two orders at once the second sees the first
-        assert account.customer_id
-        _close_pages(account.customer_id)
-        _refuse_a_second(client.pk)
-        return _page(
-            client, account.customer_id, price, discounts, success_url=success_url, cancel_url=cancel_url, now=now
-        )  # fmt: skip
-
-
-def _refuse_a_second(client: UUID) -> None:
-    if Subscription.objects.live().exclude(state=State.INCOMPLETE).filter(client_uuid=client).exists():
-        raise CannotOrder(_("A plan is ordered already: change it instead."))
-
-
-def _close_pages(customer: str) -> None:
-    """Pages that are open still, so that of two only the last can be paid. The account is locked.
-
-    Raises CannotOrder when one of them was paid meanwhile, of which no message may have come yet.
-    """
-    stripe = gateway.client().v1
-    with talking():
-        listed = stripe.checkout.sessions.list(params={"customer": customer, "status": "open", "limit": 100})
-        pages = [id_of("checkout.session", one, "id") for one in listed.auto_paging_iter()]
-    for page in pages:
-        try:
-            with talking():
-                stripe.checkout.sessions.expire(page)
-        except gateway.Misunderstood:  # it is open no more; what became of it is asked for next
-            log.info("A pay page was finished while it was being closed.")
-    with talking():
-        theirs = stripe.subscriptions.list(params={"customer": customer, "limit": 100})
-    if any(read("subscription", one, "status") not in (State.INCOMPLETE, *OVER) for one in theirs.data):
-        raise CannotOrder(_("A plan is ordered already: look at this page again in a moment."))
-
-
-def _page(
-    client: Client,
-    customer: str,
-    price: str,
-    discounts: list[dict[str, str]],
-    *,
-    success_url: str,
-    cancel_url: str,
-    now: datetime,
-) -> str:
-    data: dict[str, Any] = {"metadata": {"client": str(client.pk)}}
-    # Always: whoever need not pay it is exempt as a customer, which goes above it and may change.
-    data["default_tax_rates"] = [catalogue.tax_rate_id()]
-    if trial := _trial_left(client.pk, now):
-        data["trial_end"] = int(trial.timestamp())
-    params: dict[str, Any] = {
-        "mode": "subscription",
-        "customer": customer,
-        "client_reference_id": str(client.pk),
-        "line_items": [{"price": price, "quantity": Seats.of(client.pk)}],
-        "subscription_data": data,
-        "success_url": success_url,
-        "cancel_url": cancel_url,
-        "locale": client.language,
-    }
-    if discounts:
-        params["discounts"] = discounts
-    with talking():
-        session = gateway.client().v1.checkout.sessions.create(
-            params=params,  # type: ignore[arg-type]
-            options=once("checkout", client.pk, uuid7()),
-        )
-    return str(read("checkout.session", session, "url"))
-
-
-def _trial_left(client: UUID, now: datetime) -> datetime | None:
-    """Until when nothing is charged: the trial's end, a moment later where the processor wants it longer."""
-    trial = Subscription.trial_of(client)
-    if trial is None or trial.trial_end is None or trial.trial_end <= now:
-        return None
-    return max(trial.trial_end, now + SHORTEST_TRIAL)
-
-
-def _discount(code: str) -> dict[str, str]:
-    """What a code typed by somebody stands for at the processor. Raises CannotOrder."""
-    with talking():
-        found = (
-            gateway.client().v1.promotion_codes.list(params={"code": code, "active": True, "limit": 1}).data
-        )
-    if not found:
-        raise CannotOrder(_("This code is not known, or it is over."))
-    return {"promotion_code": id_of("promotion_code", found[0], "id")}
 
 
 # --- changing -------------------------------------------------------------------------------------------------
@@ -234,7 +118,7 @@ def _preview(params: dict[str, Any]) -> Preview:
 def use_coupon(client: UUID, code: str, *, now: datetime) -> Subscription:
     """A discount on what is ordered. Raises CannotOrder."""
     own = _own(client)
-    params: dict[str, Any] = {"discounts": [_discount(code)]}
+    params: dict[str, Any] = {"discounts": [discount(code)]}
     with talking():
         gateway.client().v1.subscriptions.update(
             _id(own),
@@ -242,6 +126,17 @@ def use_coupon(client: UUID, code: str, *, now: datetime) -> Subscription:
             options=once("coupon", own.pk, uuid7()),
         )
     return _again(own, now=now)
+
+
+def discount(code: str) -> dict[str, str]:
+    """What a code typed by somebody stands for at the processor. Raises CannotOrder."""
+    with talking():
+        found = (
+            gateway.client().v1.promotion_codes.list(params={"code": code, "active": True, "limit": 1}).data
+        )
+    if not found:
+        raise CannotOrder(_("This code is not known, or it is over."))
+    return {"promotion_code": id_of("promotion_code", found[0], "id")}
 
 
 def cancel(client: UUID, *, now: datetime) -> Subscription:
