@@ -16,7 +16,8 @@ def announce(client: UUID, *, now: datetime) -> None:
     found, before = own.sold.room(people), own.room
     if found == before:
         return
+    if not Subscription.objects.filter(pk=own.pk, room=before).update(room=found):
+        return  # whoever looked at the same time has said it
     own.room = found
-    own.save(update_fields=["room"])
     if found == "over" or (found == "near" and not before):
         mails.room(own, people=people, now=now)

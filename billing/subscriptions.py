@@ -1,4 +1,5 @@
-"""What a client orders, changes and ends, done at the processor; what comes of it is read from there (`subscription`).
+"""What a client changes and ends of what it ordered (ordering.py), done at the processor; what comes of it is read from there
+(`subscription`).
 
 Nothing here believes what it has just asked for: each verb fetches the object afterwards and projects it like any event.
 Verbs run in the shared scope, in a transaction, and raise gateway.Trouble or CannotOrder, whose texts are for people.
@@ -10,11 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from billing import catalogue, customers, ending, events, gateway, limits
+from billing import catalogue, customers, ending, events, gateway, limits, mails
 from billing.events import projects
 from billing.gateway import id_of, noted, once, read, talking
 from billing.models import Account, Seats, State, Subscription
@@ -28,12 +28,14 @@ from tenants.models import Departure
 
 log = logging.getLogger("smoall.billing")
 GRACE = timedelta(days=14)  # from the day on which a payment fails until the workspace can only be read
-NET = timedelta(
-    days=7
-)  # after a departure's last day the processor ends the plan by itself, if nobody did (ending.py)
+# After a departure's last day, and after each day on which the workspace is still there, the processor ends the plan by
+# itself, if nobody did (ending.py).
+NET = timedelta(days=7)
+NOTES = ("leaves_at", "net_at", "own_cancel_at")  # beside a subscription there, in seconds
+LONGEST_NOTE = 10  # digits: until the year 2286
+WITH_PERIOD = "period_end"  # noted as the client's own end: it moves when another period begins
 SOON = timedelta(minutes=5)  # for an end that is over: the processor takes none in the past
 PREVIEW_LASTS = 3600  # seconds from looking at what a change costs to agreeing to it
-SHORTEST_TRIAL = timedelta(hours=49)  # the processor's pages take none below two days
 
 
 class CannotOrder(Exception):
@@ -48,121 +50,6 @@ class Preview:
     vat: int
     total: int
     due_at: datetime | None
-
-
-# --- ordering -------------------------------------------------------------------------------------------------
-
-
-def order(
-    client: Client,
-    *,
-    plan: str,
-    pace: str,
-    coupon: str = "",
-    success_url: str,
-    cancel_url: str,
-    now: datetime,
-) -> str:
-    """The address of the processor's page on which the order is made. What is left of the trial stays free.
-
-    In two transactions of its own: that the processor was told of the client stays true, and noted, when it refuses the
-    order. So whoever calls this must not undo the first for what the second raises.
-
-    Raises CannotOrder when something is ordered already.
-    """
-    _refuse_a_second(client.pk)
-    price = catalogue.price_id(catalogue.plan(plan).code, pace)
-    discounts = [_discount(coupon)] if coupon else []
-    with transaction.atomic():
-        customers.open(client, now=now)
-    with transaction.atomic():
-        account = Account.locked(client.pk, now=now)  # of two orders at once the second sees the first
-        assert account.customer_id
-        _close_pages(account.customer_id)
-        _refuse_a_second(client.pk)
-        return _page(
-            client, account.customer_id, price, discounts, success_url=success_url, cancel_url=cancel_url, now=now
-        )  # fmt: skip
-
-
-def _refuse_a_second(client: UUID) -> None:
-    if Subscription.objects.live().exclude(state=State.INCOMPLETE).filter(client_uuid=client).exists():
-        raise CannotOrder(_("A plan is ordered already: change it instead."))
-
-
-def _close_pages(customer: str) -> None:
-    """Pages that are open still, so that of two only the last can be paid. The account is locked.
-
-    Raises CannotOrder when one of them was paid meanwhile, of which no message may have come yet.
-    """
-    stripe = gateway.client().v1
-    with talking():
-        listed = stripe.checkout.sessions.list(params={"customer": customer, "status": "open", "limit": 100})
-        pages = [id_of("checkout.session", one, "id") for one in listed.auto_paging_iter()]
-    for page in pages:
-        try:
-            with talking():
-                stripe.checkout.sessions.expire(page)
-        except gateway.Misunderstood:  # it is open no more; what became of it is asked for next
-            log.info("A pay page was finished while it was being closed.")
-    with talking():
-        theirs = stripe.subscriptions.list(params={"customer": customer, "limit": 100})
-    if any(read("subscription", one, "status") not in (State.INCOMPLETE, *OVER) for one in theirs.data):
-        raise CannotOrder(_("A plan is ordered already: look at this page again in a moment."))
-
-
-def _page(
-    client: Client,
-    customer: str,
-    price: str,
-    discounts: list[dict[str, str]],
-    *,
-    success_url: str,
-    cancel_url: str,
-    now: datetime,
-) -> str:
-    data: dict[str, Any] = {"metadata": {"client": str(client.pk)}}
-    # Always: whoever need not pay it is exempt as a customer, which goes above it and may change.
-    data["default_tax_rates"] = [catalogue.tax_rate_id()]
-    if trial := _trial_left(client.pk, now):
-        data["trial_end"] = int(trial.timestamp())
-    params: dict[str, Any] = {
-        "mode": "subscription",
-        "customer": customer,
-        "client_reference_id": str(client.pk),
-        "line_items": [{"price": price, "quantity": Seats.of(client.pk)}],
-        "subscription_data": data,
-        "success_url": success_url,
-        "cancel_url": cancel_url,
-        "locale": client.language,
-    }
-    if discounts:
-        params["discounts"] = discounts
-    with talking():
-        session = gateway.client().v1.checkout.sessions.create(
-            params=params,  # type: ignore[arg-type]
-            options=once("checkout", client.pk, uuid7()),
-        )
-    return str(read("checkout.session", session, "url"))
-
-
-def _trial_left(client: UUID, now: datetime) -> datetime | None:
-    """Until when nothing is charged: the trial's end, a moment later where the processor wants it longer."""
-    trial = Subscription.trial_of(client)
-    if trial is None or trial.trial_end is None or trial.trial_end <= now:
-        return None
-    return max(trial.trial_end, now + SHORTEST_TRIAL)
-
-
-def _discount(code: str) -> dict[str, str]:
-    """What a code typed by somebody stands for at the processor. Raises CannotOrder."""
-    with talking():
-        found = (
-            gateway.client().v1.promotion_codes.list(params={"code": code, "active": True, "limit": 1}).data
-        )
-    if not found:
-        raise CannotOrder(_("This code is not known, or it is over."))
-    return {"promotion_code": id_of("promotion_code", found[0], "id")}
 
 
 # --- changing -------------------------------------------------------------------------------------------------
@@ -191,7 +78,8 @@ def change(client: UUID, *, plan: str, pace: str, at: int, now: datetime) -> Sub
             params=params,  # type: ignore[arg-type]
             options=once("change", own.pk, plan, pace, at),
         )
-    return _again(own, now=now)
+    _bring_in_line(_again(own, now=now), now=now)
+    return own
 
 
 def preview_change(client: UUID, *, plan: str, pace: str, at: int) -> Preview:
@@ -230,7 +118,7 @@ def _preview(params: dict[str, Any]) -> Preview:
 def use_coupon(client: UUID, code: str, *, now: datetime) -> Subscription:
     """A discount on what is ordered. Raises CannotOrder."""
     own = _own(client)
-    params: dict[str, Any] = {"discounts": [_discount(code)]}
+    params: dict[str, Any] = {"discounts": [discount(code)]}
     with talking():
         gateway.client().v1.subscriptions.update(
             _id(own),
@@ -238,6 +126,17 @@ def use_coupon(client: UUID, code: str, *, now: datetime) -> Subscription:
             options=once("coupon", own.pk, uuid7()),
         )
     return _again(own, now=now)
+
+
+def discount(code: str) -> dict[str, str]:
+    """What a code typed by somebody stands for at the processor. Raises CannotOrder."""
+    with talking():
+        found = (
+            gateway.client().v1.promotion_codes.list(params={"code": code, "active": True, "limit": 1}).data
+        )
+    if not found:
+        raise CannotOrder(_("This code is not known, or it is over."))
+    return {"promotion_code": id_of("promotion_code", found[0], "id")}
 
 
 def cancel(client: UUID, *, now: datetime) -> Subscription:
@@ -367,18 +266,22 @@ def _end(own: Subscription, now: datetime) -> dict[str, Any]:
 
     What is ours is noted beside the subscription in the same call, with the client's own end, which is restored when the
     notice is withdrawn: so a crash can't take the one for the other. Nothing is reckoned yet: that is ending.py's matter.
+    So our end is a net, moved on each day while the workspace is there, and never past an end of the client's own.
     """
     leaving = Departure.objects.with_data().filter(client_uuid=own.client_uuid).first()
     theirs = own.own_cancel_at if own.with_departure else own.cancel_at
     wanted = end_of(leaving.data_on) if leaving else None
     if wanted and (theirs is None or wanted < theirs):
-        if wanted <= now or (own.with_departure and own.leaves_at == wanted):
+        net = max(wanted, end_of(day_of(now))) + NET
+        net = min(net, theirs) if theirs else net
+        if own.with_departure and (own.leaves_at, own.cancel_at) == (wanted, net):
             return {}
-        notes = {"leaves_at": _seconds(wanted), "own_cancel_at": _seconds(theirs)}
-        return {"cancel_at": int((wanted + NET).timestamp()), "proration_behavior": "none", "metadata": notes}
+        said = WITH_PERIOD if theirs and theirs == own.period_end else _seconds(theirs)
+        notes = dict(zip(NOTES, (_seconds(wanted), _seconds(net), said), strict=True))
+        return {"cancel_at": int(net.timestamp()), "proration_behavior": "none", "metadata": notes}
     if not own.with_departure:
         return {}
-    notes = {"leaves_at": "", "own_cancel_at": ""}
+    notes = dict.fromkeys(NOTES, "")
     if theirs is None:
         return {"cancel_at": "", "metadata": notes}
     if theirs == own.period_end:
@@ -406,9 +309,13 @@ def checkout_session(obj: Any, *, now: datetime) -> None:
 
 @projects("subscription")
 def subscription(obj: Any, *, now: datetime) -> None:
-    """State, plan, people, amounts and dates. What follows for the workspace: standing.py."""
+    """State, plan, people, amounts and dates. What follows for the workspace: standing.py.
+
+    The account is locked before the row, as whoever forgets a client takes them: no row is born behind its back.
+    """
     id = str(read("subscription", obj, "id"))
-    account = Account.objects.filter(customer_id=id_of("subscription", obj, "customer")).first()
+    customer = id_of("subscription", obj, "customer")
+    account = Account.objects.select_for_update().filter(customer_id=customer).first()
     if account is None:
         return
     row = Subscription.objects.select_for_update().filter(processor_id=id).first()
@@ -423,16 +330,31 @@ def subscription(obj: Any, *, now: datetime) -> None:
     row.created_at = _moment(read("subscription", obj, "created")) or now
     row.trial_end = _moment(read("subscription", obj, "trial_end"))
     row.cancel_at = _moment(read("subscription", obj, "cancel_at"))
-    row.leaves_at = _moment(noted("subscription", obj, "leaves_at"))
-    row.with_departure = row.leaves_at is not None and row.cancel_at == row.leaves_at + NET
-    row.own_cancel_at = _moment(noted("subscription", obj, "own_cancel_at")) if row.with_departure else None
-    row.ended_at = _moment(read("subscription", obj, "ended_at"))
+    _see_notes(row, obj)
+    before, row.ended_at = row.ended_at, _moment(read("subscription", obj, "ended_at"))
+    if before is None and row.is_cut_short:
+        said = f"a plan ended by itself before the end of what may be paid, and gave nothing back: {id}"
+        mails.differences([said], day=day_of(now), about=f"{id}:cut-short")
     row.off_percent, row.off_cents = _off(obj)
     _enter(row, str(read("subscription", obj, "status")), now=now)
     row.seen_at = now
     row.save()
     if method := id_of("subscription", obj, "default_payment_method"):
         Account.objects.filter(pk=account.pk).update(pay_method=customers.kind_of_method(method))
+
+
+def _see_notes(row: Subscription, obj: Any) -> None:
+    """Whose end `cancel_at` is, and what it would be without us, as `_end` wrote it there."""
+    leaves, net, theirs = (noted("subscription", obj, name) for name in NOTES)
+    row.leaves_at, row.own_cancel_at = _written(leaves), None
+    row.with_departure = bool(row.leaves_at and row.cancel_at and row.cancel_at == _written(net))
+    if row.with_departure:
+        row.own_cancel_at = row.period_end if theirs == WITH_PERIOD else _written(theirs)
+
+
+def _written(note: str) -> datetime | None:
+    """A moment that we noted; None for what nobody of ours can have written."""
+    return _moment(note) if note.isascii() and note.isdigit() and len(note) <= LONGEST_NOTE else None
 
 
 def _enter(row: Subscription, state: str, *, now: datetime) -> None:

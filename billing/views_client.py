@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from billing import catalogue, customers, events, gateway, standing, subscriptions
+from billing import catalogue, customers, events, gateway, ordering, standing, subscriptions
 from billing.forms import ChangeForm, CouponForm, DetailsForm, OrderForm, PlanForm
 from billing.gateway import hosted
 from billing.models import Account, Seats, Subscription
@@ -142,7 +142,7 @@ def order(request: HttpRequest) -> HttpResponse:
     done_at = tenant.url + reverse("billing:done") + "?session={CHECKOUT_SESSION_ID}"
     return _leave_for(
         request,
-        lambda: subscriptions.order(
+        lambda: ordering.order(
             tenant.client, **form.cleaned_data, success_url=done_at, cancel_url=back, now=timezone.now()
         ),
     )

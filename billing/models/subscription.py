@@ -123,6 +123,19 @@ class Subscription(Row):
         return self.leaves_at if self.with_departure else self.cancel_at
 
     @property
+    def is_cut_short(self) -> bool:
+        """Whether our own end of it, which gives nothing back, came before the end of its period and of theirs."""
+        if (
+            not self.with_departure
+            or self.ended_at is None
+            or self.cancel_at is None
+            or self.period_end is None
+        ):
+            return False
+        is_ours = self.own_cancel_at is None or self.cancel_at < self.own_cancel_at
+        return is_ours and self.cancel_at <= self.ended_at < self.period_end
+
+    @property
     def lasts_until(self) -> datetime | None:
         """The last moment of one that ends: at midnight it is the day before that people are told."""
         return self.ends_at - timedelta(seconds=1) if self.ends_at else None

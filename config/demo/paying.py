@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 
 from django.db import transaction
 
-from billing import catalogue, events, gateway, reconcile, seats, subscriptions
+from billing import catalogue, events, gateway, ordering, reconcile, seats
 from billing.models import Subscription
 from shared_apps.accounts.models import User
 from shared_apps.kit import scope
@@ -85,7 +85,7 @@ def _order(name: str, order: tuple[str, str, int], *, now: datetime) -> None:
         if trial and not days:  # it was a year ago
             trial.trial_end = now - timedelta(days=335)
             trial.save(update_fields=["trial_end"])
-        page = subscriptions.order(
+        page = ordering.order(
             tenant.client, plan=plan, pace=pace, now=now,
             success_url=f"{tenant.url}/workspace/billing/done/?session={{CHECKOUT_SESSION_ID}}",
             cancel_url=tenant.url,

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from billing import customers, events, reconcile, seats, standing, subscriptions
+from billing import customers, events, ordering, reconcile, seats, standing, subscriptions
 from billing.models import Account, Subscription
 from billing.standing import Standing
 from shared_apps.accounts.models import User
@@ -52,7 +52,7 @@ class Life:
         """Ordered and paid on the processor's page; the address that this led to."""
         with scope.shared(actor=TESTER):
             client = self.cast.tenant.client
-            url = subscriptions.order(
+            url = ordering.order(
                 client, plan=plan, pace=pace, coupon=coupon, now=self.now,
                 success_url="http://acme.smoall.localhost/workspace/billing/done/?session={CHECKOUT_SESSION_ID}",
                 cancel_url="http://acme.smoall.localhost/workspace/billing/",

@@ -15,7 +15,7 @@ from django.test import Client as Browser
 from django.test import override_settings
 from django.utils import timezone, translation
 
-from billing import customers, gateway, subscriptions
+from billing import customers, gateway, ordering, subscriptions
 from billing.models import Account
 from shared_apps.kit import outgoing, scope
 from shared_apps.mail.models import Message
@@ -214,7 +214,7 @@ def test_P25_the_search_for_fields_finds_them() -> None:
 def test_a_declined_card_is_told_without_its_number(life: Life) -> None:
     life.pass_time(days=31)
     with scope.shared(actor=TESTER):
-        url = subscriptions.order(
+        url = ordering.order(
             life.cast.tenant.client, plan="small", pace="month", now=life.now,
             success_url="http://acme.smoall.localhost/", cancel_url="http://acme.smoall.localhost/",
         )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -54,6 +55,17 @@ def test_the_same_event_again_changes_nothing(account: Account, paper: Paper) ->
     for _each in range(10):
         assert deliver(body).status_code == 200
     assert (count(), paper.asked) == (1, 1)
+
+
+def test_the_account_is_held_before_a_row_of_its_plan_as_whoever_forgets_a_client_does(
+    account: Account, paper: Paper
+) -> None:
+    for _each in ("the row is made", "the row is there"):
+        thing = paper.put(ordered(status="canceled"))
+        with scope.shared(), transaction.atomic(), CaptureQueriesContext(connection) as asked:
+            events.project("subscription", thing["id"], now=timezone.now())
+        said = [str(one["sql"]) for one in asked if "billing_" in str(one["sql"])]
+        assert 'FROM "billing_account"' in said[0] and "FOR UPDATE" in said[0]
 
 
 @pytest.mark.parametrize("version", ["2026-10-28.endive", "2024-06-20", ""])

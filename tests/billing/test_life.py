@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from billing import catalogue, gateway, reconcile, standing, subscriptions
+from billing import catalogue, gateway, ordering, reconcile, standing, subscriptions
 from billing.models import Account, State, Subscription
 from billing.standing import Standing
 from billing.subscriptions import CannotOrder
@@ -62,7 +62,7 @@ def test_an_order_keeps_what_is_left_of_the_trial_and_counts_the_people(life: Li
 
 def test_whoever_gives_up_on_the_pay_page_has_ordered_nothing(life: Life) -> None:
     with scope.shared(actor=TESTER):
-        subscriptions.order(
+        ordering.order(
             life.cast.tenant.client, plan="small", pace="month", now=life.now,
             success_url="http://acme.smoall.localhost/", cancel_url="http://acme.smoall.localhost/",
         )  # fmt: skip
@@ -102,7 +102,7 @@ def test_the_whole_life(life: Life) -> None:
 def test_a_declined_card_orders_nothing(life: Life) -> None:
     life.pass_time(days=31)
     with scope.shared(actor=TESTER):
-        url = subscriptions.order(
+        url = ordering.order(
             life.cast.tenant.client, plan="small", pace="month", now=life.now,
             success_url="http://acme.smoall.localhost/", cancel_url="http://acme.smoall.localhost/",
         )  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client as Browser
 
 from billing import limits
-from billing.models import Account, Seats
+from billing.models import Account, Seats, Subscription
 from shared_apps.kit import scope
 from shared_apps.mail.models import Message
 from tests.billing.paper import HOME, Paper, deliver, event, ordered
@@ -42,6 +42,18 @@ def test_each_crossing_is_told_once_before_and_at_it(count: Callable[[int], list
     assert count(11) == ["over"]
     assert count(12) == [] and count(9) == []
     assert count(11) == ["over"]
+
+
+def test_two_that_look_at_the_same_time_say_it_once(
+    acme: Cast, count: Callable[[int], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have read the row before either has written it."""
+    with scope.shared():
+        read = [Subscription.of(acme.tenant.client_id) for _each in range(2)]
+    monkeypatch.setattr(Subscription, "of", lambda client: read.pop() if read else None)
+    sent: list[Any] = []
+    monkeypatch.setattr("billing.mails.mail.send", lambda **said: sent.append(said))
+    assert count(11) == [] and not read and len(sent) == 1
 
 
 @pytest.mark.parametrize(

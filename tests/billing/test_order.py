@@ -11,7 +11,7 @@ from django.test import Client as Browser
 from django.utils import timezone
 from stripe.checkout._session_service import SessionService
 
-from billing import customers, gateway, ledger, subscriptions
+from billing import customers, gateway, ledger, ordering
 from billing.models import Account, Invoice, Kind, Parting, State, Subscription
 from billing.subscriptions import CannotOrder
 from shared_apps.kit import scope
@@ -41,7 +41,7 @@ def life(acme: Cast, processor: Processor) -> Life:
 
 def page(life: Life) -> str:
     with scope.shared(actor=TESTER):
-        return subscriptions.order(
+        return ordering.order(
             life.cast.tenant.client, plan="small", pace="month", now=life.now,
             success_url="http://acme.smoall.localhost/", cancel_url="http://acme.smoall.localhost/",
         )  # fmt: skip
@@ -162,7 +162,7 @@ def test_nothing_is_ordered_beside_a_page_that_was_paid_and_of_which_no_message_
 
 def paid_twice(life: Life, monkeypatch: pytest.MonkeyPatch, second: dict[str, str]) -> tuple[str, str]:
     """Two pages that were opened and paid within a moment; the keys of both plans."""
-    monkeypatch.setattr(subscriptions, "_close_pages", lambda customer: None, raising=False)
+    monkeypatch.setattr(ordering, "_close_pages", lambda customer: None)
     life.processor.pass_time(days=3)  # nothing is left of the trial
     pages = page(life), page(life)
     for url, form in zip(pages, (CARD, second), strict=True):
