@@ -24,7 +24,9 @@ class Command(BaseCommand):
             raise CommandError("No database: set DATABASE_URL, or start the embedded one with scripts/run.")
         place = (settings.SMOALL_ADMIN_URL, settings.DATABASES["default"]["NAME"], settings.SMOALL_LOGINS)
         keys.KeyStore.default().prepare()
-        self._at_home(lambda: identity.admit(*place))  # before anything is changed in a stranger
+        self._at_home(
+            lambda: identity.admit(*place, before=settings.SMOALL_OLD_LOGINS)
+        )  # before anything is changed in a stranger
         roles.set_up(*place)
         snapshot.build_shared()
         self._note_texts()
