@@ -26,7 +26,7 @@ SHARED_APPEND_ONLY = {"operators_signature": "UPDATE, DELETE", "operators_visit"
 SHARED_READ_ONLY = ("tenants_ledgerhead", "tenants_deployment")  # of the shared schema's tables alone
 EXTENSIONS = ("pg_trgm", "unaccent", "btree_gin")
 # What a server says for 28P01, a code that psycopg2 gives to no error of a login. One that speaks another language is quoted.
-WRONG_PASSWORD = "password authentication failed"
+REFUSED = "password authentication failed"
 # An administrator who is no superuser reads our tables as their owner.
 READS_AS_OWNER = """
     SELECT 1 FROM pg_roles me, pg_roles owner
@@ -80,7 +80,7 @@ def opens(admin_url: str, database: str, passwords: dict[str, str]) -> bool:
     try:
         psycopg2.connect(admin_url, dbname=database, user=WORKER, password=passwords[WORKER]).close()
     except psycopg2.OperationalError as error:
-        if WRONG_PASSWORD not in str(error):
+        if REFUSED not in str(error):
             raise
         return False
     return True

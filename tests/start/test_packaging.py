@@ -51,8 +51,7 @@ def test_P27_only_the_web_ports_are_published_and_the_database_has_no_way_out() 
 
 
 @pytest.mark.parametrize(
-    "planted",
-    [faults.doors.a_database_whose_port_is_published, faults.doors.a_database_on_the_network_outside],
+    "planted", [faults.doors.a_database_whose_port_is_published, faults.doors.a_database_on_the_network_outside]
 )
 def test_P27_planted_a_way_to_the_database_is_noticed(planted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     planted(SimpleNamespace(patch=monkeypatch))

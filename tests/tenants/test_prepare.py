@@ -96,9 +96,9 @@ def test_after_another_secret_key_the_passwords_by_the_old_ones_open_the_neighbo
     wrong = dict.fromkeys(made, "another")
     with override_settings(SMOALL_LOGINS=wrong, SMOALL_OLD_LOGINS=[wrong, made]), pytest.raises(Reached):
         prepared()
-    with override_settings(SMOALL_LOGINS=wrong, SMOALL_OLD_LOGINS=[wrong]):
-        with pytest.raises(CommandError, match="SMOALL_OLD_SECRET_KEYS and run prepare again"):
-            prepared()
+    advice = pytest.raises(CommandError, match="SMOALL_OLD_SECRET_KEYS and run prepare again")
+    with override_settings(SMOALL_LOGINS=wrong, SMOALL_OLD_LOGINS=[wrong]), advice:
+        prepared()
     beside.execute("REVOKE CONNECT ON DATABASE beside FROM PUBLIC, smoall_worker")
     with pytest.raises(CommandError, match='permission denied for database "beside"'):
         prepared()
