@@ -29,7 +29,8 @@ log = logging.getLogger("smoall.fleet")
 LOCK, POOL = "pool", UUID(int=0)
 DEMAND_OF = timedelta(days=1)
 LOCK_TIMEOUT = 500  # milliseconds
-OF_THE_SCHEMA = ("22", "23", "42")  # SQLSTATE classes: data, constraints, names and rights that are not as they were
+# SQLSTATE classes: data, constraints, names and rights that are not as they were.
+OF_THE_SCHEMA = ("22", "23", "42")
 AT_ONCE = 50  # schemas that one job makes, so that it ends in time
 # One statement: whoever claims at the same moment passes over a row that somebody else holds, and gets the next.
 CLAIM = """
