@@ -85,8 +85,13 @@ class Command(BaseCommand):
         for id in result.done:
             self.stdout.write(f"{labels.get(id, id)} is at release {recorded.release} now.")
         for id, error in result.busy.items():
-            self.stdout.write(
-                f"{labels.get(id, id)} is busy, so it is as it was: migrate_fleet goes on. {error}"
-            )
+            self.stdout.write(f"{labels.get(id, id)} is busy, so it is as it was. {error}")
         for id, error in result.failed.items():
             raise CommandError(f"{labels.get(id, id)} could not be brought to {recorded.release}: {error}")
+        if result.waiting:
+            with scope.shared(actor=snapshot.BUILDER):
+                waves.ask_to_go_on(timezone.now())
+            self.stdout.write(
+                f"{result.waiting} workspaces wait, as they were: a worker goes on with them, and operators hear of what "
+                "still waits after an hour."
+            )
