@@ -19,6 +19,7 @@ TIMED_JOBS = (
     Timed("shared_apps.mail.delivery.tidy", at=time(2, 50)),
     Timed("shared_apps.sharing.jobs.tend", every=900),
     Timed("shared_apps.operators.jobs.watch_requests", every=3600),
+    Timed("shared_apps.operators.jobs.watch_fleet", every=3600),
     Timed("tenants.orders.tidy", at=time(3, 0)),
     Timed("tenants.pool.top_up", at=time(3, 20)),
     Timed("tenants.pool.refill", every=300),

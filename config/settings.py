@@ -105,6 +105,9 @@ TENANT_MODEL = "tenants.Tenant"
 TENANT_DOMAIN_MODEL = "tenants.Domain"
 DATABASES = databases(ENV, SECRET_KEY)
 SMOALL_LOGINS = {login: login_password(SECRET_KEY, login) for login in (*LOGINS.values(), UPKEEP)}
+SMOALL_OLD_LOGINS = [
+    {login: login_password(key, login) for login in SMOALL_LOGINS} for key in ENV.old_secret_keys
+]
 SMOALL_ADMIN_URL = (
     admin_url(ENV)
     if ENV.process == "command" and (ENV.database_url or embedded_postgres.is_made(ENV.data))

@@ -17,7 +17,7 @@ from django.db.backends.signals import connection_created
 
 from shared_apps.kit import scope
 from tenants import identity
-from tenants.ledger import BEGINNING, Entry, Head, Ledger, LedgerBroken, Recorded
+from tenants.ledger import BEGINNING, Entry, Head, Ledger, LedgerBroken, Recorded, end_of, holds
 from tenants.models import LedgerHead
 
 log = logging.getLogger("smoall.ledger")
@@ -91,9 +91,7 @@ def unapplied() -> list[Recorded]:
     """The ledger's entries after the head, in order. Raises LedgerBroken, also when the ledger was cut."""
     with scope.shared():
         at = head()
-    ledger = Ledger.default()
-    ledger.verify_chain(at)
-    return ledger.entries()[at.seq :]
+    return Ledger.default().after(at)
 
 
 # --- looking ----------------------------------------------------------------------------------------------
@@ -109,10 +107,11 @@ def compare() -> Finding:
 
 
 def _finding() -> Finding:
-    at, (end, chain, why) = head(), _read()
+    at, (chain, why) = head(), _read()
+    end = end_of(chain)
     if why := identity.refusal() or why:
         return Finding("broken", at, end, why)
-    if at.seq > end.seq or at not in (Head(0, BEGINNING), *chain):
+    if not holds(chain, at):
         why = f"Entry {at.seq} of the erasure ledger is gone or another one: the ledger was cut or replaced."
         return Finding("broken", at, end, why)
     if at.seq < end.seq:
@@ -120,12 +119,12 @@ def _finding() -> Finding:
     return Finding("open", at, end)
 
 
-Read = tuple[Head, frozenset[Head], str]  # the ledger's end, every link of its chain, what is wrong with it
+Read = tuple[list[Recorded], str]  # the ledger's chain, and what is wrong with it
 _read_at: tuple[Any, Read] | None = None
 
 
 def _read() -> Read:
-    """The ledger; parsed again only when the file changed."""
+    """The ledger; read again only when the file changed."""
     global _read_at
     stamp = _stamp()
     if _read_at and _read_at[0] == stamp:
@@ -137,12 +136,11 @@ def _read() -> Read:
 
 def _parsed() -> Read:
     try:
-        chain = [Head(one.seq, one.hash) for one in Ledger.default().entries()]
+        return Ledger.default().entries(), ""
     except LedgerBroken as error:
-        return Head(0, BEGINNING), frozenset(), str(error)
+        return [], str(error)
     except OSError as error:
-        return Head(0, BEGINNING), frozenset(), f"The erasure ledger can't be read: {error.strerror}."
-    return (chain[-1] if chain else Head(0, BEGINNING)), frozenset(chain), ""
+        return [], f"The erasure ledger can't be read: {error.strerror}."
 
 
 def _stamp() -> tuple[int, int, int] | None:

@@ -6,13 +6,14 @@ other keys, and a folder that was copied with its keys finds another environment
 beside production's own keys is at home.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
+from psycopg2 import OperationalError
 
 from shared_apps.kit import scope
 from tenants import roles
@@ -30,7 +31,13 @@ NOT_PRODUCTION = f"This database is production's, and SMOALL_ENV says developmen
 STRANGE = "This database holds tables of something else: give Smoall a database of its own, an empty one."
 NEIGHBOUR = (
     "On this server is another database of Smoall, %(name)s, whose logins have other passwords: nothing was changed. "
-    "Logins are a server's own: give both deployments the same SMOALL_SECRET_KEY, or this one a server of its own."
+    "Logins are a server's own. When they were made with a secret key that this deployment had before, name that key in "
+    "SMOALL_OLD_SECRET_KEYS and run prepare again. When another deployment uses that database, give both the same "
+    "SMOALL_SECRET_KEY, or this one a server of its own. When nobody does any more, drop it."
+)
+UNANSWERED = (
+    "On this server is another database of Smoall, %(name)s, and whether its logins have the same passwords can't be "
+    "told, so nothing was changed: %(error)s"
 )
 UNCLAIMED = "This database does not know yet which deployment it belongs to: run prepare."
 # Commands that open no database, and the one that makes a copy harmless.
@@ -73,16 +80,31 @@ def _judged(row: tuple[str, str] | None) -> str:
     return NOT_PRODUCTION if row[1] == PRODUCTION and not settings.SMOALL_IS_PRODUCTION else ""
 
 
-def admit(admin_url: str, database: str, logins: dict[str, str]) -> None:
+def admit(
+    admin_url: str, database: str, logins: dict[str, str], *, before: Sequence[dict[str, str]] = ()
+) -> None:
     """Before `roles.set_up` changes anything on a server: asked as its administrator, since our roles may not be there.
 
-    Raises NotAtHome for another deployment's database or something else's, and where another deployment uses the logins.
+    `before`: the logins by the secret keys that this deployment had before. Raises NotAtHome for another deployment's
+    database or something else's, and where another deployment uses the logins.
     """
     if why := _seen(admin_url, database):
         raise NotAtHome(why)
     for name in roles.neighbours(admin_url, database):
-        if not roles.opens(admin_url, name, logins):
-            raise NotAtHome(NEIGHBOUR % {"name": name})
+        if why := _locked_out(admin_url, name, (logins, *before)):
+            raise NotAtHome(why)
+
+
+def _locked_out(admin_url: str, name: str, known: Iterable[dict[str, str]]) -> str:
+    """Why nobody may change the logins; "" when one of the known passwords opens that database."""
+    why = ""
+    for logins in known:
+        try:
+            if roles.opens(admin_url, name, logins):
+                return ""
+        except OperationalError as error:
+            why = UNANSWERED % {"name": name, "error": str(error).strip()}
+    return why or NEIGHBOUR % {"name": name}
 
 
 def is_smoalls(admin_url: str, database: str) -> bool:

@@ -10,10 +10,11 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal, get_args
 from uuid import UUID
 
@@ -109,7 +110,8 @@ class Ledger:
         _refuse(entry)
         with self._locked() as descriptor:
             chain = self._mended(descriptor)
-            if found := next((one for one in chain if one.entry.key == entry.key), None):
+            own = (one for one in chain if one.entry.tenant == entry.tenant)
+            if found := next((one for one in own if one.entry.key == entry.key), None):
                 return found
             line = _chained(entry, len(chain) + 1, chain[-1].hash if chain else BEGINNING)
             _write(descriptor, line + b"\n")
@@ -120,17 +122,23 @@ class Ledger:
         try:
             with self.path.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH)
-                return _parse(file.read())[0]
+                content = file.read()
+            return _parse(self.path, content)[0]
         except FileNotFoundError:
             return []
 
     def verify_chain(self, expected: Head | None = None) -> Head:
         """The chain's end. Raises LedgerBroken, also when `expected`, an end seen before, is not in it."""
         chain = self.entries()
-        ends = [Head(0, BEGINNING), *(Head(recorded.seq, recorded.hash) for recorded in chain)]
-        if expected is not None and expected not in ends:
-            raise LedgerBroken(f"Line {expected.seq} is gone or another one: the ledger was cut or replaced.")
-        return ends[-1]
+        if expected is not None:
+            _require(chain, expected)
+        return end_of(chain)
+
+    def after(self, seen: Head) -> list[Recorded]:
+        """The entries that follow an end seen before. Raises LedgerBroken, also when that is not in it."""
+        chain = self.entries()
+        _require(chain, seen)
+        return chain[seen.seq :]
 
     def contains(self, tenant: UUID, kind: Kind = "data") -> bool:
         """Whether the tenant's data (or its client's contact details) were erased. Raises LedgerBroken."""
@@ -138,7 +146,8 @@ class Ledger:
 
     def find(self, tenant: UUID, kind: Kind = "data") -> Recorded | None:
         """The entry of an erasure. Raises LedgerBroken."""
-        return next((one for one in self.entries() if one.entry.key == (tenant, kind)), None)
+        own = (one for one in self.entries() if one.entry.tenant == tenant)
+        return next((one for one in own if one.entry.key == (tenant, kind)), None)
 
     def people(self, tenant: UUID, *, since: datetime | None = None) -> list[Entry]:
         """Whom a workspace had erased, in order; since a moment, when one is given. Raises LedgerBroken."""
@@ -164,7 +173,7 @@ class Ledger:
     def _mended(self, descriptor: int) -> list[Recorded]:
         """The chain, after the file was made to end with its last whole line."""
         content = _read(descriptor)
-        chain, whole = _parse(content)
+        chain, whole = _parse(self.path, content)
         if whole < len(content):
             logger.warning("Erasure ledger: the last line was cut short; its rest is kept in erasures.cut.")
             _set_aside(self.path.with_suffix(".cut"), content[whole:] + b"\n")
@@ -175,25 +184,77 @@ class Ledger:
         return chain
 
 
-def _parse(content: bytes) -> tuple[list[Recorded], int]:
-    """The chain, and how many bytes of the content it takes: fewer when the last line was cut short."""
-    *lines, rest = content.split(b"\n")
-    chain: list[Recorded] = []
-    for line in lines:
-        try:
-            chain.append(_following(chain, line))
-        except LedgerBroken as error:
-            raise LedgerBroken(f"Line {len(chain) + 1} of the erasure ledger is broken: {error}.") from error
+def end_of(chain: Sequence[Recorded]) -> Head:
+    """Where it ends."""
+    return Head(chain[-1].seq, chain[-1].hash) if chain else Head(0, BEGINNING)
+
+
+def holds(chain: Sequence[Recorded], seen: Head) -> bool:
+    """Whether an end seen before is in the chain."""
+    return seen == end_of(chain[seen.seq - 1 : seen.seq])
+
+
+def _require(chain: Sequence[Recorded], seen: Head) -> None:
+    if not holds(chain, seen):
+        raise LedgerBroken(f"Line {seen.seq} is gone or another one: the ledger was cut or replaced.")
+
+
+class _Kept:
+    """The whole lines that this process verified of a file. The file is longer every day, and each line takes its time."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        self.chain: list[Recorded] = []
+        self.size, self.sum = 0, hashlib.sha256()  # of their bytes
+
+    def begins(self, path: Path, content: bytes) -> bool:
+        """Whether the content begins with these very bytes: then nothing in them was altered."""
+        if self.path != path or len(content) < self.size:
+            return False
+        return hashlib.sha256(memoryview(content)[: self.size]).digest() == self.sum.digest()
+
+    def follow(self, lines: list[bytes]) -> None:
+        """Verify these lines and keep them too. Raises LedgerBroken, and then keeps none."""
+        more: list[Recorded] = []
+        end = end_of(self.chain)
+        for line in lines:
+            try:
+                more.append(_following(end, line))
+            except LedgerBroken as error:
+                raise LedgerBroken(f"Line {end.seq + 1} of the erasure ledger is broken: {error}.") from error
+            end = end_of(more)
+        self.chain += more
+        for line in lines:
+            self.sum.update(line + b"\n")
+            self.size += len(line) + 1
+
+
+_kept = _Kept()
+_keeping = Lock()
+
+
+def _parse(path: Path, content: bytes) -> tuple[list[Recorded], int]:
+    """The chain, and how many bytes of the content it takes: fewer when the last line was cut short.
+
+    What was verified before is not parsed again while its bytes are the same: the chain goes on from there. A file that
+    is shorter or begins otherwise is read as if for the first time.
+    """
+    global _kept
+    with _keeping:
+        kept = _kept if _kept.begins(path, content) else _Kept(path)
+        *lines, rest = content[kept.size :].split(b"\n")
+        kept.follow(lines)
+        _kept, chain = kept, [*kept.chain]
     try:
-        chain += [_following(chain, rest)] if rest else []
+        chain += [_following(end_of(chain), rest)] if rest else []
     except LedgerBroken:
         return chain, len(content) - len(rest)
     return chain, len(content)
 
 
-def _following(chain: list[Recorded], line: bytes) -> Recorded:
+def _following(end: Head, line: bytes) -> Recorded:
     recorded = _recorded(line)
-    if (recorded.seq, recorded.previous) != (len(chain) + 1, chain[-1].hash if chain else BEGINNING):
+    if (recorded.seq, recorded.previous) != (end.seq + 1, end.hash):
         raise LedgerBroken("it does not follow the line before")
     return recorded
 

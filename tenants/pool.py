@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -28,6 +28,9 @@ from tenants.models import PoolSchema, Snapshot, Tenant
 log = logging.getLogger("smoall.fleet")
 LOCK, POOL = "pool", UUID(int=0)
 DEMAND_OF = timedelta(days=1)
+LOCK_TIMEOUT = 500  # milliseconds
+# SQLSTATE classes: data, constraints, names and rights that are not as they were.
+OF_THE_SCHEMA = ("22", "23", "42")
 AT_ONCE = 50  # schemas that one job makes, so that it ends in time
 # One statement: whoever claims at the same moment passes over a row that somebody else holds, and gets the next.
 CLAIM = """
@@ -116,7 +119,7 @@ def tend(now: datetime, *, low_water: float = 1.0) -> int:
             unfinished = list(PoolSchema.objects.exclude(is_ready=True, is_discarded=False))
             unfinished += list(stale(target))
         for row in unfinished:
-            discard(row.id)
+            _discard_unless_in_use(row.id)
         with scope.shared():
             there, goal = ready(target).count(), wanted(now)
         missing = goal - there if there < goal * low_water else 0
@@ -152,15 +155,34 @@ def make(id: UUID, target: Snapshot) -> str:
 
 
 @sagas.verb("discard")
-def discard(id: UUID) -> None:
-    """Schema and row go together. Does nothing to one that was claimed, be it this moment. A key is never touched."""
+def discard(id: UUID, *, lock_timeout: int = LOCK_TIMEOUT) -> None:
+    """Schema and row go together. Does nothing to one that was claimed, be it this moment. A key is never touched.
+
+    `lock_timeout`: milliseconds; raises what script.is_in_use knows when somebody's transaction lasts longer.
+    """
     with scope.shared(actor=snapshot.BUILDER):
+        _wait_at_most(lock_timeout)
         row = PoolSchema.objects.select_for_update().filter(pk=id).first()
         if row is None or Tenant.objects.filter(pk=id).exists():
             return
         with scope.owner(tenant=id), connection.cursor() as cursor:
             cursor.execute(f"DROP SCHEMA IF EXISTS {scope.schema_of(id)} CASCADE")
         row.delete()
+
+
+def _discard_unless_in_use(id: UUID, lock_timeout: int = LOCK_TIMEOUT) -> None:
+    """One in use, by a dump for example, is left to the next `tend`: a DROP that waited would have everybody wait."""
+    try:
+        discard(id, lock_timeout=lock_timeout)
+    except DatabaseError as error:
+        if not script.is_in_use(error):
+            raise
+        log.info("the pool's schema %s is in use, and goes later", id)
+
+
+def _wait_at_most(lock_timeout: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL lock_timeout TO {int(lock_timeout)}")
 
 
 def empty() -> None:
@@ -185,7 +207,8 @@ class Renewed:
 def renew(target: Snapshot, ways: dict[tuple[str, str], script.Script], *, lock_timeout: int) -> Renewed:
     """Bring every ready schema forward by the recorded SQL; one that can't come is discarded. `lock_timeout`: milliseconds.
 
-    The way was found in a schema as its release makes it, so whatever fails here was altered since: it stops no release.
+    The way was found in a schema as its release makes it, so one in which it can't be carried out was altered since: that
+    stops no release. Raises what is the server's own trouble.
     """
     with scope.shared():
         rows = list(stale(target))
@@ -193,22 +216,29 @@ def renew(target: Snapshot, ways: dict[tuple[str, str], script.Script], *, lock_
     for row in rows:
         way = ways.get((row.release, row.fingerprint))
         if way is None:
-            discard(row.id)
+            _discard_unless_in_use(row.id, lock_timeout)
             continue
         try:
             renewed.came += _come_forward(row.id, target, way, lock_timeout)
         except Exception as error:
-            if not script.is_in_use(error):
-                renewed.discarded[row.id] = script.what_failed(error)
-                log.error("ALARM: the pool's schema %s is discarded: %s", row.id, renewed.discarded[row.id])
-                discard(row.id)
+            if script.is_in_use(error):
+                continue
+            if not _is_altered(error):
+                raise
+            renewed.discarded[row.id] = script.what_failed(error)
+            log.error("ALARM: the pool's schema %s is discarded: %s", row.id, renewed.discarded[row.id])
+            _discard_unless_in_use(row.id, lock_timeout)
     return renewed
+
+
+def _is_altered(error: Exception) -> bool:
+    """Whether the schema itself is the reason, and not the server: a full disk, too many locks, a lost connection."""
+    return isinstance(error, script.Differs) or script.sqlstate(error).startswith(OF_THE_SCHEMA)
 
 
 def _come_forward(id: UUID, target: Snapshot, way: script.Script, lock_timeout: int) -> bool:
     with scope.shared(actor=snapshot.BUILDER), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout TO {int(lock_timeout)}")
+        _wait_at_most(lock_timeout)
         row: Any = PoolSchema.objects.select_for_update(skip_locked=True).filter(pk=id).first()
         if row is None:
             return False

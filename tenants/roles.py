@@ -25,6 +25,8 @@ EVERYONE = (OWNER, SHARED, TENANT, *MEMBER_OF)
 SHARED_APPEND_ONLY = {"operators_signature": "UPDATE, DELETE", "operators_visit": "UPDATE"}
 SHARED_READ_ONLY = ("tenants_ledgerhead", "tenants_deployment")  # of the shared schema's tables alone
 EXTENSIONS = ("pg_trgm", "unaccent", "btree_gin")
+# What a server says for 28P01, a code that psycopg2 gives to no error of a login. One that speaks another language is quoted.
+REFUSED = "password authentication failed"
 # An administrator who is no superuser reads our tables as their owner.
 READS_AS_OWNER = """
     SELECT 1 FROM pg_roles me, pg_roles owner
@@ -71,10 +73,15 @@ def neighbours(admin_url: str, database: str) -> list[str]:
 
 
 def opens(admin_url: str, database: str, passwords: dict[str, str]) -> bool:
-    """Whether the worker's login opens that database by its password here: else `set_up` would lock others out of it."""
+    """Whether the worker's login opens that database by its password here: else `set_up` would lock others out of it.
+
+    Raises OperationalError where that can't be told: the server was too busy, or let nobody in.
+    """
     try:
         psycopg2.connect(admin_url, dbname=database, user=WORKER, password=passwords[WORKER]).close()
-    except psycopg2.OperationalError:
+    except psycopg2.OperationalError as error:
+        if REFUSED not in str(error):
+            raise
         return False
     return True
 

@@ -7,7 +7,7 @@ A killed run leaves every workspace either as it was or migrated and noted: ther
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Lock
 from time import sleep
 from uuid import UUID
@@ -33,6 +33,8 @@ BACK_OFF = 0.2  # seconds, doubled each time
 ROUNDS = 3  # more, of those that are still in use once the others were tried
 PAUSE = 5.0  # seconds before such a round, doubled each time
 AHEAD = 5  # workspaces that go ahead, one by one, where the canary's tables are in use
+IN_A_ROW = 10  # workspaces in use, after which no other is begun: something holds them all, a dump of the whole database
+LATE_AFTER = timedelta(hours=1)  # when operators hear of what still waits
 GROWTH = 10  # of one wave over the one before
 Told = Callable[[int, int, str], None]
 Ways = dict[
@@ -97,6 +99,16 @@ def stuck(release: str, fingerprint: str) -> "QuerySet[FleetEntry]":
     unfinished = (FleetEntry.Status.FAILED, FleetEntry.Status.WAITING)
     found = FleetEntry.objects.filter(release=release, fingerprint=fingerprint, status__in=unfinished)
     return found.exclude(status=FleetEntry.Status.WAITING, error="").order_by("-ended_at", "id")
+
+
+def late(release: str, fingerprint: str, now: datetime) -> "QuerySet[FleetEntry]":
+    """Lines of workspaces that should have had those tables an hour ago, failed or not, in their order. In the shared scope."""
+    planned = FleetEntry.objects.filter(
+        release=release, fingerprint=fingerprint, created_at__lt=now - LATE_AFTER
+    )
+    return planned.exclude(status=FleetEntry.Status.DONE).exclude(
+        tenant__release=release, tenant__fingerprint=fingerprint
+    )
 
 
 def scripts(target: Snapshot) -> Ways:
@@ -195,6 +207,7 @@ class _Run:
     def __init__(self, target: Snapshot, ways: Ways, options: Options, result: Result, told: Told) -> None:
         self.target, self.ways, self.options, self.result, self.told = target, ways, options, result, told
         self.counting = Lock()
+        self.in_a_row = 0  # in use, with none that came through between
         with scope.shared():
             waiting = FleetEntry.objects.filter(
                 release=target.release, fingerprint=target.fingerprint, status=FleetEntry.Status.WAITING
@@ -205,9 +218,9 @@ class _Run:
 
     def go(self) -> None:
         if self.todo and self._canary():
-            while self.todo and self._may_go_on():
-                self._wave()
+            self._waves()
             self._again()
+            self._waves()  # what was not begun before, when the others came free
         if self.result.failed:
             log.error("fleet: stopped after %s failures", len(self.result.failed))
 
@@ -228,24 +241,33 @@ class _Run:
             self._again()
         return bool(result.done) and not result.failed
 
+    def _waves(self) -> None:
+        while self.todo and self._may_go_on():
+            self._wave()
+
     def _wave(self) -> int:
-        """The next one; returns its number."""
+        """The next one; returns its number. Whoever was not begun stays to be done."""
         wave = self.todo[0][0]
         ids = [id for of, id in self.todo if of == wave]
-        del self.todo[: len(ids)]
         self._do(ids, f"wave {wave}")
+        tried = {*self.result.done, *self.result.failed, *self.result.busy}
+        self.todo = [(of, id) for of, id in self.todo if id not in tried]
         return wave
 
     def _again(self) -> None:
         """Those whose tables were in use, after longer and longer pauses; then they are left, and named as busy."""
         for turn in range(self.options.rounds):
-            if not self.result.busy or not self._may_go_on():
+            if not self.result.busy or self._fails():
                 return
             sleep(self.options.pause * 2**turn)
+            self.in_a_row = 0
             self._do(list(self.result.busy), "in use before")
 
     def _may_go_on(self) -> bool:
-        return len(self.result.failed) < self.options.stop_after
+        return not self._fails() and self.in_a_row < IN_A_ROW
+
+    def _fails(self) -> bool:
+        return len(self.result.failed) >= self.options.stop_after
 
     def _do(self, ids: list[UUID], text: str) -> None:
         for _id, _none in side_by_side.each(
@@ -259,6 +281,7 @@ class _Run:
         except InUse as busy:
             with self.counting:
                 self.result.busy[id] = str(busy)
+                self.in_a_row += 1
             return
         with self.counting:
             self.result.busy.pop(id, None)
@@ -266,6 +289,7 @@ class _Run:
                 self.result.failed[id] = error
             else:
                 self.result.done.append(id)
+                self.in_a_row = 0
 
 
 def move(id: UUID, *, target: Snapshot, ways: Ways, options: Options) -> str:
@@ -344,6 +368,26 @@ def _note(status: FleetEntry.Status, id: UUID, target: Snapshot, error: str, sta
     return error
 
 
+# --- going on by itself -----------------------------------------------------------------------------------
+
+
+@job(purpose="tenants.fleet", saga=True, retries=30)
+def go_on() -> None:
+    """Another run over what waits, later each time, for days; it ends when nothing waits or something failed."""
+    try:
+        result = migrate(Options(parallel=1, rounds=0))
+    except CannotMigrate as refusal:
+        raise TryAgain(str(refusal)) from refusal
+    if result.waiting and not result.failed:
+        raise TryAgain(f"{result.waiting} workspaces still wait")
+
+
+def ask_to_go_on(now: datetime) -> None:
+    """Have a worker go on with what waits, unless one will already. In the shared scope."""
+    if not _will_be_done(Job.objects.filter(name=go_on.name)):
+        go_on.later(at=now)
+
+
 # --- one again --------------------------------------------------------------------------------------------
 
 
@@ -384,5 +428,8 @@ def begin_anew(id: UUID, *, now: datetime) -> None:
 
 def _is_asked(entry: FleetEntry) -> bool:
     """Whether a worker is at it, or will be."""
-    asked = Job.objects.filter(name=migrate_one.name, args=[str(entry.tenant_id)])
+    return _will_be_done(Job.objects.filter(name=migrate_one.name, args=[str(entry.tenant_id)]))
+
+
+def _will_be_done(asked: "QuerySet[Job]") -> bool:
     return asked.filter(state__in=(Job.State.WAITING, Job.State.RUNNING)).exists()

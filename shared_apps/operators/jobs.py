@@ -16,7 +16,7 @@ from shared_apps.kit.dates import day_of
 from shared_apps.operators import mails
 from shared_apps.operators.models import Grant, Inspection
 from shared_apps.requests.models import Breach, Request
-from tenants import drift, fleet, retention
+from tenants import drift, fleet, retention, waves
 from tenants.models import Tenant
 
 log = logging.getLogger("smoall.operators")
@@ -104,6 +104,20 @@ def _delete_scan(name: str) -> None:
 @job(purpose="operators.inspect", retries=0)
 def nightly() -> None:
     ask_to_inspect(timezone.now())
+
+
+@job(purpose="operators.inspect", retries=0)
+def watch_fleet() -> None:
+    """Workspaces whose tables should be this release's for an hour are mailed to every operator: nobody may be looking."""
+    now, status = timezone.now(), fleet.status()
+    found = waves.late(status.release, status.fingerprint, now)
+    alarms = [
+        f"{one.tenant.subdomain}: {one.error}" if one.error else one.tenant.subdomain
+        for one in found.prefetch_related("tenant__domains")[:MOST_LATE]
+    ]
+    if alarms:
+        log.error("ALARM: %s workspaces still have the tables of an older release", found.count())
+        mails.waiting(alarms, day=timezone.localdate(now))
 
 
 @job(purpose="operators.inspect", saga=True, retries=0)

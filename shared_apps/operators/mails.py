@@ -78,6 +78,17 @@ def drift(alarms: Sequence[str], *, now: datetime) -> None:
     )
 
 
+def waiting(alarms: Sequence[str], *, day: date) -> None:
+    """Workspaces that still wait for a release's tables. Once a day."""
+    mails.alarm(
+        alarms,
+        purpose="operators.inspect",
+        template="operators/mail/waiting",
+        page="operators:fleet",
+        once=f"waiting {day}",
+    )
+
+
 def invited(person: User, *, by: str) -> None:
     """Tells every operator whom somebody lets in, each time that a link is made: two of them must be two people."""
     _tell_everybody("invited", person, by=by, at=person.invited_at)

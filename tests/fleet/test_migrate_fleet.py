@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from io import StringIO
 from typing import Any
 from uuid import UUID
@@ -26,6 +27,7 @@ from shared_apps.operators.jobs import ask_for_copy
 from tenant_apps.contacts.models import Contact
 from tenants import fleet, pool, releases, sign_up, snapshot, waves
 from tenants.fingerprint import hash_of, lines
+from tenants.management.commands import prepare
 from tenants.models import FleetEntry, Snapshot, State, Tenant
 from tenants.script import PLACE, Script
 from tenants.waves import Options
@@ -217,6 +219,35 @@ def test_tables_in_use_are_no_failure_others_go_ahead_and_in_the_end_they_are_na
         monkeypatch.setattr(waves, "sleep", lambda seconds: other.rollback())
         assert waves.migrate(Options(lock_timeout=20, tries=1)).is_whole
     assert again(first).release == LATER and by_status() == {"done": FEW}
+
+
+def test_where_a_dump_holds_everything_a_run_stops_soon_and_a_worker_goes_on_by_itself(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`prepare` says what waits, and nobody has to come back for it."""
+    monkeypatch.setattr(waves, "Options", partial(Options, lock_timeout=20, tries=1, rounds=1, pause=0.01))
+    out = StringIO()
+    with closing(
+        psycopg2.connect(settings.SMOALL_ADMIN_URL, dbname=connection.settings_dict["NAME"])
+    ) as other:
+        for tenant in small.rows[1:]:
+            other.cursor().execute(f"LOCK TABLE {scope.schema_of(tenant.id)}.thing")
+        for _start in range(2):
+            prepare.Command(stdout=out)._bring_forward(small.target)  # type: ignore[arg-type]
+        with scope.shared():
+            job = Job.objects.get(name=waves.go_on.name)
+            assert FleetEntry.objects.exclude(error="").count() == waves.IN_A_ROW, "the others were let alone"
+        assert f"{FEW - 1} workspaces wait, as they were: a worker goes on with them" in out.getvalue()
+        run.drain()
+        with scope.shared():
+            job.refresh_from_db()
+            assert (job.state, job.error) == (Job.State.WAITING, f"{FEW - 1} workspaces still wait")
+    with scope.shared():
+        Job.objects.update(run_after=timezone.now())
+    run.drain()
+    with scope.shared():
+        job.refresh_from_db()
+    assert job.state == Job.State.DONE and by_status() == {"done": FEW}
 
 
 def test_one_in_use_is_tried_some_times_in_a_row(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:

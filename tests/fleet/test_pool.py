@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from uuid import UUID
 import psycopg2
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.test import Client as Browser
 from django.test import override_settings
 from django.utils import timezone
@@ -286,14 +287,21 @@ def test_at_a_new_release_the_pool_comes_forward_or_is_discarded(
     with scope.shared(actor=TESTER):
         assert pool.claim() is None, "none of the older release is given away"
         before = Snapshot.objects.get(release="0.1.0")
-    way = script.record(before)
+    way, at = script.record(before), (before.release, before.fingerprint)
     with scope.owner(tenant=altered), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE contacts_contact ADD COLUMN shoe_size integer")
     with closing(
         psycopg2.connect(settings.SMOALL_ADMIN_URL, dbname=connection.settings_dict["NAME"])
     ) as other:
         other.cursor().execute(f"LOCK TABLE {scope.schema_of(used)}.contacts_contact")
-        renewed = pool.renew(later, {(before.release, before.fingerprint): way}, lock_timeout=50)
+        full = "DO $$ BEGIN RAISE EXCEPTION 'the disk is full' USING ERRCODE = '53100'; END $$"
+        with pytest.raises(DatabaseError, match="the disk is full"):
+            pool.renew(later, {at: replace(way, steps=(full,))}, lock_timeout=50)
+        assert list(rows()) == three_of_before, "the server's trouble costs no schema"
+        renewed = pool.renew(later, {at: way}, lock_timeout=50)
+        assert pool.renew(later, {}, lock_timeout=50) == pool.Renewed()
+        with override_settings(SMOALL_POOL_FLOOR=0, SMOALL_POOL_CEILING=0):
+            assert pool.tend(timezone.now()) == 0, "nobody waits for what is in use, a whole dump perhaps"
     assert renewed == pool.Renewed(
         1, {altered: "The tables differ: column contacts_contact.shoe_size is too many"}
     )

@@ -1,6 +1,7 @@
 """The page of the fleet: releases, waves, failures with a button, the pool, the largest, and drift with an alarm."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from django.db import connection
 from django.test import Client as Browser
 from django.utils import timezone
 
+from config.schedule import TIMED_JOBS
 from shared_apps.accounts.models import User
 from shared_apps.clients.models import Client
 from shared_apps.jobs import run
@@ -16,7 +18,7 @@ from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
 from shared_apps.mail.models import Message
 from shared_apps.operators import jobs
-from tenants import snapshot
+from tenants import snapshot, waves
 from tenants.models import Drift, FleetEntry, PoolSchema, Tenant
 from tests.conftest import TESTER, Cast
 from tests.operators.conftest import OPS, UNKNOWN, page_of
@@ -113,6 +115,24 @@ def test_drift_is_found_at_night_told_once_and_shown(here: Browser, opal: User, 
     page = page_of(here, "/fleet/")
     assert "column contacts_contact.shoe_size is too many" in page and "Acme SRL" in page
     assert "shoe_size is too many" in page_of(here, "/health/")
+
+
+@pytest.mark.usefixtures("acme", "zenith")
+def test_what_still_waits_after_an_hour_is_mailed_once_a_day(opal: User) -> None:
+    failed(2)
+    with scope.shared(actor=TESTER):
+        first, _second = FleetEntry.objects.order_by("wave")
+        FleetEntry.objects.filter(pk=first.pk).update(status="waiting", error="")
+        jobs.watch_fleet.function()
+        assert not Message.objects.exists(), "a run may be at it"
+        FleetEntry.objects.update(created_at=timezone.now() - timedelta(hours=2))
+        for _hour in range(2):
+            jobs.watch_fleet.function()
+        (message,) = Message.objects.filter(purpose="operators.inspect")
+        assert message.to_address == opal.email and "canceling statement (55P03)." in message.body
+        Tenant.objects.filter(release="0.0.9").update(release=first.release, fingerprint=first.fingerprint)
+        assert not waves.late(first.release, first.fingerprint, timezone.now()).exists(), "they have them"
+    assert "shared_apps.operators.jobs.watch_fleet" in {one.job for one in TIMED_JOBS}
 
 
 def test_it_speaks_the_operators_language(

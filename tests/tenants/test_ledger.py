@@ -12,7 +12,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tenants.ledger import BadEntry, Entry, Head, Kind, Ledger, LedgerBroken
+from tenants import ledger as ledger_module
+from tenants.ledger import BadEntry, Entry, Head, Kind, Ledger, LedgerBroken, Recorded
 
 NOW = datetime(2026, 11, 23, 5, 10, tzinfo=UTC)
 
@@ -146,6 +147,42 @@ def test_rubbish_after_the_last_line_is_taken_away_by_the_next_writer(three: Led
     assert three.path.with_suffix(".cut").read_bytes() == rubbish + b"\n"  # away, yet not lost
     assert three.path.read_bytes().startswith(whole)
     assert three.verify_chain().seq == 4
+
+
+def test_what_was_verified_is_parsed_again_only_when_a_byte_of_it_changed(
+    three: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each line takes its time, and the ledger grows: a request waits for what is new alone."""
+    parsed: list[bytes] = []
+    read = ledger_module._recorded
+
+    def counted(line: bytes) -> Recorded:
+        parsed.append(line)
+        return read(line)
+
+    monkeypatch.setattr(ledger_module, "_recorded", counted)
+    assert len(three.entries()) == 3
+    parsed.clear()
+    three.append(an_entry())
+    assert (three.verify_chain().seq, len(three.people(uuid4())), len(set(parsed))) == (4, 0, 1)
+    whole = three.path.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    for altered in (
+        whole.replace(b"contacts", b"Contacts", 1),
+        lines[0] + lines[2] + lines[3],
+        b"[" + whole[1:],
+    ):
+        three.path.write_bytes(altered)
+        with pytest.raises(LedgerBroken):
+            three.entries()
+        three.path.write_bytes(altered + lines[3])
+        with pytest.raises(LedgerBroken):
+            three.entries()
+    parsed.clear()
+    three.path.write_bytes(lines[0])
+    assert (len(three.entries()), len(parsed)) == (1, 1), "shorter: read as if for the first time"
+    three.path.write_bytes(whole)
+    assert (len(three.entries()), len(parsed)) == (4, 4)
 
 
 # --- somebody alters it -----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from django.test import override_settings
 
 from shared_apps.accounts.models import User
 from shared_apps.kit import scope
-from tenants import fleet
+from tenants import fleet, roles
 from tenants.fingerprint import fingerprint
 from tenants.models import Deployment, Snapshot, Tenant
 from tests.conftest import TESTER
@@ -77,6 +77,31 @@ def beside(committed: Any) -> Iterator[Any]:
         cursor.execute("GRANT CONNECT ON DATABASE beside TO smoall_owner, smoall_worker")
         yield cursor
         cursor.execute("DROP DATABASE beside WITH (FORCE)")
+
+
+class Reached(Exception):
+    """The logins would be changed next."""
+
+
+def test_after_another_secret_key_the_passwords_by_the_old_ones_open_the_neighbour_too(
+    beside: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a database that was left behind would stop every start; what is no wrong password is said as what it is."""
+
+    def reached(*args: object) -> None:
+        raise Reached
+
+    monkeypatch.setattr(roles, "set_up", reached)
+    made = settings.SMOALL_LOGINS
+    wrong = dict.fromkeys(made, "another")
+    with override_settings(SMOALL_LOGINS=wrong, SMOALL_OLD_LOGINS=[wrong, made]), pytest.raises(Reached):
+        prepared()
+    advice = pytest.raises(CommandError, match="SMOALL_OLD_SECRET_KEYS and run prepare again")
+    with override_settings(SMOALL_LOGINS=wrong, SMOALL_OLD_LOGINS=[wrong]), advice:
+        prepared()
+    beside.execute("REVOKE CONNECT ON DATABASE beside FROM PUBLIC, smoall_worker")
+    with pytest.raises(CommandError, match='permission denied for database "beside"'):
+        prepared()
 
 
 def passwords(cursor: Any) -> list[Any]:

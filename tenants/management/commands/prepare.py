@@ -24,7 +24,9 @@ class Command(BaseCommand):
             raise CommandError("No database: set DATABASE_URL, or start the embedded one with scripts/run.")
         place = (settings.SMOALL_ADMIN_URL, settings.DATABASES["default"]["NAME"], settings.SMOALL_LOGINS)
         keys.KeyStore.default().prepare()
-        self._at_home(lambda: identity.admit(*place))  # before anything is changed in a stranger
+        self._at_home(
+            lambda: identity.admit(*place, before=settings.SMOALL_OLD_LOGINS)
+        )  # before anything is changed in a stranger
         roles.set_up(*place)
         snapshot.build_shared()
         self._note_texts()
@@ -83,8 +85,13 @@ class Command(BaseCommand):
         for id in result.done:
             self.stdout.write(f"{labels.get(id, id)} is at release {recorded.release} now.")
         for id, error in result.busy.items():
-            self.stdout.write(
-                f"{labels.get(id, id)} is busy, so it is as it was: migrate_fleet goes on. {error}"
-            )
+            self.stdout.write(f"{labels.get(id, id)} is busy, so it is as it was. {error}")
         for id, error in result.failed.items():
             raise CommandError(f"{labels.get(id, id)} could not be brought to {recorded.release}: {error}")
+        if result.waiting:
+            with scope.shared(actor=snapshot.BUILDER):
+                waves.ask_to_go_on(timezone.now())
+            self.stdout.write(
+                f"{result.waiting} workspaces wait, as they were: a worker goes on with them, and operators hear of what "
+                "still waits after an hour."
+            )
