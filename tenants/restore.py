@@ -186,7 +186,12 @@ def load(saga: Saga) -> None:
         )
         if recorded.release != settings.SMOALL_RELEASE:
             snapshot.bring_forward(tenant)
-        saga.data |= {"origin": str(manifest.tenant), "made_at": manifest.made_at.isoformat()}
+        before = [str(one) for one in persons.origins_of(manifest.tenant)]
+        saga.data |= {
+            "origin": str(manifest.tenant),
+            "before": before,
+            "made_at": manifest.made_at.isoformat(),
+        }
 
 
 @RESTORE.step(_("Loading the files"), outside=True, weight=2)
@@ -200,7 +205,10 @@ def load_files(saga: Saga) -> None:
 
 @RESTORE.step(_("Taking out people who were erased since the copy was made"))
 def erase_again(saga: Saga) -> None:
-    """Whom the workspace that the copy is of had erased meanwhile; before any mail leaves to one of them."""
+    """Whom the workspace that the copy is of had erased meanwhile, or one that was made of its copies.
+
+    Before any mail leaves to one of them.
+    """
     if "origin" not in saga.data:  # loaded by a release whose ledger knew of no person
         return
     made_at = datetime.fromisoformat(saga.data["made_at"])

@@ -104,8 +104,9 @@ def record(saga: Saga) -> None:
     """
     with scope.shared():
         tenant = Tenant.objects.filter(pk=saga.subject).first()
-    if tenant is not None:
-        gate.record(_entry(saga, tenant))
+        entry = _entry(saga, tenant) if tenant else None
+    if entry is not None:
+        gate.record(entry)
 
 
 def _entry(saga: Saga, tenant: Tenant) -> Entry:
@@ -117,7 +118,19 @@ def _entry(saga: Saga, tenant: Tenant) -> Entry:
         erased_at=timezone.now(),
         model=saga.data["what"],
         row=UUID(saga.data["row"]),
+        origins=origins_of(tenant.pk),
     )
+
+
+def origins_of(tenant_id: UUID) -> tuple[UUID, ...]:
+    """The workspaces of whose copies this one was made, the nearest first: their copies hold the same rows.
+
+    As the restore noted them, which stays with the workspace. In the shared scope.
+    """
+    made = Saga.objects.filter(kind="restore", subject=tenant_id).first()
+    if made is None or "origin" not in made.data:
+        return ()
+    return tuple(UUID(one) for one in (made.data["origin"], *made.data.get("before", ())))
 
 
 @ERASE_PERSON.step(_("Removing files"), outside=True)

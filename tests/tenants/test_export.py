@@ -36,7 +36,7 @@ from shared_apps.promises.checking import Round, checks
 from tenants import export, fleet, gate, persons, restore, sagas
 from tenants.archive import ArchiveReader, BadRecipient
 from tenants.keys import KeyStore
-from tenants.ledger import Entry
+from tenants.ledger import Entry, Ledger
 from tenants.models import CannotAct, Export, Saga, State, Tenant
 from tests.conftest import TESTER, make_workspace
 from tests.toys.fixtures import committed
@@ -144,21 +144,31 @@ def test_who_was_erased_since_a_copy_was_made_does_not_come_back_with_it(
         requested_at=timezone.now(), erased_at=timezone.now() - timedelta(minutes=1),
     )  # fmt: skip
     gate.record(before)  # of whoever had that row then: the copy holds somebody else
-    with scope.tenant(source.id, actor=TESTER):
-        person = persons.find("contacts.Contact", gone.pk)
-        assert person
-        asked = persons.request(
-            person, tenant_id=source.id, by=gone.pk, now=timezone.now(), delay=timedelta(0)
-        )
-    sagas.run(asked.pk)
-    with scope.acting(TESTER):
-        saga = restore.request(path, None, subdomain=f"back-{source.id.hex[-6:]}")
-    assert sagas.run(saga.pk).status == Saga.Status.DONE
-    with scope.tenant(saga.subject):
-        names = models("contacts.Contact").objects.order_by("pk").values_list("name", flat=True)
-        assert [*names] == ["[erased]", f"{word} Zwart"]
+
+    def erase(row: Any, *, where: Any) -> None:
+        with scope.tenant(where, actor=TESTER):
+            person = persons.find("contacts.Contact", row.pk)
+            assert person
+            asked = persons.request(
+                person, tenant_id=where, by=gone.pk, now=timezone.now(), delay=timedelta(0)
+            )
+        assert sagas.run(asked.pk).status == Saga.Status.DONE
+
+    def names(where: Any) -> list[str]:
+        with scope.tenant(where):
+            return [*models("contacts.Contact").objects.order_by("pk").values_list("name", flat=True)]
+
+    erase(gone, where=source.id)
+    copy = loaded(path, f"back-{source.id.hex[-6:]}")
+    assert names(copy) == ["[erased]", f"{word} Zwart"]
+    with scope.tenant(copy):
         assert default_storage.listdir("contacts/attachments")[1] == []
         assert LogEntry.objects.filter(object_repr__contains="Wit").count() == 0
+
+    erase(later, where=copy)  # in the copy: another one of the same file has them no more, its origin still has
+    assert names(loaded(path, f"more-{source.id.hex[-6:]}")) == ["[erased]", "[erased]"]
+    assert names(source.id) == ["[erased]", f"{word} Zwart"]
+    assert Ledger.default().entries()[-1].entry.origins == (source.id,)
 
 
 def test_loading_writes_no_history_and_the_copy_goes_on_writing_its_own(
@@ -179,9 +189,14 @@ def restored(source: Tenant, folder: Path) -> Any:
     path = folder / "plain.zip"
     with path.open("wb") as file:
         export.write(source.id, file, None, now=timezone.now())
+    return loaded(path, f"again-{source.id.hex[-6:]}")
+
+
+def loaded(path: Path, label: str) -> Any:
     with scope.acting(TESTER):
-        saga = restore.request(path, None, subdomain=f"again-{source.id.hex[-6:]}")
-    assert sagas.run(saga.pk).error == ""
+        saga = restore.request(path, None, subdomain=label)
+    ended = sagas.run(saga.pk)
+    assert (ended.status, ended.error) == (Saga.Status.DONE, "")
     return saga.subject
 
 
