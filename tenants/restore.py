@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -25,7 +25,7 @@ from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from shared_apps.mail.models import Message
-from tenants import contract, departure, export, names, persons, provision, sagas, snapshot, stores
+from tenants import contract, departure, export, names, persons, provision, replay, sagas, snapshot, stores
 from tenants.archive import ArchiveReader, BadArchive, Manifest, Report
 from tenants.keys import KeyStore
 from tenants.ledger import Ledger
@@ -221,8 +221,13 @@ RESTORE.step(_("Removing files"), outside=True)(persons.remove_files)
 
 @RESTORE.step(_("Opening the workspace"))
 def open_doors(saga: Saga) -> None:
-    """No session, link or waiting mail of the old workspace works here; its owners are told how to enter."""
+    """No session, link or waiting mail of the old workspace works here; its owners are told how to enter.
+
+    Raises NotYet while a replay of the ledger has somebody to take out still.
+    """
     tenant = Tenant.locked(saga.subject)
+    if replay.owed(tenant.pk).exists():
+        raise sagas.NotYet(timezone.now() + timedelta(minutes=5))
     url = tenant.url
     with scope.tenant(tenant.id):
         Message.objects.filter(state=Message.State.QUEUED).update(state=Message.State.CANCELLED)

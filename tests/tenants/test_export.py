@@ -165,7 +165,8 @@ def test_who_was_erased_since_a_copy_was_made_does_not_come_back_with_it(
         assert default_storage.listdir("contacts/attachments")[1] == []
         assert LogEntry.objects.filter(object_repr__contains="Wit").count() == 0
 
-    erase(later, where=copy)  # in the copy: another one of the same file has them no more, its origin still has
+    # In the copy: another one of the same file has them no more, its origin still has.
+    erase(later, where=copy)
     assert names(loaded(path, f"more-{source.id.hex[-6:]}")) == ["[erased]", "[erased]"]
     assert names(source.id) == ["[erased]", f"{word} Zwart"]
     assert Ledger.default().entries()[-1].entry.origins == (source.id,)
