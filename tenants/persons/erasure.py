@@ -147,23 +147,26 @@ def remove_files(saga: Saga) -> None:
 # --- again, in a database or a copy that is older than the erasure ------------------------------------------
 
 
-def redact_again(entry: Entry, saga: Saga) -> None:
+def redact_again(entry: Entry, saga: Saga) -> Person | None:
     """Take the ledger's person out of the saga's workspace, as their row and its history name them there.
 
-    Does nothing where the workspace, or whoever the row named, is gone. What has to leave the disk is noted in the saga,
-    for `remove_files`. In the shared scope, in one transaction with the cursor.
+    Returns whom it took out. Does nothing where the workspace, or whoever the row named, is gone. What has to leave the
+    disk is noted in the saga, for `remove_files`. In the shared scope, in one transaction with the cursor.
     """
     tenant = Tenant.objects.select_for_update().filter(pk=saga.subject).first()
     if tenant is None:
-        return
+        return None
     assert entry.row is not None
     with scope.tenant(tenant.pk):
         person = _named(entry.model, entry.row, ())
-    if person is not None and person.words and str(person.row) != LABEL:
+    if person is None or not person.words or str(person.row) == LABEL:
+        person = None
+    else:
         _take_out(person, tenant, saga)
     for asked in asked_for(tenant.pk, entry.row):
         if asked.status == Saga.Status.WAITING and _entry(asked, tenant).key == entry.key:
             sagas.hasten(asked, timezone.now())  # nobody can cancel what was done
+    return person
 
 
 def _take_out(person: Person, tenant: Tenant, saga: Saga, *, is_noted: bool = False) -> None:

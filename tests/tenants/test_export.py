@@ -39,6 +39,7 @@ from tenants.keys import KeyStore
 from tenants.ledger import Entry, Ledger
 from tenants.models import CannotAct, Export, Saga, State, Tenant
 from tests.conftest import TESTER, make_workspace
+from tests.operators.conftest import make_operator
 from tests.toys.fixtures import committed
 
 __all__ = ["committed"]
@@ -170,6 +171,57 @@ def test_who_was_erased_since_a_copy_was_made_does_not_come_back_with_it(
     assert names(loaded(path, f"more-{source.id.hex[-6:]}")) == ["[erased]", "[erased]"]
     assert names(source.id) == ["[erased]", f"{word} Zwart"]
     assert Ledger.default().entries()[-1].entry.origins == (source.id,)
+
+
+def test_a_copy_whose_only_owner_was_erased_since_gets_another_one(source: Tenant, tmp_path: Path) -> None:
+    """Its oldest administrator; without one whoever is the client's contact, unless that is whom they had erased."""
+    path, other, operator = tmp_path / "olga.zip", tmp_path / "bea.zip", make_operator("Opal")
+    with scope.shared(actor=TESTER):
+        label = source.domains.get().domain
+    bea = f"bea@{label}.test"
+
+    def write(place: Path) -> None:
+        with place.open("wb") as file:
+            export.write(source.id, file, None, now=timezone.now())
+
+    def erase(gone: User) -> None:
+        entry = Entry(
+            kind="person", tenant=source.id, client=source.client_id, model="accounts.User", row=gone.pk,
+            requested_at=timezone.now(), erased_at=timezone.now(),
+        )  # fmt: skip
+        gate.record(entry)
+
+    def mailed(copy: Any) -> list[tuple[str, str, bool]]:
+        with scope.tenant(copy):
+            sent = Message.objects.filter(state="queued").values_list("to_address", "purpose", "body")
+            return [(to, purpose, "owner now" in body) for to, purpose, body in sent]
+
+    write(path)
+    with scope.shared(actor=TESTER):
+        Client.objects.filter(pk=source.client_id).update(contact_name="Bea", contact_email=bea)
+    write(other)
+    with scope.tenant(source.id):
+        olga, ada = User.objects.owners().get(), User.objects.get(email__startswith="ada@")
+
+    erase(olga)
+    copy = loaded(path, f"{label}-heir")
+    with scope.tenant(copy):
+        assert User.objects.owners().get().pk == ada.pk
+        assert LogEntry.objects.filter(object_pk=str(ada.pk)).latest("id").changes == {"role": ["2", "3"]}
+    assert mailed(copy) == [(ada.email, "tenants.restored", True)]
+
+    erase(ada)
+    copy = loaded(other, f"{label}-contact")
+    with scope.tenant(copy):
+        invited = User.objects.get(email=bea)
+        assert (invited.state, invited.role) == ("invited", 3)
+    assert mailed(copy) == [(bea, "accounts.invitation", False)]
+
+    copy = loaded(path, f"{label}-nobody")
+    assert mailed(copy) == []
+    with scope.shared():
+        [said] = Message.objects.filter(purpose="tenants.replay")
+        assert said.to_address == operator.email and str(copy) in said.body
 
 
 def test_loading_writes_no_history_and_the_copy_goes_on_writing_its_own(
