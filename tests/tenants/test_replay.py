@@ -289,6 +289,36 @@ def test_a_person_who_cant_be_taken_out_keeps_their_workspace_closed_and_no_othe
         backup.forget()
 
 
+def test_what_a_replay_closed_keeps_its_last_day_and_stays_closed_when_its_erasure_is_cancelled(
+    doomed: Tenant,
+) -> None:
+    def closed(seq: int) -> Saga:
+        tenant = Tenant.objects.get(pk=doomed.pk)
+        data = {"seq": seq, "opens": replay._close(tenant)}
+        return Saga.objects.create(kind="replay_person", subject=doomed.pk, key=f"owed-{seq}", data=data)
+
+    def now_in() -> tuple[str, bool]:
+        tenant = Tenant.objects.get(pk=doomed.pk)
+        return tenant.state, tenant.is_leaving
+
+    with scope.shared(actor=TESTER):
+        Tenant.objects.filter(pk=doomed.pk).update(state=State.LEAVING)
+        saga = closed(1)
+        assert now_in() == (State.RESTORING, True)
+        replay._open(saga)
+        saga.delete()
+        assert now_in() == (State.LEAVING, True)
+
+        Tenant.objects.filter(pk=doomed.pk).update(state=State.ACTIVE)
+        asked = erasure.request(doomed.id, now=timezone.now(), delay=timedelta(hours=12))
+        saga = closed(2)
+        assert now_in() == (State.ERASING, False)
+        erasure.cancel(asked, now=timezone.now())
+        assert now_in() == (State.RESTORING, False)
+        replay._open(saga)
+        assert now_in() == (State.ACTIVE, False)
+
+
 def test_without_its_ledger_or_with_a_shorter_one_nothing_opens_and_no_job_runs(
     committed: Any, doomed: Tenant
 ) -> None:
