@@ -16,6 +16,10 @@ class TenantsConfig(Module):
         "tenants.restored": Purpose(
             _("To let the owners enter a workspace that was restored"), mail="service"
         ),
+        "tenants.replay": Purpose(
+            _("To tell operators of a workspace that an older database or copy left with trouble"),
+            mail="service",
+        ),
         "tenants.erasure": Purpose(
             _("To tell every owner that the workspace is closed and will be erased"), mail="service"
         ),

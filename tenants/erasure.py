@@ -90,7 +90,7 @@ def carry_out(leaving: Departure, *, with_contacts: bool, now: datetime) -> Eras
     Raises CannotAct for a workspace that is not leaving.
     """
     tenant = Tenant.locked(leaving.tenant_uuid)
-    if tenant.state != State.LEAVING:
+    if not tenant.is_leaving:
         raise CannotAct(_now("This workspace is not leaving."))
     return _begin(
         tenant,

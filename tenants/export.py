@@ -371,8 +371,13 @@ def path_of(export: Export) -> Path:
 
 @EXPORT.step(_("Copying the data"), outside=True, weight=9)
 def copy(saga: Saga) -> None:
-    """Written beside its place and moved there when whole: done again after a crash, from the beginning."""
+    """Written beside its place and moved there when whole: done again after a crash, from the beginning.
+
+    Raises NotYet while the workspace is closed for a restore or a replay: it may hold somebody who was erased.
+    """
     with scope.shared():
+        if Tenant.objects.filter(pk=saga.subject, state=State.RESTORING).exists():
+            raise sagas.NotYet(timezone.now() + timedelta(hours=1))
         export = Export.objects.get(pk=saga.data["export"])
     secret = KeyStore.default().unseal(saga.subject, base64.b64decode(saga.data["sealed"])).decode()
     place = path_of(export)

@@ -18,7 +18,7 @@ from django_q.models import OrmQ
 from shared_apps.clients.models import Client
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
-from tenants import drift, gate, releases, retention, roles
+from tenants import drift, gate, releases, replay, retention, roles
 from tenants.keys import KeyStore
 from tenants.ledger import Ledger, LedgerBroken
 from tenants.models import Departure, Instruction, PoolSchema, Saga, SignUp, State, Tenant
@@ -289,6 +289,10 @@ def _ledger(tenants: dict[UUID, Tenant]) -> Iterator[str]:
         yield f"erasure ledger: {found.why}"
     for id in sorted(erased & tenants.keys(), key=str):
         yield f"client {tenants[id].subdomain} ({id}) was erased, says the ledger, but is there"
+    with scope.shared():
+        closed = set(replay.owed().values_list("subject", flat=True)) & tenants.keys()
+    for id in sorted(closed, key=str):
+        yield f"client {tenants[id].subdomain} ({id}) is closed: somebody who was erased stands there again"
 
 
 def _roles() -> Iterator[str]:

@@ -50,6 +50,7 @@ class Entry:
     certificate: str = ""  # the certificate's text as it was issued
     model: str = ""  # of a person: the label of their row's table, "contacts.Contact",
     row: UUID | None = None  # and its key, which says nothing once the row has no name
+    origins: tuple[UUID, ...] = ()  # and of whose copies their workspace was made, the nearest first
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -68,7 +69,9 @@ class Entry:
             "contacts_on": self.contacts_on.isoformat() if self.contacts_on else "",
             "certificate": self.certificate,
         }
-        return values | {"model": self.model, "row": str(self.row)} if self.kind == "person" else values
+        if self.kind == "person":
+            values |= {"model": self.model, "row": str(self.row)}
+        return values | {"origins": [str(one) for one in self.origins]} if self.origins else values
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +153,12 @@ class Ledger:
         return next((one for one in own if one.entry.key == (tenant, kind)), None)
 
     def people(self, tenant: UUID, *, since: datetime | None = None) -> list[Entry]:
-        """Whom a workspace had erased, in order; since a moment, when one is given. Raises LedgerBroken."""
-        found = [one.entry for one in self.entries()]
-        own = [one for one in found if (one.kind, one.tenant) == ("person", tenant)]
+        """Whom a workspace had erased, in order, or one that was made of its copies; since a moment, when one is given.
+
+        Raises LedgerBroken.
+        """
+        found = [one.entry for one in self.entries() if one.entry.kind == "person"]
+        own = [one for one in found if tenant in (one.tenant, *one.origins)]
         return [one for one in own if since is None or one.erased_at >= since]
 
     @contextlib.contextmanager
@@ -275,6 +281,7 @@ def _recorded(line: bytes) -> Recorded:
             certificate=values["certificate"],
             model=values.get("model", ""),
             row=UUID(values["row"]) if "row" in values else None,
+            origins=tuple(UUID(one) for one in values.get("origins", ())),
         )
         is_sound = is_sound and entry.kind in KINDS  # of a later release: nobody here knows whom it means
         recorded = Recorded(values["seq"], values["previous"], values["hash"], entry)
@@ -299,7 +306,8 @@ def _refuse(entry: Entry) -> None:
     if entry.kind not in KINDS:
         raise BadEntry(f"{entry.kind!r} is not a kind of erasure.")
     names_row = bool(LABEL.fullmatch(entry.model)) and entry.row is not None
-    if not (names_row if entry.kind == "person" else entry.model == "" and entry.row is None):
+    names_none = entry.model == "" and entry.row is None and not entry.origins
+    if not (names_row if entry.kind == "person" else names_none):
         raise BadEntry("A person is named by a model's label and a key, and nothing else is.")
     if entry.requested_at.tzinfo is None or entry.erased_at.tzinfo is None:
         raise BadEntry("A moment has no time zone.")

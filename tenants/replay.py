@@ -2,6 +2,7 @@
 
 Each entry that the database has not applied is a saga of the erasure's own destroying steps, without a mail, a
 certificate or a line in the ledger of its own. gate.py keeps everything else closed until the last one is applied.
+A person who can't be taken out of their workspace keeps that one closed, and no other: the entry is owed.
 """
 
 import logging
@@ -9,16 +10,20 @@ from dataclasses import dataclass, field
 from time import monotonic, sleep
 from uuid import UUID
 
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from shared_apps.accounts import mails
+from shared_apps.accounts.models import User
 from shared_apps.jobs import guard
 from shared_apps.kit import scope
 from shared_apps.kit.dates import day_of
 from tenants import certificate, erasure, forgetting, gate, persons, physical, sagas, snapshot
 from tenants.keys import KeyStore
 from tenants.ledger import Entry, Ledger, Recorded
-from tenants.models import Departure, Erasure, RetiredName, Saga, Tenant
+from tenants.models import Departure, Erasure, RetiredName, Saga, State, Tenant
 
 log = logging.getLogger("smoall.ledger")
 REPLAYER = scope.Actor("system", "replay", "Smoall")
@@ -32,9 +37,12 @@ KINDS = {"data": DATA, "contacts": CONTACTS, "person": PERSON}
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What a replay did: the entries that it applied, and what is wrong when the database stays closed."""
+    """What a replay did: the entries that it applied, those that keep a workspace closed, and what is wrong when the
+    whole database stays closed.
+    """
 
     applied: list[Recorded] = field(default_factory=list)
+    owed: list[Recorded] = field(default_factory=list)
     why: str = ""
 
 
@@ -47,18 +55,28 @@ def replay() -> Replayed:
     with guard.held("replay", NOBODY) as taken:
         if not taken:
             return Replayed(why="Another process replays the ledger.")
+        tried = set()
         while found := gate.unapplied():
             saga = sagas.run(begin(found[0]).pk)
-            if gate.unapplied()[:1] == found[:1]:
-                return Replayed(done.applied, f"Entry {found[0].seq} failed: {saga.error or saga.status}")
-            done.applied.append(found[0])
-            log.warning("Entry %s of the erasure ledger was carried out again.", found[0].seq)
+            if gate.unapplied()[:1] != found[:1]:
+                done.applied.append(found[0])
+                log.warning("Entry %s of the erasure ledger was carried out again.", found[0].seq)
+            elif saga.kind == PERSON.name and saga.status in (Saga.Status.WAITING, Saga.Status.FAILED):
+                _owe(found[0], saga)
+                tried.add(saga.pk)
+            else:
+                return Replayed(done.applied, why=f"Entry {found[0].seq} failed: {saga.error or saga.status}")
+        for saga in _all_owed():
+            if saga.pk not in tried:
+                sagas.run(_now(saga).pk)
+        seqs = {saga.data["seq"] for saga in _all_owed()}
+        done.owed.extend(one for one in Ledger.default().entries() if one.seq in seqs)
     gate.look()
     return done
 
 
 def begin(recorded: Recorded) -> Saga:
-    """The saga that applies this entry: the one that an earlier run began, if there is one."""
+    """The saga that applies this entry, now: the one that an earlier run began, if there is one."""
     entry = recorded.entry
     with scope.shared(actor=REPLAYER):
         saga = sagas.start(
@@ -67,9 +85,84 @@ def begin(recorded: Recorded) -> Saga:
             key=f"replay:{recorded.seq}:{recorded.hash[:32]}",
             data={"seq": recorded.seq, "client": str(entry.client)},
         )
+        return _now(saga)
+
+
+def _now(saga: Saga) -> Saga:
+    """Whoever asks for it doesn't wait for the back-off of an attempt before."""
+    with scope.shared(actor=REPLAYER):
         if saga.status == Saga.Status.FAILED:
-            sagas.retry(saga)
+            return sagas.retry(saga)
+        if saga.status == Saga.Status.WAITING and saga.due_at > timezone.now():
+            return sagas.hasten(saga, timezone.now())
     return saga
+
+
+# --- owed: one workspace closed, all others open ------------------------------------------------------------
+
+
+def owed(tenant: UUID | None = None) -> "QuerySet[Saga]":
+    """Work on persons who stand in their workspace again, which is closed until it is done. In the shared scope."""
+    found = Saga.objects.filter(kind=PERSON.name, data__has_key="opens")
+    return found if tenant is None else found.filter(subject=tenant)
+
+
+def _all_owed() -> list[Saga]:
+    with scope.shared():
+        return list(owed().order_by("created_at"))
+
+
+def _owe(recorded: Recorded, saga: Saga) -> None:
+    """Close the person's workspace and move on: the saga is tried again from the schedule, and opens it.
+
+    It has the state of one that is being restored: nobody enters, nothing is copied, mailed or shown of it. Closed
+    and passed over together or not at all. Tells every operator.
+    """
+    with scope.shared(actor=REPLAYER), transaction.atomic():
+        tenant = Tenant.objects.select_for_update().filter(pk=saga.subject).first()
+        before = owed(saga.subject).first()
+        opens = before.data["opens"] if before else _close(tenant) if tenant else ""
+        Saga.objects.filter(pk=saga.pk).update(data={**saga.data, "opens": opens})
+        _applied(recorded)
+        alarm(
+            f"{saga.subject}: somebody who was erased stands there again (entry {recorded.seq} of the ledger), so it is "
+            f"closed until they are taken out. {saga.error}",
+            once=recorded.seq,
+        )
+
+
+def _close(tenant: Tenant) -> str:
+    """Returns the state that it goes back to; "" where a restore is at it, which opens it."""
+    if tenant.state == State.RESTORING:
+        return ""
+    if tenant.state == State.ERASING:  # closed already; should its erasure be cancelled, it stays closed
+        opens, tenant.state_before = tenant.state_before, State.RESTORING
+        tenant.save(update_fields=["state_before"])
+        return opens
+    opens = tenant.state
+    tenant._enter(State.RESTORING, reason=tenant.state_reason, now=timezone.now())
+    return opens
+
+
+def _open(saga: Saga) -> None:
+    """Unless another person stands there still."""
+    opens = saga.data.pop("opens")
+    tenant = Tenant.objects.select_for_update().filter(pk=saga.subject).first()
+    if tenant is None or not opens or owed(saga.subject).exclude(pk=saga.pk).exists():
+        return
+    if tenant.state == State.RESTORING:
+        tenant._enter(State(opens), reason=tenant.state_reason, now=timezone.now())
+    elif tenant.state_before == State.RESTORING:
+        tenant.state_before = opens
+        tenant.save(update_fields=["state_before"])
+
+
+def alarm(text: str, *, once: object) -> None:
+    """To the log, and by mail to every operator: what to do about it is for people. In the shared scope."""
+    log.error("ALARM: workspace %s", text)
+    mails.alarm(
+        [text], purpose="tenants.replay", template="tenants/mail/replay", page="operators:work", once=once
+    )
 
 
 # --- for workers ------------------------------------------------------------------------------------------
@@ -185,7 +278,16 @@ def redact_again(saga: Saga) -> None:
     recorded = snapshot.current()
     if tenant and (tenant.release, tenant.fingerprint) != (recorded.release, recorded.fingerprint):
         snapshot.bring_forward(tenant)
-    persons.redact_again(_entry(saga).entry, saga)
+    entry = _person(saga)
+    persons.redact_again(entry, saga)
+    if tenant and entry.model == User._meta.label:
+        with scope.tenant(tenant.pk):
+            is_kept = User.objects.owners().exists()
+        if not is_kept:
+            alarm(
+                f"{tenant.pk}: whoever was erased again was its last owner, so nobody can look after it.",
+                once=f"owner {saga.pk}",
+            )
 
 
 PERSON.step(_("Removing files"), outside=True)(persons.remove_files)
@@ -193,7 +295,11 @@ PERSON.step(_("Removing files"), outside=True)(persons.remove_files)
 
 @PERSON.step(_("Noting that the ledger's entry was applied"))
 def note_person(saga: Saga) -> None:
-    _applied(_entry(saga))
+    """An entry that was owed is behind the head already: with it its workspace opens."""
+    if "opens" in saga.data:
+        _open(saga)
+    else:
+        _applied(_entry(saga))
 
 
 # --- the steps: data and contact details ------------------------------------------------------------------
@@ -204,6 +310,13 @@ def note_person(saga: Saga) -> None:
 def rewrite(saga: Saga) -> None:
     """After the doors are open again: a restored database may be in use for long, and nothing is readable any more."""
     physical.enforce(saga)
+
+
+def _person(saga: Saga) -> Entry:
+    if "opens" in saga.data:
+        owing: Recorded = Ledger.default().entries()[saga.data["seq"] - 1]
+        return owing.entry
+    return _entry(saga).entry
 
 
 def _entry(saga: Saga) -> Recorded:

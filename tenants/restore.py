@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,12 +20,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from shared_apps import mail
+from shared_apps.accounts import mails
 from shared_apps.accounts.models import Purpose, User
 from shared_apps.clients.models import Client
 from shared_apps.kit import scope
+from shared_apps.kit.module import Role
 from shared_apps.kit.rows import uuid7
 from shared_apps.mail.models import Message
-from tenants import contract, departure, export, names, persons, provision, sagas, snapshot, stores
+from tenants import contract, departure, export, names, persons, provision, replay, sagas, snapshot, stores
 from tenants.archive import ArchiveReader, BadArchive, Manifest, Report
 from tenants.keys import KeyStore
 from tenants.ledger import Ledger
@@ -186,7 +188,12 @@ def load(saga: Saga) -> None:
         )
         if recorded.release != settings.SMOALL_RELEASE:
             snapshot.bring_forward(tenant)
-        saga.data |= {"origin": str(manifest.tenant), "made_at": manifest.made_at.isoformat()}
+        before = [str(one) for one in persons.origins_of(manifest.tenant)]
+        saga.data |= {
+            "origin": str(manifest.tenant),
+            "before": before,
+            "made_at": manifest.made_at.isoformat(),
+        }
 
 
 @RESTORE.step(_("Loading the files"), outside=True, weight=2)
@@ -200,12 +207,18 @@ def load_files(saga: Saga) -> None:
 
 @RESTORE.step(_("Taking out people who were erased since the copy was made"))
 def erase_again(saga: Saga) -> None:
-    """Whom the workspace that the copy is of had erased meanwhile; before any mail leaves to one of them."""
+    """Whom the workspace that the copy is of had erased meanwhile, or one that was made of its copies.
+
+    Before any mail leaves to one of them.
+    """
     if "origin" not in saga.data:  # loaded by a release whose ledger knew of no person
         return
     made_at = datetime.fromisoformat(saga.data["made_at"])
+    contact = Tenant.locked(saga.subject).client.contact_email.casefold()
     for entry in Ledger.default().people(UUID(saga.data["origin"]), since=made_at):
-        persons.redact_again(entry, saga)
+        gone = persons.redact_again(entry, saga)
+        if gone and contact in (email.casefold() for email in gone.emails):
+            saga.data["contact_is_gone"] = True
 
 
 RESTORE.step(_("Removing files"), outside=True)(persons.remove_files)
@@ -213,12 +226,20 @@ RESTORE.step(_("Removing files"), outside=True)(persons.remove_files)
 
 @RESTORE.step(_("Opening the workspace"))
 def open_doors(saga: Saga) -> None:
-    """No session, link or waiting mail of the old workspace works here; its owners are told how to enter."""
+    """No session, link or waiting mail of the old workspace works here; its owners are told how to enter.
+
+    Where none is left, erased since the copy was made, somebody is made one. Raises NotYet while a replay of the
+    ledger has somebody to take out still.
+    """
     tenant = Tenant.locked(saga.subject)
-    url = tenant.url
+    if replay.owed(tenant.pk).exists():
+        raise sagas.NotYet(timezone.now() + timedelta(minutes=5))
+    url, now = tenant.url, timezone.now()
     with scope.tenant(tenant.id):
         Message.objects.filter(state=Message.State.QUEUED).update(state=Message.State.CANCELLED)
-        for owner in User.objects.owners():
+        owners = list(User.objects.owners())
+        heir = None if owners else _heir()
+        for owner in [heir] if heir else owners:
             mail.send(
                 purpose="tenants.restored",
                 to=owner.email,
@@ -226,10 +247,61 @@ def open_doors(saga: Saga) -> None:
                 language=owner.language,
                 template="tenants/mail/restored",
                 key=f"restored:{saga.pk}:{owner.id}",
-                context={"link": url + owner.link(Purpose.RESET), "url": url},
+                context={"link": url + owner.link(Purpose.RESET), "url": url, "is_heir": owner == heir},
             )
-    tenant._enter(State.ACTIVE, reason="", now=timezone.now())
+    is_led = owners or heir or ("contact_is_gone" not in saga.data and _invite_contact(tenant, now=now))
+    if not is_led:
+        replay.alarm(
+            f"{tenant.pk}: restored, and nobody is left to look after it.", once=f"owner {tenant.pk}"
+        )
+    tenant._enter(State.ACTIVE, reason="", now=now)
     saga.data.pop("sealed", None)
+
+
+def _heir() -> User | None:
+    """The oldest administrator who may enter, an owner from now on; the history says so."""
+    heir: User | None = (
+        User.objects.entered().filter(role=Role.ADMIN.value).order_by("created_at", "id").first()
+    )
+    if heir:
+        heir.role = Role.OWNER.value
+        heir.save(update_fields=["role"])
+    return heir
+
+
+def _invite_contact(tenant: Tenant, *, now: datetime) -> bool:
+    """Who speaks for the client towards Smoall becomes its owner, by an invitation.
+
+    False when the workspace knows that address already, as a member's or of somebody deactivated: operators decide then.
+    """
+    client, url = tenant.client, tenant.url
+    with scope.tenant(tenant.id):
+        if User.objects.by_email(client.contact_email):
+            return False
+        invited = User.objects.create_user(
+            email=client.contact_email,
+            name=client.contact_name or client.company,
+            role=Role.OWNER.value,
+            language=client.language,
+        )
+        invited.invited_at = now
+        invited.save(update_fields=["invited_at"])
+        mail.send(
+            purpose="accounts.invitation",
+            to=invited.email,
+            name=invited.name,
+            language=invited.language,
+            template="accounts/mail/invitation",
+            key=f"accounts.invitation:{invited.id}:{uuid7()}",
+            context={
+                "name": invited.name,
+                "url": url + invited.link(Purpose.INVITATION),
+                "place": client.company,
+                "inviter": "",
+            },
+            wanted=mails.is_invited,
+        )
+    return True
 
 
 def _reader(saga: Saga) -> ArchiveReader:

@@ -203,7 +203,7 @@ def _begin(one: Due, *, now: datetime, is_counted: bool) -> bool:
 
 def _begin_data(found: Departure, *, now: datetime) -> bool:
     tenant = Tenant.objects.filter(pk=found.tenant_uuid).first()
-    if tenant is None or tenant.state != State.LEAVING:
+    if tenant is None or not tenant.is_leaving:
         return False
     erasure.carry_out(found, with_contacts=found.contacts_on < day_of(now), now=now)
     return True

@@ -16,6 +16,9 @@ BEGIN
            AND (NEW.proposed_by_id IS NOT NULL OR current_user <> 'smoall_owner') THEN
             RAISE EXCEPTION 'a version is proposed first, and confirmed then' USING ERRCODE = 'LE001';
         END IF;
+        IF NEW.confirmed_at IS NULL AND NEW.proposed_at > clock_timestamp() + interval '1 minute' THEN
+            RAISE EXCEPTION 'a version is not proposed in the future' USING ERRCODE = 'LE001';
+        END IF;
         RETURN NEW;
     END IF;
     IF OLD.confirmed_at IS NOT NULL AND current_user <> 'smoall_owner' THEN

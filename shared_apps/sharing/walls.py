@@ -73,6 +73,9 @@ BEGIN
            OR coalesce(NEW.confirmed_at, NEW.made_at, NEW.taken_at, NEW.told_at) IS NOT NULL THEN
             RAISE EXCEPTION 'an order is registered first, and confirmed then' USING ERRCODE = 'SH003';
         END IF;
+        IF NEW.registered_at > clock_timestamp() + interval '1 minute' THEN
+            RAISE EXCEPTION 'an order is not registered in the future' USING ERRCODE = 'SH003';
+        END IF;
         RETURN NEW;
     END IF;
     IF (OLD.client_uuid, OLD.authority, OLD.reference, OLD.extent, OLD.selection, OLD.period_from, OLD.period_until,

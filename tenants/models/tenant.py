@@ -135,6 +135,11 @@ class Tenant(TenantMixin):
         self.save(update_fields=["state", "state_before", "state_reason", "state_since", "is_read_only"])
 
     @property
+    def is_leaving(self) -> bool:
+        """Also while it is closed for a repair: its last day stays its last day."""
+        return State.LEAVING in (self.state, self.state_before if self.state == State.RESTORING else "")
+
+    @property
     def subdomain(self) -> str:
         """The label of its address. From `domains` when prefetched."""
         return next((domain.domain for domain in self.domains.all() if domain.is_primary), "")

@@ -11,6 +11,7 @@ from tenants.persons.erasure import (
     ERASE_PERSON,
     asked_for,
     cancel,
+    origins_of,
     redact_again,
     remove_files,
     request,
@@ -29,6 +30,6 @@ from tenants.persons.person import LABEL, Person, find, model_of, search, subjec
 
 __all__ = [
     "DELAY", "ERASE_PERSON", "LABEL", "SHORTEST", "Found", "Person", "Preview", "asked_for", "cancel", "entries_with",
-    "find", "model_of", "namesakes", "occurrences", "preview", "redact_again", "remove_files", "request", "search",
+    "find", "model_of", "namesakes", "occurrences", "origins_of", "preview", "redact_again", "remove_files", "request", "search",
     "subjects", "why_not", "without",
 ]  # fmt: skip

@@ -104,8 +104,9 @@ def record(saga: Saga) -> None:
     """
     with scope.shared():
         tenant = Tenant.objects.filter(pk=saga.subject).first()
-    if tenant is not None:
-        gate.record(_entry(saga, tenant))
+        entry = _entry(saga, tenant) if tenant else None
+    if entry is not None:
+        gate.record(entry)
 
 
 def _entry(saga: Saga, tenant: Tenant) -> Entry:
@@ -117,7 +118,19 @@ def _entry(saga: Saga, tenant: Tenant) -> Entry:
         erased_at=timezone.now(),
         model=saga.data["what"],
         row=UUID(saga.data["row"]),
+        origins=origins_of(tenant.pk),
     )
+
+
+def origins_of(tenant_id: UUID) -> tuple[UUID, ...]:
+    """The workspaces of whose copies this one was made, the nearest first: their copies hold the same rows.
+
+    As the restore noted them, which stays with the workspace. In the shared scope.
+    """
+    made = Saga.objects.filter(kind="restore", subject=tenant_id).first()
+    if made is None or "origin" not in made.data:
+        return ()
+    return tuple(UUID(one) for one in (made.data["origin"], *made.data.get("before", ())))
 
 
 @ERASE_PERSON.step(_("Removing files"), outside=True)
@@ -134,23 +147,26 @@ def remove_files(saga: Saga) -> None:
 # --- again, in a database or a copy that is older than the erasure ------------------------------------------
 
 
-def redact_again(entry: Entry, saga: Saga) -> None:
+def redact_again(entry: Entry, saga: Saga) -> Person | None:
     """Take the ledger's person out of the saga's workspace, as their row and its history name them there.
 
-    Does nothing where the workspace, or whoever the row named, is gone. What has to leave the disk is noted in the saga,
-    for `remove_files`. In the shared scope, in one transaction with the cursor.
+    Returns whom it took out. Does nothing where the workspace, or whoever the row named, is gone. What has to leave the
+    disk is noted in the saga, for `remove_files`. In the shared scope, in one transaction with the cursor.
     """
     tenant = Tenant.objects.select_for_update().filter(pk=saga.subject).first()
     if tenant is None:
-        return
+        return None
     assert entry.row is not None
     with scope.tenant(tenant.pk):
         person = _named(entry.model, entry.row, ())
-    if person is not None and person.words and str(person.row) != LABEL:
+    if person is None or not person.words or str(person.row) == LABEL:
+        person = None
+    else:
         _take_out(person, tenant, saga)
     for asked in asked_for(tenant.pk, entry.row):
         if asked.status == Saga.Status.WAITING and _entry(asked, tenant).key == entry.key:
             sagas.hasten(asked, timezone.now())  # nobody can cancel what was done
+    return person
 
 
 def _take_out(person: Person, tenant: Tenant, saga: Saga, *, is_noted: bool = False) -> None:

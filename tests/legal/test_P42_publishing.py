@@ -314,6 +314,11 @@ def test_P42_the_database_takes_no_version_that_is_born_published(
     with pytest.raises(DatabaseError) as refusal, scope.shared(actor=TESTER), transaction.atomic():
         row.save(force_insert=True)
     assert getattr(refusal.value.__cause__, "pgcode", "") == "LE001"
+    # Nor one of a moment to come: an account that is made after it would have been there before.
+    row.proposed_at, row.confirmed_at, row.confirmed_by = now + timedelta(minutes=2), None, None
+    with pytest.raises(DatabaseError, match="future"), scope.shared(actor=TESTER), transaction.atomic():
+        row.save(force_insert=True)
+    row.proposed_at, row.confirmed_at, row.confirmed_by = now, now, people.get("confirmed_by")
     if people:  # only what comes with a release is nobody's proposal, and only the owner writes that
         with pytest.raises(DatabaseError), scope.owner(actor=TESTER), transaction.atomic():
             row.save(force_insert=True)

@@ -120,6 +120,8 @@ def test_P32_the_database_takes_no_order_that_is_born_confirmed(acme: Cast, otto
 
     def born(role: Callable[..., Any], *columns: str) -> None:
         given = dict.fromkeys(columns, "now()") | {"id": "gen_random_uuid()"}
+        if columns == ("registered_at",):  # so that an account that is made after it was there before
+            given["registered_at"] = "clock_timestamp() + interval '2 minutes'"
         if columns[:1] == ("confirmed_at",):
             given["confirmed_by_id"] = f"'{opal.pk}'::uuid"
         values = ", ".join(given.get(name, name) for name in names)
@@ -135,6 +137,7 @@ def test_P32_the_database_takes_no_order_that_is_born_confirmed(acme: Cast, otto
         (scope.owner, "confirmed_at", "made_at"),
         (scope.shared, "told_at"),
         (scope.shared, "taken_at"),
+        (scope.shared, "registered_at"),
     ):
         with pytest.raises(DatabaseError) as refusal:
             born(role, *columns)

@@ -36,9 +36,10 @@ from shared_apps.promises.checking import Round, checks
 from tenants import export, fleet, gate, persons, restore, sagas
 from tenants.archive import ArchiveReader, BadRecipient
 from tenants.keys import KeyStore
-from tenants.ledger import Entry
+from tenants.ledger import Entry, Ledger
 from tenants.models import CannotAct, Export, Saga, State, Tenant
 from tests.conftest import TESTER, make_workspace
+from tests.operators.conftest import make_operator
 from tests.toys.fixtures import committed
 
 __all__ = ["committed"]
@@ -144,21 +145,83 @@ def test_who_was_erased_since_a_copy_was_made_does_not_come_back_with_it(
         requested_at=timezone.now(), erased_at=timezone.now() - timedelta(minutes=1),
     )  # fmt: skip
     gate.record(before)  # of whoever had that row then: the copy holds somebody else
-    with scope.tenant(source.id, actor=TESTER):
-        person = persons.find("contacts.Contact", gone.pk)
-        assert person
-        asked = persons.request(
-            person, tenant_id=source.id, by=gone.pk, now=timezone.now(), delay=timedelta(0)
-        )
-    sagas.run(asked.pk)
-    with scope.acting(TESTER):
-        saga = restore.request(path, None, subdomain=f"back-{source.id.hex[-6:]}")
-    assert sagas.run(saga.pk).status == Saga.Status.DONE
-    with scope.tenant(saga.subject):
-        names = models("contacts.Contact").objects.order_by("pk").values_list("name", flat=True)
-        assert [*names] == ["[erased]", f"{word} Zwart"]
+
+    def erase(row: Any, *, where: Any) -> None:
+        with scope.tenant(where, actor=TESTER):
+            person = persons.find("contacts.Contact", row.pk)
+            assert person
+            asked = persons.request(
+                person, tenant_id=where, by=gone.pk, now=timezone.now(), delay=timedelta(0)
+            )
+        assert sagas.run(asked.pk).status == Saga.Status.DONE
+
+    def names(where: Any) -> list[str]:
+        with scope.tenant(where):
+            return [*models("contacts.Contact").objects.order_by("pk").values_list("name", flat=True)]
+
+    erase(gone, where=source.id)
+    copy = loaded(path, f"back-{source.id.hex[-6:]}")
+    assert names(copy) == ["[erased]", f"{word} Zwart"]
+    with scope.tenant(copy):
         assert default_storage.listdir("contacts/attachments")[1] == []
         assert LogEntry.objects.filter(object_repr__contains="Wit").count() == 0
+
+    # In the copy: another one of the same file has them no more, its origin still has.
+    erase(later, where=copy)
+    assert names(loaded(path, f"more-{source.id.hex[-6:]}")) == ["[erased]", "[erased]"]
+    assert names(source.id) == ["[erased]", f"{word} Zwart"]
+    assert Ledger.default().entries()[-1].entry.origins == (source.id,)
+
+
+def test_a_copy_whose_only_owner_was_erased_since_gets_another_one(source: Tenant, tmp_path: Path) -> None:
+    """Its oldest administrator; without one whoever is the client's contact, unless that is whom they had erased."""
+    path, other, operator = tmp_path / "olga.zip", tmp_path / "bea.zip", make_operator("Opal")
+    with scope.shared(actor=TESTER):
+        label = source.domains.get().domain
+    bea = f"bea@{label}.test"
+
+    def write(place: Path) -> None:
+        with place.open("wb") as file:
+            export.write(source.id, file, None, now=timezone.now())
+
+    def erase(gone: User) -> None:
+        entry = Entry(
+            kind="person", tenant=source.id, client=source.client_id, model="accounts.User", row=gone.pk,
+            requested_at=timezone.now(), erased_at=timezone.now(),
+        )  # fmt: skip
+        gate.record(entry)
+
+    def mailed(copy: Any) -> list[tuple[str, str, bool]]:
+        with scope.tenant(copy):
+            sent = Message.objects.filter(state="queued").values_list("to_address", "purpose", "body")
+            return [(to, purpose, "owner now" in body) for to, purpose, body in sent]
+
+    write(path)
+    with scope.shared(actor=TESTER):
+        Client.objects.filter(pk=source.client_id).update(contact_name="Bea", contact_email=bea)
+    write(other)
+    with scope.tenant(source.id):
+        olga, ada = User.objects.owners().get(), User.objects.get(email__startswith="ada@")
+
+    erase(olga)
+    copy = loaded(path, f"{label}-heir")
+    with scope.tenant(copy):
+        assert User.objects.owners().get().pk == ada.pk
+        assert LogEntry.objects.filter(object_pk=str(ada.pk)).latest("id").changes == {"role": ["2", "3"]}
+    assert mailed(copy) == [(ada.email, "tenants.restored", True)]
+
+    erase(ada)
+    copy = loaded(other, f"{label}-contact")
+    with scope.tenant(copy):
+        invited = User.objects.get(email=bea)
+        assert (invited.state, invited.role) == ("invited", 3)
+    assert mailed(copy) == [(bea, "accounts.invitation", False)]
+
+    copy = loaded(path, f"{label}-nobody")
+    assert mailed(copy) == []
+    with scope.shared():
+        [said] = Message.objects.filter(purpose="tenants.replay")
+        assert said.to_address == operator.email and str(copy) in said.body
 
 
 def test_loading_writes_no_history_and_the_copy_goes_on_writing_its_own(
@@ -179,9 +242,14 @@ def restored(source: Tenant, folder: Path) -> Any:
     path = folder / "plain.zip"
     with path.open("wb") as file:
         export.write(source.id, file, None, now=timezone.now())
+    return loaded(path, f"again-{source.id.hex[-6:]}")
+
+
+def loaded(path: Path, label: str) -> Any:
     with scope.acting(TESTER):
-        saga = restore.request(path, None, subdomain=f"again-{source.id.hex[-6:]}")
-    assert sagas.run(saga.pk).error == ""
+        saga = restore.request(path, None, subdomain=label)
+    ended = sagas.run(saga.pk)
+    assert (ended.status, ended.error) == (Saga.Status.DONE, "")
     return saga.subject
 
 

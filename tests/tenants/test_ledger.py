@@ -98,6 +98,9 @@ def test_a_person_is_one_entry_an_instruction_and_says_no_more_than_which_row(th
     assert not three.contains(tenant) and not three.contains(tenant, "contacts")
     line = json.loads(three.path.read_bytes().splitlines()[3])
     assert line.keys() - json.loads(three.path.read_bytes().splitlines()[0]).keys() == {"model", "row"}
+    copied = replace(a_person(uuid4(), row), origins=(uuid4(), tenant))  # of a copy's copy
+    three.append(copied)
+    assert three.people(tenant)[-1] == three.people(copied.tenant)[0] == copied
     for wrong in ({"model": "Ida Zwart"}, {"row": None}, {"kind": "data"}):
         with pytest.raises(BadEntry):
             three.append(replace(first.entry, **wrong))  # type: ignore[arg-type]

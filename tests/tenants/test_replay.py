@@ -24,12 +24,13 @@ from shared_apps.jobs.run import drain
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from shared_apps.mail.models import Message
-from tenants import erasure, fleet, gate, names, persons, replay, sagas
+from tenants import erasure, fleet, gate, names, persons, replay, sagas, waves
 from tenants.keys import KeyStore
 from tenants.ledger import Entry, Ledger
-from tenants.models import Erasure, LedgerHead, Saga, Tenant
-from tests.conftest import TESTER, make_workspace
+from tenants.models import Erasure, LedgerHead, Saga, State, Tenant
+from tests.conftest import TESTER, Cast, make_workspace
 from tests.crash.older import Older
+from tests.operators.conftest import make_operator
 from tests.tenants.test_erase import found_in_database
 from tests.toys.fixtures import committed, dies_at, server_dies_at
 
@@ -211,6 +212,111 @@ def test_one_person_is_erased_again_with_what_the_older_database_says_of_them(
         assert run("replay_ledger")["applied"] == [] and Ledger.default().path.read_bytes() == ledger
     finally:
         backup.forget()
+
+
+def test_a_person_who_cant_be_taken_out_keeps_their_workspace_closed_and_no_other(
+    committed: tuple[Cast, Cast], doomed: Tenant
+) -> None:
+    """Its tables differ from their release: the others open, it is tried again, and opens as it was once it went well.
+
+    Operators are told; also of a workspace whose last owner was erased again.
+    """
+    contacts, operator, acme = apps.get_model("contacts.Contact"), make_operator("Opal"), committed[0]
+    rows: dict[UUID, Any] = {}
+    for id in (doomed.id, acme.id):
+        with scope.tenant(id, actor=TESTER):
+            rows[id] = contacts.objects.create(kind="person", first_name="Ida", last_name="Zwart")
+
+    def rename(old: str, new: str) -> None:
+        with scope.owner(tenant=doomed.id), connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE contacts_contact RENAME COLUMN {old} TO {new}")
+
+    def standing() -> tuple[str, set[int], str]:
+        with scope.shared():
+            state = Tenant.objects.get(pk=doomed.pk).state
+        with scope.tenant(doomed.id), connection.cursor() as cursor:
+            cursor.execute("SELECT name FROM contacts_contact WHERE id = %s", [rows[doomed.id].pk])
+            return state, answers(hosts(doomed)[3]), cursor.fetchone()[0]
+
+    with scope.shared(actor=TESTER):
+        Tenant.objects.filter(pk=doomed.pk).update(state=State.LEAVING)
+    rename("notes", "remarks")
+    backup = Older("stuck")
+    rename("remarks", "notes")
+    for id, row in rows.items():
+        with scope.tenant(id, actor=TESTER):
+            person = persons.find("contacts.Contact", row.pk)
+            assert person
+            asked = persons.request(
+                person, tenant_id=id, by=UUID(int=0), now=timezone.now(), delay=timedelta(0)
+            )
+        assert sagas.run(asked.pk).status == Saga.Status.DONE
+    last_owner = Entry(
+        kind="person", tenant=acme.id, client=acme.tenant.client_id, model="accounts.User", row=acme.owner.pk,
+        requested_at=timezone.now(), erased_at=timezone.now(),
+    )  # fmt: skip
+    gate.record(last_owner)
+    try:
+        backup.put_back()
+
+        said = run("replay_ledger")
+
+        assert [one["tenant"] for one in said["owed"]] == [str(doomed.id)]
+        assert [one["tenant"] for one in said["applied"]] == [str(acme.id)] * 2 and said["state"] == "open"
+        assert answers("acme.smoall.localhost") == {302}
+        assert standing() == ("restoring", {503}, "Ida Zwart")
+        with scope.shared(actor=TESTER):
+            [saga] = replay.owed()
+            mails = Message.objects.filter(purpose="tenants.replay", to_address=operator.email)
+            stuck, ownerless = mails.order_by("pk").values_list("body", flat=True)
+            assert str(doomed.id) in stuck and f"{acme.id}: whoever was erased again" in ownerless
+            Tenant.objects.filter(pk=doomed.pk).update(release="0.0.9")
+        assert [one for one in fleet.problems() if str(doomed.id) in one and "stands there again" in one]
+        assert waves.migrate().failed == {}, "it keeps nobody else from being brought to this release"
+        run("replay_ledger")  # whoever asks doesn't wait for the back-off
+        with scope.shared():
+            assert Saga.objects.get(pk=saga.pk).attempts == saga.attempts + 1
+
+        rename("remarks", "notes")
+        with scope.shared():
+            sagas.hasten(saga, timezone.now())
+        drain()
+
+        assert standing() == ("leaving", {302}, "[erased]")
+        with scope.shared():
+            assert not replay.owed().exists()
+    finally:
+        backup.forget()
+
+
+def test_what_a_replay_closed_keeps_its_last_day_and_stays_closed_when_its_erasure_is_cancelled(
+    doomed: Tenant,
+) -> None:
+    def closed(seq: int) -> Saga:
+        tenant = Tenant.objects.get(pk=doomed.pk)
+        data = {"seq": seq, "opens": replay._close(tenant)}
+        return Saga.objects.create(kind="replay_person", subject=doomed.pk, key=f"owed-{seq}", data=data)
+
+    def now_in() -> tuple[str, bool]:
+        tenant = Tenant.objects.get(pk=doomed.pk)
+        return tenant.state, tenant.is_leaving
+
+    with scope.shared(actor=TESTER):
+        Tenant.objects.filter(pk=doomed.pk).update(state=State.LEAVING)
+        saga = closed(1)
+        assert now_in() == (State.RESTORING, True)
+        replay._open(saga)
+        saga.delete()
+        assert now_in() == (State.LEAVING, True)
+
+        Tenant.objects.filter(pk=doomed.pk).update(state=State.ACTIVE)
+        asked = erasure.request(doomed.id, now=timezone.now(), delay=timedelta(hours=12))
+        saga = closed(2)
+        assert now_in() == (State.ERASING, False)
+        erasure.cancel(asked, now=timezone.now())
+        assert now_in() == (State.RESTORING, False)
+        replay._open(saga)
+        assert now_in() == (State.ACTIVE, False)
 
 
 def test_without_its_ledger_or_with_a_shorter_one_nothing_opens_and_no_job_runs(

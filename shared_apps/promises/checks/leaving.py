@@ -13,7 +13,7 @@ from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.kit.dates import end_of
 from shared_apps.promises.checking import Result, Round, check, kept_if, reading, rows
-from tenants import gate, retention
+from tenants import gate, replay, retention
 from tenants.fleet import UNCOMMITTED
 from tenants.keys import KeyStore
 from tenants.ledger import Ledger, LedgerBroken
@@ -142,6 +142,7 @@ def erased_is_gone(around: Round) -> Result:
         schemas = {name for (name,) in rows(THERE)}
     with reading(scope.shared()):
         back = Tenant.objects.filter(pk__in=erased).count() + Client.objects.filter(pk__in=forgotten).count()
+        back += replay.owed().count()
     left = sum(
         bool({scope.tenant_of(name) for name in schemas if scope.SCHEMA_NAME.match(name)} & {id})
         for id in erased

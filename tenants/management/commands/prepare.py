@@ -69,6 +69,10 @@ class Command(BaseCommand):
             raise CommandError(f"The erasure ledger could not be replayed. {done.why}")
         for one in done.applied:
             self.stdout.write(f"Entry {one.seq} of the erasure ledger was carried out again.")
+        for one in done.owed:
+            self.stdout.write(
+                f"Entry {one.seq} of the erasure ledger failed: workspace {one.entry.tenant} is closed until it is done."
+            )
 
     def _bring_forward(self, recorded: Snapshot) -> None:
         """A small fleet as migrate_fleet does it; a large one waits for that command, while what can goes on working."""

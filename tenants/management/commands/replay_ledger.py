@@ -46,6 +46,7 @@ class Command(ClientCommand):
                 }
                 for one in done.applied
             ],
+            "owed": [{"seq": one.seq, "tenant": one.entry.tenant} for one in done.owed],
         }
 
     def _accept(self, yes: bool) -> None:
@@ -59,4 +60,6 @@ class Command(ClientCommand):
     def say(self, result: dict[str, Any]) -> str:
         done = len(result["applied"])
         said = f"{done} erasures were carried out again. " if done else ""
+        for one in result["owed"]:
+            said += f"Entry {one['seq']} failed: workspace {one['tenant']} is closed until it is done. "
         return f"{said}This database has applied all {result['entries']} entries of the erasure ledger."
