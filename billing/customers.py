@@ -226,8 +226,13 @@ def customer(obj: Any, *, now: datetime) -> None:
     account.synced_at = now
     account.save()
     client = Client.objects.filter(pk=account.client_uuid).first()
-    if client and account.sent.get("treatment") != treatment_of(account, client).name:
-        follow.later(str(client.pk))  # the number was checked meanwhile: other VAT from now on
+    if client is None:
+        return
+    wanted = account.told(client) | {"treatment": treatment_of(account, client).name}
+    if changed(
+        account.sent, wanted
+    ):  # a number was checked meanwhile, or something could not be sent until now
+        follow.later(str(client.pk))
 
 
 def _come_here(account: Account, theirs: Mapping[str, str], *, now: datetime) -> None:
@@ -245,14 +250,22 @@ def _come_here(account: Account, theirs: Mapping[str, str], *, now: datetime) ->
         )
         account.sent = {**account.sent, "contact_email": email}
     taken = {name: value for name, value in taken.items() if name in MIRRORED and _is_fit(name, value)}
-    account.sent = {**account.sent, **taken}
+    if taken and _correct(client, taken, now=now):
+        account.sent = {**account.sent, **taken}
     account.save(update_fields=["sent", "billing_email"])
+
+
+def _correct(client: Client, taken: Mapping[str, str], *, now: datetime) -> bool:
+    """Whether it is written now. What is not stays a difference, and comes with the comparison after its workspace opens."""
     tenant = Tenant.objects.filter(client_id=client.pk).first()
-    if taken and tenant:
-        try:
-            correction.correct(tenant.pk, taken, now=now)
-        except CannotAct:
-            log.info("The workspace is closed: what its client changed at the processor stays there.")
+    if tenant is None:
+        return False
+    try:
+        correction.correct(tenant.pk, taken, now=now)
+    except CannotAct:
+        log.info("The workspace is closed: what its client changed at the processor waits until it opens.")
+        return False
+    return True
 
 
 def _is_address(email: str) -> bool:
