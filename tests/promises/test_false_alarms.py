@@ -1,10 +1,14 @@
 """What looks like a fault and is none: a client's own words, work that commits meanwhile, a container."""
 
+from pathlib import Path
+
 import pytest
+from django.conf import settings
 
 from shared_apps.clients.models import Client
 from shared_apps.kit import scope
-from shared_apps.promises.checks import held
+from shared_apps.promises.checks import doors, held
+from shared_apps.promises.models import Proof
 from tests.conftest import TESTER, Cast
 from tests.promises.conftest import looked
 
@@ -27,3 +31,30 @@ def test_P39_words_of_a_client_lock_no_field(acme: Cast) -> None:
 )
 def test_P39_a_field_that_is_there_and_closed_is_seen(body: str) -> None:
     assert held.fields_of(f'{body}<input name="phone">') == {"city": False, "phone": True}
+
+
+@pytest.fixture
+def listening_to_everybody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What gunicorn does in a container: on every address, at the port of our pages."""
+    file = tmp_path / "tcp"
+    file.write_text("  sl  local_address rem_address   st\n   0: 00000000:1F40 00000000:0000 0A 0\n")
+    monkeypatch.setattr(doors, "SOCKETS", [file])
+    monkeypatch.setattr(settings, "SMOALL_WEB", "http://127.0.0.1:8000")
+
+
+def test_P27_sockets_of_a_container_say_nothing_of_the_machines_doors(
+    acme: Cast, listening_to_everybody: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert looked("doors-are-closed").state == "broken", "on a machine they do"
+    monkeypatch.setattr(settings, "SMOALL_IN_CONTAINER", True)
+    seen = looked("doors-are-closed")
+    assert seen.state == "kept" and "not looked at" in seen.seen, seen
+    assert len(seen.seen) <= (Proof._meta.get_field("seen").max_length or 0)
+    assert "SMOALL_IN_CONTAINER=1" in (Path(settings.BASE_DIR) / "Dockerfile").read_text()
+
+
+def test_P27_where_no_service_of_ours_is_the_result_says_so(
+    acme: Cast, listening_to_everybody: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doors, "own_services", set)
+    assert "not looked at" in looked("doors-are-closed").seen
