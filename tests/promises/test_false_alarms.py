@@ -1,12 +1,17 @@
 """What looks like a fault and is none: a client's own words, work that commits meanwhile, a container."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from shared_apps.clients.models import Client
 from shared_apps.kit import scope
+from shared_apps.promises import checking
 from shared_apps.promises.checks import doors, held
 from shared_apps.promises.models import Proof
 from tests.conftest import TESTER, Cast
@@ -58,3 +63,25 @@ def test_P27_where_no_service_of_ours_is_the_result_says_so(
 ) -> None:
     monkeypatch.setattr(doors, "own_services", set)
     assert "not looked at" in looked("doors-are-closed").seen
+
+
+@contextmanager
+def elsewhere() -> Iterator[Any]:
+    """Another connection, whose work is committed at once."""
+    other = connection.copy()
+    try:
+        yield other
+    finally:
+        other.close()
+
+
+def test_a_look_sees_one_moment_whatever_commits_meanwhile(committing: None) -> None:
+    count = "SELECT count(*) FROM clients_client"
+    with elsewhere() as other, checking.reading(scope.shared()):
+        ((before,),) = checking.rows(count)
+        with scope.acting(TESTER), other.cursor() as cursor:
+            cursor.execute("UPDATE clients_client SET city = 'Meanwhile'")
+        assert not Client.objects.filter(city="Meanwhile").exists()
+        assert checking.rows(count) == [(before,)]
+    with scope.shared():
+        assert Client.objects.filter(city="Meanwhile").count() == before
