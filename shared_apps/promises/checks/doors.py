@@ -74,9 +74,14 @@ def doors_are_closed(around: Round) -> Result:
 
 
 def open_ports(compose: str) -> set[str]:
-    """The ports of the machine that the deployment takes, in either way of writing them."""
+    """The ports of the machine that the deployment takes, in either way of writing them.
+
+    What is written otherwise, with an address or as a mapping, is none that we ship: it is given as it stands.
+    """
     given = re.findall(r"^ +ports:(.*(?:\n +- .*)*)", compose, re.MULTILINE)
-    return {port for each in given for port in re.findall(r"(\d+):\d+", each)}
+    entries = [one.strip(" \"'[]") for each in given for one in re.split(r"\n +- |,", each)]
+    found = [(one, re.fullmatch(r"(\d+):\d+(?:/tcp)?", one)) for one in entries if one]
+    return {match[1] if match else one for one, match in found}
 
 
 def ways_to_the_database(compose: str) -> int:
@@ -118,6 +123,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 def sockets() -> Iterator[tuple[Address, int]]:
     """Where anything listens on this machine. Raises OSError where the system has no such list."""
     for path in SOCKETS:
+        if path != SOCKETS[0] and not path.exists():  # a machine without IPv6
+            continue
         for line in path.read_text().splitlines()[1:]:
             _number, local, _remote, state, *_more = line.split()
             if state == LISTENS:
