@@ -141,7 +141,7 @@ class Round:
             try:
                 with reading(scope.tenant(tenant.id)):
                     found = look()
-            except ProgrammingError:
+            except (ProgrammingError, Tenant.DoesNotExist):
                 if self._is_there(tenant):
                     raise
             else:

@@ -94,6 +94,7 @@ def test_P39_a_change_there_waits_for_the_workspace_to_open_and_is_not_lost(life
         str(life.account.customer_id), params={"name": "Acme There", "phone": "+32 2 555 00 11"}
     )
     life.tell()
+    assert is_told().state == "kept"
     set_state(life, State.ACTIVE)
     assert is_told().state == "kept", "nothing of ours is missing there"
     life.reconcile()

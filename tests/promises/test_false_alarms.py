@@ -1,4 +1,4 @@
-"""What looks like a fault and is none: a client's own words, work that commits meanwhile, a container."""
+"""What looks like a fault and is none: a client's own words, work that commits meanwhile, a container, another release."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,12 +8,17 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 
 from shared_apps.clients.models import Client
 from shared_apps.kit import scope
+from shared_apps.kit.rows import uuid7
 from shared_apps.promises import checking
 from shared_apps.promises.checks import doors, held
+from shared_apps.promises.checks.billing import is_card
 from shared_apps.promises.models import Proof
+from tenants import views_holdings
+from tenants.models import Tenant
 from tests.conftest import TESTER, Cast
 from tests.promises.conftest import looked
 
@@ -63,6 +68,26 @@ def test_P27_where_no_service_of_ours_is_the_result_says_so(
 ) -> None:
     monkeypatch.setattr(doors, "own_services", set)
     assert "not looked at" in looked("doors-are-closed").seen
+
+
+def test_P06_a_workspace_of_another_release_has_a_history_elsewhere(acme: Cast) -> None:
+    with scope.owner(tenant=acme.id, actor=TESTER), connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER history ON contacts_contact")
+    assert looked("history-is-written-by-the-database").state == "broken"
+    with scope.shared(actor=TESTER):
+        Tenant.objects.filter(pk=acme.id).update(release="0.0.1")
+    assert looked("history-is-written-by-the-database").state == "kept"
+
+
+def test_P15_the_number_of_a_french_company_is_no_card() -> None:
+    assert not [digit for digit in range(10) if is_card(f"3032650450001{digit}")]
+    assert [digit for digit in range(10) if is_card(f"400000739184693{digit}")]
+
+
+def test_P38_a_workspace_that_goes_while_its_page_is_made_is_passed_over(db: None) -> None:
+    gone = Tenant(id=uuid7())
+    pages = lambda: held.page_of(views_holdings.home, "workspace:holdings", "en")  # noqa: E731
+    assert list(checking.Round(timezone.now()).in_share(pages, only=[gone])) == []
 
 
 @contextmanager
