@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from shared_apps.promises import checking
-from shared_apps.promises.checks import doors, held
+from shared_apps.promises.checks import doors, held, leaving
 from shared_apps.promises.checks.billing import is_card
 from shared_apps.promises.models import Proof
 from tenants import views_holdings
-from tenants.models import Tenant
+from tenants.keys import KeyStore
+from tenants.models import Export, Tenant
 from tests.conftest import TESTER, Cast
 from tests.promises.conftest import looked
 
@@ -88,6 +90,35 @@ def test_P38_a_workspace_that_goes_while_its_page_is_made_is_passed_over(db: Non
     gone = Tenant(id=uuid7())
     pages = lambda: held.page_of(views_holdings.home, "workspace:holdings", "en")  # noqa: E731
     assert list(checking.Round(timezone.now()).in_share(pages, only=[gone])) == []
+
+
+def test_P26_a_workspace_that_opens_while_keys_are_listed_has_one(
+    acme: Cast, zenith: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The keys that were there a moment ago: of a workspace that only just opened there was none."""
+    listed: list[Any] = []
+    look, listing = leaving.Tenant.objects.exclude, KeyStore.listing
+    monkeypatch.setattr(leaving.Tenant.objects, "exclude", lambda **k: listed.append("rows") or look(**k))
+    monkeypatch.setattr(KeyStore, "listing", lambda self: listed.append("keys") or listing(self))
+    assert looked("copies-are-encrypted").state == "kept" and listed == ["rows", "keys"]
+
+
+def test_P29_a_copy_that_is_taken_while_others_are_read_is_not_missing(
+    acme: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with scope.shared(actor=TESTER):
+        one = Export.objects.create(
+            tenant_uuid=acme.id, requested_by={"role": "owner"}, recipient="age", ready_at=timezone.now(),
+            expires_at=timezone.now() + timedelta(days=3), size=10, sha256="0" * 64,
+        )  # fmt: skip
+
+    def take(*_place: Any) -> Path:
+        with scope.shared(actor=TESTER):
+            Export.objects.filter(pk=one.pk).update(taken_at=timezone.now())
+        return Path(settings.SMOALL_DATA) / "nowhere"
+
+    monkeypatch.setattr(leaving, "folder", take)
+    assert looked("copies-are-whole").state == "kept"
 
 
 @contextmanager
