@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from billing import customers, events, gateway, reconcile
-from billing.models import Subscription
+from billing.models import Account, Subscription
 from shared_apps.clients.models import Client
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
@@ -95,6 +95,12 @@ def test_P39_a_change_there_waits_for_the_workspace_to_open_and_is_not_lost(life
     )
     life.tell()
     assert is_told().state == "kept"
+    with scope.shared(actor=TESTER):  # a number is checked meanwhile
+        account = life.account
+        Account.objects.filter(pk=account.pk).update(sent=account.sent | {"treatment": "reverse"})
+    life.reconcile()
+    life.work()
+    assert name_there(life) == "Acme There", "what waits there is not written over"
     set_state(life, State.ACTIVE)
     assert is_told().state == "kept", "nothing of ours is missing there"
     life.reconcile()
