@@ -17,7 +17,7 @@ RUN pip install --require-hashes --only-binary :all: -r requirements.lock \
 COPY . .
 RUN python -m shared_apps.kit.styles && python -m scripts.messages compile
 
-ENV SMOALL_ENV=production SMOALL_DATA=/data SMOALL_BIND=0.0.0.0:8000
+ENV SMOALL_ENV=production SMOALL_DATA=/data SMOALL_BIND=0.0.0.0:8000 SMOALL_IN_CONTAINER=1
 USER smoall
 VOLUME /data
 EXPOSE 8000

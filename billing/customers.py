@@ -219,24 +219,32 @@ def customer(obj: Any, *, now: datetime) -> None:
         "city": read("customer", obj, "address.city"),
         "country": read("customer", obj, "address.country"),
     }
-    _come_here(account, {name: str(value or "") for name, value in theirs.items()}, now=now)
+    waits = _come_here(account, {name: str(value or "") for name, value in theirs.items()}, now=now)
     _look_at_tax_ids(account)
     if method := id_of("customer", obj, "invoice_settings.default_payment_method"):
         account.pay_method = kind_of_method(method)
     account.synced_at = now
     account.save()
     client = Client.objects.filter(pk=account.client_uuid).first()
-    if client and account.sent.get("treatment") != treatment_of(account, client).name:
-        follow.later(str(client.pk))  # the number was checked meanwhile: other VAT from now on
+    if client is None or waits:  # what is sent meanwhile would write over what waits there
+        return
+    wanted = account.told(client) | {"treatment": treatment_of(account, client).name}
+    # A number was checked meanwhile, or something could not be sent until now.
+    if changed(account.sent, wanted):
+        follow.later(str(client.pk))
 
 
-def _come_here(account: Account, theirs: Mapping[str, str], *, now: datetime) -> None:
-    """Write what was changed there into the contact details, unless it was changed here too."""
+def _come_here(account: Account, theirs: Mapping[str, str], *, now: datetime) -> bool:
+    """Write what was changed there into the contact details, unless it was changed here too.
+
+    Whether some of it waits: what can't be written yet stays a difference, and comes with the comparison once the
+    workspace is open again.
+    """
     client = Client.objects.filter(
         pk=account.client_uuid
     ).first()  # correction.correct locks, after the workspace
     if client is None:
-        return
+        return False
     told, there = account.told(client), changed(account.sent, theirs)
     taken = {name: value for name, value in there.items() if told[name] == str(account.sent.get(name, ""))}
     if (email := taken.pop("contact_email", "")) and _is_address(email):
@@ -245,14 +253,19 @@ def _come_here(account: Account, theirs: Mapping[str, str], *, now: datetime) ->
         )
         account.sent = {**account.sent, "contact_email": email}
     taken = {name: value for name, value in taken.items() if name in MIRRORED and _is_fit(name, value)}
-    account.sent = {**account.sent, **taken}
-    account.save(update_fields=["sent", "billing_email"])
     tenant = Tenant.objects.filter(client_id=client.pk).first()
+    waits = False
     if taken and tenant:
         try:
             correction.correct(tenant.pk, taken, now=now)
+            account.sent = {**account.sent, **taken}
         except CannotAct:
-            log.info("The workspace is closed: what its client changed at the processor stays there.")
+            log.info(
+                "The workspace is closed: what its client changed at the processor waits until it opens."
+            )
+            waits = True
+    account.save(update_fields=["sent", "billing_email"])
+    return waits
 
 
 def _is_address(email: str) -> bool:

@@ -48,6 +48,9 @@ class Env:
     fleet_at_start: int  # SMOALL_FLEET_AT_START: how many workspaces `prepare` itself migrates; more are for migrate_fleet
     copies_days: int  # SMOALL_COPIES_DAYS: how long copies of the database server's files are kept, volume snapshots too
     web: str  # SMOALL_WEB: where the worker reaches the web process, to ask its pages as a stranger would (promises)
+    in_container: (
+        bool  # SMOALL_IN_CONTAINER: set by the image, whose sockets say nothing of the machine's doors
+    )
     stripe_key: (
         str  # SMOALL_STRIPE_KEY: the payment processor's secret key; empty: the stand-in, not in production
     )
@@ -121,6 +124,7 @@ class Env:
             fleet_at_start=_number("SMOALL_FLEET_AT_START", "50"),
             copies_days=int(copies_days),
             web=os.environ.get("SMOALL_WEB") or f"http://127.0.0.1:{port or 8000}",
+            in_container=bool(os.environ.get("SMOALL_IN_CONTAINER")),
             stripe_key=stripe_key,
             stripe_webhook_secret=stripe_webhook_secret,
             stripe_api=os.environ.get("SMOALL_STRIPE_API", ""),

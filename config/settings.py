@@ -32,6 +32,7 @@ SMOALL_POOL_CEILING = ENV.pool_ceiling
 SMOALL_FLEET_AT_START = ENV.fleet_at_start
 SMOALL_SUPPORT = "support@smoall.com"
 SMOALL_WEB = ENV.web
+SMOALL_IN_CONTAINER = ENV.in_container
 SMOALL_SELLER = {  # on Smoall's own invoices (billing/seller.py)
     "name": "The Wago Company sprl",
     "street": "Rue des Anges 65",

@@ -60,6 +60,7 @@ def _asked(saga: Saga) -> dict[str, Any]:
         "is_cancelled": saga.status == Saga.Status.CANCELLED,
         "is_done": saga.status == Saga.Status.DONE,
         "has_failed": saga.status == Saga.Status.FAILED,
+        "is_taken_out": saga.cursor > 0,  # of rows, history and mails, which is one transaction
     }
 
 

@@ -141,7 +141,7 @@ class Round:
             try:
                 with reading(scope.tenant(tenant.id)):
                     found = look()
-            except ProgrammingError:
+            except (ProgrammingError, Tenant.DoesNotExist):
                 if self._is_there(tenant):
                     raise
             else:
@@ -155,10 +155,15 @@ class Round:
 
 @contextmanager
 def reading(entered: AbstractContextManager[scope.Scope]) -> Iterator[None]:
-    """In this scope, where nothing can be written and no statement lasts for long."""
-    with entered, transaction.atomic():
+    """In this scope, where nothing can be written and no statement lasts for long.
+
+    All of it sees one moment: what work commits between two statements would look like a breach. A transaction that is
+    open already keeps the view that it has.
+    """
+    moment = "" if connection.in_atomic_block else "ISOLATION LEVEL REPEATABLE READ, "
+    with transaction.atomic(), entered:
         with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION READ ONLY")
+            cursor.execute(f"SET TRANSACTION {moment}READ ONLY")
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [STATEMENT_TIMEOUT])
         yield
         transaction.set_rollback(True)

@@ -1,14 +1,21 @@
-"""The nightly comparison where one object can't be read or written: it is named, and stops no other."""
+"""The nightly comparison: what can't be read or written is named and stops no other; what did not arrive goes again."""
 
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
-from billing import events, gateway, reconcile
-from billing.models import Subscription
+from billing import customers, events, gateway, reconcile
+from billing.models import Account, Subscription
+from shared_apps.clients.models import Client
+from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
 from shared_apps.mail.models import Message
+from shared_apps.promises.checking import Result, Round
+from shared_apps.promises.checks.billing import operator_is_told_of_changes
+from tenants import correction
+from tenants.models import State, Tenant
 from tests.billing.conftest import Processor
 from tests.billing.life import Life
 from tests.conftest import TESTER, Cast
@@ -75,3 +82,52 @@ def test_a_processor_that_stops_answering_is_not_asked_for_the_rest(
     monkeypatch.setitem(events.FETCHED, "customer", silent)
     row = life.reconcile()
     assert len(asked) == reconcile.PATIENCE and row.failed.startswith("Unreachable: down; with failures")
+
+
+# --- what did not arrive ---------------------------------------------------------------------------------------
+
+
+def test_P39_a_change_there_waits_for_the_workspace_to_open_and_is_not_lost(life: Life) -> None:
+    set_state(life, State.ERASING)
+    at_processor = gateway.client().v1.customers
+    at_processor.update(
+        str(life.account.customer_id), params={"name": "Acme There", "phone": "+32 2 555 00 11"}
+    )
+    life.tell()
+    assert is_told().state == "kept"
+    with scope.shared(actor=TESTER):  # a number is checked meanwhile
+        account = life.account
+        Account.objects.filter(pk=account.pk).update(sent=account.sent | {"treatment": "reverse"})
+    life.reconcile()
+    life.work()
+    assert name_there(life) == "Acme There", "what waits there is not written over"
+    set_state(life, State.ACTIVE)
+    assert is_told().state == "kept", "nothing of ours is missing there"
+    life.reconcile()
+    with scope.shared():
+        assert Client.objects.get(pk=life.client).company == "Acme There"
+    life.work()
+    assert name_there(life) == "Acme There" and is_told().state == "kept"
+
+
+def test_P39_a_correction_that_could_not_be_sent_is_sent_after_the_comparison(life: Life) -> None:
+    with scope.shared(actor=TESTER):
+        correction.correct(life.cast.id, {"company": "Ours SRL"}, now=timezone.now())
+        Job.objects.filter(name=customers.follow.name).update(state=Job.State.FAILED)
+    assert is_told().state == "broken"
+    life.reconcile()
+    life.work()
+    assert name_there(life) == "Ours SRL" and is_told().state == "kept"
+
+
+def set_state(life: Life, state: State) -> None:
+    with scope.shared(actor=TESTER):
+        Tenant.objects.filter(pk=life.cast.id).update(state=state)
+
+
+def is_told() -> Result:
+    return operator_is_told_of_changes(Round(timezone.now()))
+
+
+def name_there(life: Life) -> str:
+    return str(gateway.client().v1.customers.retrieve(str(life.account.customer_id)).name)

@@ -413,6 +413,15 @@ def test_P40_afterwards_the_page_says_so_without_a_name(acme: Cast, olga: Browse
     assert persons.LABEL not in text_of(olga.get(PAGE, {"q": "erased"}))
 
 
+def test_P40_the_page_says_nothing_was_erased_only_where_nothing_was(acme: Cast, olga: Browser) -> None:
+    saga = ask(acme, plant(acme))
+    for cursor, is_said in ((0, True), (1, False), (2, False)):
+        with scope.shared(actor=TESTER):
+            Saga.objects.filter(pk=saga.pk).update(status=Saga.Status.FAILED, cursor=cursor)
+        page = text_of(olga.get(f"{PAGE}asked/{saga.pk}/"))
+        assert ("nothing was erased" in page) == is_said and "We are looking at it." in page
+
+
 def test_P40_forgetting_a_row_empties_every_personal_field(acme: Cast) -> None:
     """Of each table of people: the verb `forget` leaves no value of a personal field behind."""
     deactivate(acme)

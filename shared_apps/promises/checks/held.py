@@ -1,7 +1,7 @@
 """The pages on which a client sees what is held about it (P38) and changes it (P39), made and read as an owner would."""
 
-import re
 from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
 from typing import Any
 
 from django.conf import settings
@@ -22,8 +22,7 @@ from tenants import views_holdings
 
 WORKSPACE = "config.urls_tenant"
 PAGES = 3  # workspaces of a round whose page is made
-FIELD = re.compile(r"<(?:input|select|textarea)\b[^>]*>", re.IGNORECASE)
-LOCKED = re.compile(r"\s(?:disabled|readonly)\b", re.IGNORECASE)
+FIELDS = ("input", "select", "textarea")
 
 
 @check("P38", title=_("The page about what is held, beside the register"))
@@ -60,15 +59,10 @@ def details_can_be_changed(around: Round) -> Result:
     for code, _name in settings.LANGUAGES:
         with translation.override(code):
             for body in _pages(around, views_holdings.correct, "workspace:holdings-correct", code):
-                found = {
-                    name: field
-                    for field in FIELD.findall(body)
-                    for name in wanted
-                    if f'name="{name}"' in field
-                }
+                found = fields_of(body)
                 pages += 1
-                missing += len(wanted) - len(found)
-                locked += sum(bool(LOCKED.search(field)) for field in found.values())
+                missing += len(wanted - found.keys())
+                locked += sum(not is_open for name, is_open in found.items() if name in wanted)
     return kept_if(
         not (missing or locked),
         gettext_noop(
@@ -80,6 +74,36 @@ def details_can_be_changed(around: Round) -> Result:
         missing=missing,
         locked=locked,
     )
+
+
+def fields_of(body: str) -> dict[str, bool]:
+    """The fields of a page by their names, and whether one of that name can be typed into or chosen."""
+    reader = _Fields()
+    reader.feed(body)
+    reader.close()
+    return reader.found
+
+
+class _Fields(HTMLParser):
+    """By attributes alone: what stands in their values is the client's, whatever words it has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: dict[str, bool] = {}
+        self.around: list[bool] = []  # each fieldset that is open, and whether it locks what stands in it
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "fieldset":
+            self.around.append("disabled" in given)
+        elif tag in FIELDS and (name := given.get("name")):
+            is_locked = "disabled" in given or "readonly" in given or given.get("type") == "hidden"
+            is_open = not (is_locked or any(self.around))
+            self.found[name] = self.found.get(name, False) or is_open
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "fieldset" and self.around:
+            self.around.pop()
 
 
 View = Callable[[HttpRequest], HttpResponse]

@@ -22,6 +22,12 @@ def a_database_whose_port_is_published(on: Stage) -> None:
 
 
 @fault("doors-are-closed")
+def a_database_whose_port_is_published_in_other_words(on: Stage) -> None:
+    ports = "    ports:\n      - target: 5432\n        published: 5432\n"
+    shipped(on, "\n  database:\n", f"\n  database:\n{ports}")
+
+
+@fault("doors-are-closed")
 def a_database_on_the_network_outside(on: Stage) -> None:
     shipped(on, "networks: [inside]\n    logging", "networks: [outside, inside]\n    logging")
 

@@ -40,6 +40,16 @@ def a_rule_that_shortens_what_was_typed(on: Stage) -> None:
     on.ddl(SHORTEN, f"CREATE TRIGGER shorten {every} EXECUTE FUNCTION {{schema}}.shorten()")
 
 
+@fault("what-was-written-stays")
+def a_rule_that_shortens_contact_details(on: Stage) -> None:
+    every = "BEFORE UPDATE ON public.clients_client FOR EACH ROW"
+    on.ddl(
+        "SET CONSTRAINTS ALL IMMEDIATE",
+        SHORTEN,
+        f"CREATE TRIGGER shorten {every} EXECUTE FUNCTION {{schema}}.shorten()",
+    )
+
+
 def past_the_history(on: Stage, table: str, statement: str) -> None:
     off = f"ALTER TABLE {table} DISABLE TRIGGER history"
     on.ddl("SET CONSTRAINTS ALL IMMEDIATE", off, statement, off.replace("DISABLE", "ENABLE"))

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from billing import walls
 from billing.models import Account, Due, Invoice, Parting, Payment, Payout
+from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from tests.billing.issued import client_of, issued
@@ -87,6 +88,13 @@ def a_payout_of_a_cent_too_much(on: Stage) -> None:
 def details_that_the_payment_operator_never_learnt(on: Stage) -> None:
     with scope.shared(actor=TESTER):
         Account.objects.create(client_uuid=on.client, customer_id="cus_old", sent={"company": "Acme of Old"})
+
+
+@fault("operator-is-told-of-changes")
+def details_of_a_client_without_a_workspace_that_it_never_learnt(on: Stage) -> None:
+    with scope.shared(actor=TESTER):
+        client = Client.objects.create(company="New SRL", contact_name="Nora", contact_email="nora@new.test")
+        Account.objects.create(client_uuid=client.pk, customer_id="cus_old", sent={"company": "Old SRL"})
 
 
 @fault("operator-forgets-too")
