@@ -20,6 +20,7 @@ from billing import events, gateway, mails
 from billing.gateway import id_of, once, read, talking
 from billing.models import Account, Due, Parting, Payback, Payment, Refund, State
 from billing.models.money import open_of
+from billing.models.subscription import OWED
 from shared_apps.jobs import TryAgain, job
 from shared_apps.kit import scope
 from tenants.models import Tenant
@@ -94,18 +95,50 @@ def _going_on(customer: str) -> list[str]:
 
 
 def _end(id: str, *, now: datetime) -> None:
-    """Now, with what waits to be invoiced, and less what was invoiced and is not used. Of a period that was not invoiced yet,
-    or whose payment was refused, nothing is taken off: it was not paid. A direct debit under way may still arrive.
-    """
+    """Now, with what waits to be invoiced, and less what was invoiced and is not used."""
     events.hold("subscription", id)
     stripe = gateway.client().v1
     with suppress(gateway.Missing), talking():  # ended by a run before this one
-        found = stripe.subscriptions.retrieve(id)
-        is_reckoned = read("subscription", found, "status") == State.ACTIVE
-        if is_reckoned and (last := id_of("subscription", found, "latest_invoice")):
-            is_reckoned = read("invoice", stripe.invoices.retrieve(last), "status") != "draft"
+        is_reckoned = _is_reckoned(stripe.subscriptions.retrieve(id))
         stripe.subscriptions.cancel(id, params={"invoice_now": True, "prorate": is_reckoned})
     events.project("subscription", id, now=now)
+
+
+def _is_reckoned(plan: Any) -> bool:
+    """Whether what is left of the period comes off: the period was invoiced, and that invoice stands. It may be open still,
+    or another one of the plan's: the books set what is not paid off against it. A draft, a void one, and one that was
+    credited whole were paid by nobody.
+    """
+    if read("subscription", plan, "status") not in (State.ACTIVE, *OWED):
+        return False
+    item = read("subscription", plan, "items.data")[0]
+    begun = read("subscription_item", item, "current_period_start")
+    listed = gateway.client().v1.invoices.list(
+        params={"subscription": id_of("subscription", plan, "id"), "limit": PAGE}
+    )
+    for one in listed.auto_paging_iter():
+        if not _begins(one, begun):
+            continue
+        credited = read("invoice", one, "pre_payment_credit_notes_amount")
+        credited += read("invoice", one, "post_payment_credit_notes_amount")
+        is_credited = credited and credited >= read("invoice", one, "total")
+        return read("invoice", one, "status") not in ("draft", "void") and not is_credited
+    return False
+
+
+def _begins(invoice: Any, moment: int) -> bool:
+    """Whether it has the line of a whole period that begins then; the others are for what changed within one."""
+    lines = list(read("invoice", invoice, "lines.data"))
+    if read("invoice", invoice, "lines.has_more"):
+        listed = gateway.client().v1.invoices.line_items.list(
+            id_of("invoice", invoice, "id"), params={"limit": PAGE}
+        )
+        lines = list(listed.auto_paging_iter())
+    return any(
+        read("line_item", line, "parent.subscription_item_details.proration") is False
+        and read("line_item", line, "period.start") == moment
+        for line in lines
+    )
 
 
 def _unwritten(customer: str) -> list[str]:

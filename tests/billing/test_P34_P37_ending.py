@@ -23,7 +23,7 @@ from shared_apps.kit import scope
 from shared_apps.mail.models import Message
 from tenants import departure, forgetting, sagas
 from tenants.models import Departure, Domain, Saga, Tenant
-from tests.billing.conftest import Processor
+from tests.billing.conftest import LATE, Processor
 from tests.billing.issued import client_of
 from tests.billing.life import Life
 from tests.conftest import TESTER, Cast
@@ -246,6 +246,35 @@ def test_P37_more_than_one_invoice_has_left_is_credited_to_several(life: Life) -
         assert {one.corrects.kind for one in found if one.corrects} == {Kind.INVOICE}
     assert sum(refunds(life)) == sum(one.payable for one in found) > YEAR / 2
     assert is_even(life) and not waiting()
+
+
+def test_P37_a_change_that_was_not_paid_keeps_nothing_of_the_year_that_was(life: Life) -> None:
+    life.new_card(LATE)
+    with scope.shared(actor=TESTER):
+        subscriptions.change(life.client, plan="company", pace="year", at=life.processor.now, now=life.now)
+    life.tell()
+    assert life.own.state == State.PAST_DUE
+    destroyed(life)
+    drain()
+    assert abs(sum(refunds(life)) - YEAR / 2) < 100 and not waiting()
+    life.tell()
+    with scope.shared():
+        assert ledger.reconcile().is_even and open_of(life.client) == 0
+
+
+def test_P37_of_a_period_that_was_waived_nothing_is_given_back(life: Life) -> None:
+    life.new_card(LATE)
+    life.processor.pass_time(days=185)
+    life.tell()
+    (renewal,) = gateway.client().v1.invoices.list(params={"status": "open"}).data
+    gateway.client().v1.invoices.void_invoice(renewal.id)
+    with life.processor.world.transaction():  # as the processor has it, once its last invoice is void
+        plan = life.processor.world.find("subscription")[0] | {"status": "active"}
+        life.processor.world.save(plan, "customer.subscription.updated")
+    life.tell()
+    destroyed(life)
+    drain()
+    assert refunds(life) == [] and is_even(life) and not waiting()
 
 
 # --- the client's own end, and the notice -----------------------------------------------------------------------
