@@ -329,7 +329,9 @@ def forget(client: UUID) -> None:
     """The account goes with the contact details; the processor is asked to delete its record of the client.
 
     What could not be ended or given back until now waits for no longer: operators see it, and `part` does it when it can.
+    Holds the client, so that no run of ending.settle writes a name or a plan after this.
     """
+    ending.hold(client)
     if not is_ready(client):
         ending.note_silence(client, now=timezone.now())
     for account in Account.objects.filter(client_uuid=client):

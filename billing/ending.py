@@ -18,7 +18,7 @@ from django.utils.translation import gettext_noop
 
 from billing import events, gateway, mails
 from billing.gateway import id_of, once, read, talking
-from billing.models import Account, Due, Parting, Payback, Payment, Refund, State
+from billing.models import Account, Due, Invoice, Parting, Payback, Payment, Refund, State
 from billing.models.money import open_of
 from billing.models.subscription import OWED
 from shared_apps.jobs import TryAgain, job
@@ -37,17 +37,25 @@ def is_gone(client: UUID) -> bool:
     return not Tenant.objects.filter(client_id=client).exists()
 
 
-def settle(client: UUID, *, now: datetime) -> None:
-    """End what goes on at the processor, write its last documents, give back what is owed; again, as often as one likes.
-
-    In the shared scope, in a transaction. Raises gateway.Trouble; what was written until then may be kept. What the processor
-    refuses to give back is noted for operators (Payback), and nothing is raised.
+def hold(client: UUID) -> None:
+    """Keep the end of a client to oneself until the transaction ends: who gives back, who forgets, and who says that it was
+    paid otherwise each see what the one before did. Before any row is locked.
     """
-    customer = _customer(client)
-    for id in _going_on(customer):
-        _end(id, now=now)
-    for id in _unwritten(customer):
-        events.project("invoice", id, now=now)
+    events.hold("client", str(client))
+
+
+def settle(client: UUID, *, now: datetime) -> None:
+    """End what goes on at the processor, bring the books in line with it, give back what is owed; again, as often as one likes.
+
+    In the shared scope, in a transaction; holds the client. Raises gateway.Trouble; what was written until then may be kept.
+    What the processor refuses to give back is noted for operators (Payback), and nothing is raised.
+    """
+    hold(client)
+    customers = _customers(client)
+    for customer in customers:
+        for id in _going_on(customer):
+            _end(id, now=now)
+    _read(client, customers, now=now)
     refused = _give_back(client, now=now)
     left = max(0, -open_of(client))
     if left:
@@ -55,9 +63,10 @@ def settle(client: UUID, *, now: datetime) -> None:
         return
     done = Payback.waiting().filter(client_uuid=client)
     (
-        done if customer else done.exclude(cents=0)
+        done if customers else done.exclude(cents=0)
     ).delete()  # without a record there, nobody knows how much it was
-    _clear(customer)
+    for customer in customers:
+        _clear(customer)
 
 
 def settle_last(client: UUID, *, now: datetime) -> None:
@@ -72,13 +81,13 @@ def settle_last(client: UUID, *, now: datetime) -> None:
         Payback.note(client, cents=left, trouble=str(error), is_refused=True, now=now)
 
 
-def _customer(client: UUID) -> str:
-    """The processor's key of a client, as long as it has a record there; "" for none."""
+def _customers(client: UUID) -> list[str]:
+    """The processor's keys of a client, as long as it has a record there; a second one, that a crash left, too."""
+    found: list[str] = []
     for model in (Account, Parting):
-        found = model._default_manager.filter(client_uuid=client).exclude(customer_id=None)
-        if key := found.values_list("customer_id", flat=True).first():
-            return str(key)
-    return ""
+        named = model._default_manager.filter(client_uuid=client).exclude(customer_id=None)
+        found += [str(key) for key in named.values_list("customer_id", flat=True) if key not in found]
+    return found
 
 
 def _listed(service: str, customer: str) -> Iterator[Any]:
@@ -89,9 +98,7 @@ def _listed(service: str, customer: str) -> Iterator[Any]:
 
 
 def _going_on(customer: str) -> list[str]:
-    return (
-        [id_of("subscription", one, "id") for one in _listed("subscriptions", customer)] if customer else []
-    )
+    return [id_of("subscription", one, "id") for one in _listed("subscriptions", customer)]
 
 
 def _end(id: str, *, now: datetime) -> None:
@@ -141,12 +148,64 @@ def _begins(invoice: Any, moment: int) -> bool:
     )
 
 
-def _unwritten(customer: str) -> list[str]:
-    """The processor's invoices that our books don't have in their last state."""
-    listed = [id_of("invoice", one, "id") for one in _listed("invoices", customer)] if customer else []
-    known = Due.objects.filter(processor_id__in=listed, status__in=Due.FINAL, trouble="")
-    done = set(known.values_list("processor_id", flat=True))
-    return [id for id in reversed(listed) if id not in done]
+# --- the books ---------------------------------------------------------------------------------------------------
+
+
+def _read(client: UUID, customers: list[str], *, now: datetime) -> None:
+    """Bring the books in line with the processor before anything is reckoned: documents, and what came and went back."""
+    charges: dict[str, Any] = {}
+    for customer in customers:
+        for one in reversed(list(_listed("invoices", customer))):
+            _read_invoice(one, now=now)
+        for one in _listed("credit_notes", customer):
+            if not Invoice.objects.filter(processor_id=id_of("credit_note", one, "id")).exists():
+                events.project("credit_note", id_of("credit_note", one, "id"), now=now)
+        charges |= {id_of("charge", one, "id"): one for one in _listed("charges", customer)}
+    for payment in Payment.objects.filter(client_uuid=client).exclude(processor_id__in=charges):
+        with suppress(gateway.Missing):
+            charges[payment.processor_id] = _charge(payment.processor_id)
+    for charge in charges.values():
+        _read_charge(charge, now=now)
+
+
+def _read_invoice(one: Any, *, now: datetime) -> None:
+    """One that gives back and is a draft still would be final within the hour: it is made so now."""
+    id, credited = id_of("invoice", one, "id"), read("invoice", one, "post_payment_credit_notes_amount")
+    if read("invoice", one, "status") == "draft" and int(read("invoice", one, "total")) < 0:
+        with talking():
+            gateway.client().v1.invoices.finalize_invoice(id)
+    known = Due.objects.filter(
+        processor_id=id, status__in=Due.FINAL, trouble="", credited_after=int(credited)
+    )
+    if not known.exists():
+        events.project("invoice", id, now=now)
+
+
+def _charge(id: str) -> Any:
+    with talking():
+        return gateway.client().v1.charges.retrieve(id)
+
+
+def _read_charge(charge: Any, *, now: datetime) -> None:
+    """A payment, with what was given back by it, and what the bank asks back: by a run, too, whose words were lost."""
+    id = id_of("charge", charge, "id")
+    if not Payment.objects.filter(processor_id=id, status=read("charge", charge, "status")).exists():
+        events.project("charge", id, now=now)
+    known = Refund.objects.filter(payment=id)
+    stripe, params = gateway.client().v1, {"charge": id, "limit": PAGE}
+    if sum(one.amount for one in known if one.counts) != int(read("charge", charge, "amount_refunded")):
+        with talking():
+            refunds = [id_of("refund", one, "id") for one in stripe.refunds.list(params=params).data]  # type: ignore[arg-type]
+        for one in refunds:
+            events.project("refund", one, now=now)
+    if read("charge", charge, "disputed"):
+        with talking():
+            disputes = [id_of("dispute", one, "id") for one in stripe.disputes.list(params=params).data]  # type: ignore[arg-type]
+        for one in disputes:
+            events.project("dispute", one, now=now)
+
+
+# --- the money ---------------------------------------------------------------------------------------------------
 
 
 def _give_back(client: UUID, *, now: datetime) -> str:
@@ -166,15 +225,12 @@ def _give_back(client: UUID, *, now: datetime) -> str:
 
 
 def _give_back_by(client: UUID, payment: Payment, *, now: datetime) -> None:
-    with talking():
-        charge = gateway.client().v1.charges.retrieve(payment.processor_id)
+    charge = _charge(payment.processor_id)
+    _read_charge(charge, now=now)  # it may have changed since
     back = int(read("charge", charge, "amount_refunded"))
-    known = Refund.objects.filter(payment=payment.processor_id)
-    if sum(one.amount for one in known if one.counts) != back:  # by a run whose words were lost
-        for one in _refunds_of(payment):
-            events.project("refund", one, now=now)
     cents = min(-open_of(client), payment.amount - back)
-    if cents <= 0 or read("charge", charge, "disputed") or known.filter(status__in=Refund.FINAL).exists():
+    failed = Refund.objects.filter(payment=payment.processor_id, status__in=Refund.FINAL)
+    if cents <= 0 or read("charge", charge, "disputed") or failed.exists():
         return
     with talking():
         made = gateway.client().v1.refunds.create(
@@ -185,16 +241,8 @@ def _give_back_by(client: UUID, payment: Payment, *, now: datetime) -> None:
     mails.given_back(client, payment.processor_id, cents=cents, back=back)
 
 
-def _refunds_of(payment: Payment) -> list[str]:
-    with talking():
-        listed = gateway.client().v1.refunds.list(params={"charge": payment.processor_id, "limit": PAGE})
-    return [id_of("refund", one, "id") for one in listed.data]
-
-
 def _clear(customer: str) -> None:
     """What the processor kept for the client is given back: whoever returns must not be given it twice."""
-    if not customer:
-        return
     with suppress(gateway.Missing), talking():
         found = gateway.client().v1.customers.retrieve(customer)
         if not getattr(found, "deleted", False) and int(read("customer", found, "balance")) < 0:

@@ -5,6 +5,7 @@ Also: a notice that is given and withdrawn leaves the client's own end of its pl
 
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,9 +14,10 @@ from django.db import transaction
 from django.test import Client as Browser
 from django.utils import timezone
 
-from billing import customers, ending, gateway, ledger, subscriptions
-from billing.models import Account, Invoice, Kind, Parting, Payback, State
+from billing import customers, ending, events, gateway, ledger, subscriptions
+from billing.models import Account, Invoice, Kind, Parting, Payback, Payment, State
 from billing.models.money import open_of
+from billing.standin import changes
 from shared_apps.clients.models import Client
 from shared_apps.jobs.models import Job
 from shared_apps.jobs.run import drain
@@ -275,6 +277,56 @@ def test_P37_of_a_period_that_was_waived_nothing_is_given_back(life: Life) -> No
     destroyed(life)
     drain()
     assert refunds(life) == [] and is_even(life) and not waiting()
+
+
+def test_P37_what_went_back_by_hand_of_another_payment_goes_back_no_second_time(life: Life) -> None:
+    with scope.shared(actor=TESTER):
+        subscriptions.change(life.client, plan="company", pace="year", at=life.processor.now, now=life.now)
+    life.tell()
+    _newer, older = gateway.client().v1.charges.list().data
+    by_hand = {"charge": older.id, "amount": 30000}
+    gateway.client().v1.refunds.create(params=by_hand)  # type: ignore[arg-type]  # and no message of it has come
+    destroyed(life)
+    drain()
+    assert sum(refunds(life)) == sum(one.payable for one in notes(life)) > 30000
+    assert is_even(life) and not waiting()
+
+
+def test_P37_the_customer_that_goes_is_settled_and_not_another_of_the_same_client(life: Life) -> None:
+    """A second record of a client, left by a crash, has the plan; and our books lost what was paid."""
+    other = gateway.client().v1.customers.create(params={"metadata": {"client": str(life.client)}}).id
+    with scope.shared(actor=TESTER):
+        gone = str(life.account.customer_id)
+        Account.objects.filter(client_uuid=life.client).update(customer_id=other)
+        Parting.objects.create(customer_id=gone, client_uuid=life.client, asked_at=life.now)
+        Payment.objects.all().delete()
+        destroyed(life)
+        Job.objects.all().delete()
+        customers.part.later(gone)
+        drain()
+    (note,) = notes(life)
+    assert refunds(life) == [note.payable] and is_even(life) and not waiting()
+
+
+def test_P37_a_last_document_that_is_a_draft_still_is_made_final(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "invoices", SimpleNamespace(finalize=lambda world, invoice: invoice))
+    destroyed(life)
+    drain()
+    assert abs(sum(refunds(life)) - YEAR / 2) < 100 and is_even(life) and not waiting()
+
+
+def test_P36_who_gives_back_and_who_forgets_hold_the_client_before_anything_else(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[tuple[str, str]] = []
+    monkeypatch.setattr(events, "hold", lambda *what: held.append(what))
+    for verb in (lambda: ending.settle(life.client, now=life.now), lambda: customers.forget(life.client)):
+        held.clear()
+        with scope.shared(actor=TESTER):
+            verb()
+        assert held[0] == ("client", str(life.client))
 
 
 # --- the client's own end, and the notice -----------------------------------------------------------------------
