@@ -6,7 +6,7 @@ anything: done again after a crash between any two lines, nothing is given back 
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -29,6 +29,9 @@ log = logging.getLogger("smoall.billing")
 PAGE = 100
 NO_PAYMENT = gettext_noop("No payment is left by which it could be given back.")
 NOT_ENDED = gettext_noop("The plan could not be ended yet. How much it is, is known then.")
+before: list[
+    Callable[..., str]
+] = []  # of other parts, done with each of its customers first: why that must be done again later, "" if it need not
 SILENT = gettext_noop("The payment operator does not answer. It is tried again each hour.")
 
 
@@ -51,15 +54,18 @@ def settle(client: UUID, *, now: datetime) -> None:
     What the processor refuses to give back is noted for operators (Payback), and nothing is raised.
     """
     hold(client)
-    customers = _customers(client)
+    customers, waits = _customers(client), ""
     for customer in customers:
+        for step in before:
+            waits = step(customer, now=now) or waits
         for id in _going_on(customer):
             _end(id, now=now)
     _read(client, customers, now=now)
     refused = _give_back(client, now=now)
     left = max(0, -open_of(client))
-    if left:
-        Payback.note(client, cents=left, trouble=refused or NO_PAYMENT, is_refused=bool(refused), now=now)
+    if left or waits:
+        why = (refused or NO_PAYMENT) if left else waits
+        Payback.note(client, cents=left, trouble=why, is_refused=bool(refused) and not waits, now=now)
         return
     done = Payback.waiting().filter(client_uuid=client)
     (
@@ -90,15 +96,15 @@ def _customers(client: UUID) -> list[str]:
     return found
 
 
-def _listed(service: str, customer: str) -> Iterator[Any]:
+def listed(service: str, customer: str, **wanted: str) -> Iterator[Any]:
     """What the processor has of a customer; nothing of one that it deleted."""
-    params: Any = {"customer": customer, "limit": PAGE}
+    params: Any = {"customer": customer, "limit": PAGE, **wanted}
     with suppress(gateway.Missing), talking():
         yield from getattr(gateway.client().v1, service).list(params=params).auto_paging_iter()
 
 
 def _going_on(customer: str) -> list[str]:
-    return [id_of("subscription", one, "id") for one in _listed("subscriptions", customer)]
+    return [id_of("subscription", one, "id") for one in listed("subscriptions", customer)]
 
 
 def _end(id: str, *, now: datetime) -> None:
@@ -155,12 +161,12 @@ def _read(client: UUID, customers: list[str], *, now: datetime) -> None:
     """Bring the books in line with the processor before anything is reckoned: documents, and what came and went back."""
     charges: dict[str, Any] = {}
     for customer in customers:
-        for one in reversed(list(_listed("invoices", customer))):
+        for one in reversed(list(listed("invoices", customer))):
             _read_invoice(one, now=now)
-        for one in _listed("credit_notes", customer):
+        for one in listed("credit_notes", customer):
             if not Invoice.objects.filter(processor_id=id_of("credit_note", one, "id")).exists():
                 events.project("credit_note", id_of("credit_note", one, "id"), now=now)
-        charges |= {id_of("charge", one, "id"): one for one in _listed("charges", customer)}
+        charges |= {id_of("charge", one, "id"): one for one in listed("charges", customer)}
     for payment in Payment.objects.filter(client_uuid=client).exclude(processor_id__in=charges):
         with suppress(gateway.Missing):
             charges[payment.processor_id] = _charge(payment.processor_id)
@@ -253,10 +259,11 @@ def _clear(customer: str) -> None:
 
 
 def is_ready(client: UUID) -> bool:
-    """Whether nothing is owed that could still be given back by itself. In the shared scope."""
-    if open_of(client) >= 0:
+    """Whether nothing is owed, or may be soon, that could still be given back by itself. In the shared scope."""
+    waiting = Payback.waiting().filter(client_uuid=client)
+    if waiting.filter(is_refused=True).exists():
         return True
-    return Payback.waiting().filter(client_uuid=client, is_refused=True).exists()
+    return open_of(client) >= 0 and not waiting.exists()
 
 
 def note_silence(client: UUID, *, now: datetime) -> None:

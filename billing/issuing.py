@@ -6,7 +6,7 @@ operators see, and the nightly comparison tries again.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -75,19 +75,40 @@ def _issue(obj: Any, *, now: datetime) -> None:
             )
             dunning.plan(made, is_charged=read("invoice", obj, "collection_method") != "send_invoice")
         else:
-            made = _take_back(client, [_negative(item) for item in items], -total, id, period, now=now)
+            given = [_negative(item) for item in items]
+            made = _take_back(client, given, -total, id, period, of_plan=_of_plan(obj), now=now)
     if made is not None and read("invoice", obj, "status") == "void":
         _void(made, now=now)
 
 
+def _of_plan(obj: Any) -> set[str]:
+    """The processor's invoices of the plan that this one is of."""
+    plan = id_of("invoice", obj, "parent.subscription_details.subscription")
+    if not plan:
+        return set()
+    with talking():
+        listed = gateway.client().v1.invoices.list(params={"subscription": plan, "limit": 100})
+        return {id_of("invoice", one, "id") for one in listed.auto_paging_iter()}
+
+
 def _take_back(
-    client: Client, items: Sequence[Item], total: int, id: str, period: tuple[date, date], *, now: datetime
+    client: Client,
+    items: Sequence[Item],
+    total: int,
+    id: str,
+    period: tuple[date, date],
+    *,
+    of_plan: Collection[str],
+    now: datetime,
 ) -> Invoice:
-    """A document of the processor below zero gives back: a credit note for the newest invoice that has so much left.
+    """A document of the processor below zero gives back: a credit note for the newest invoice that has so much left, of the
+    same plan if it can be.
 
     Where none has, several for the newest that have something: the first under the processor's id, the others beside it.
     """
-    left = {one: one.payable - one.credited for one in Invoice.objects.of(client.pk).invoices()}
+    found = list(Invoice.objects.of(client.pk).invoices())
+    found.sort(key=lambda one: one.processor_id not in of_plan)  # the newest first, within each
+    left = {one: one.payable - one.credited for one in found}
     whole = next((one for one, cents in left.items() if cents >= total), None)
     if whole is not None:
         return _credit(client, whole, items, total, id, period, now=now)
