@@ -403,3 +403,11 @@ def part(customer_id: str) -> None:
         raise TryAgain(type(error).__name__) from error
     asked.delete()
     log.info("A record at the processor is deleted.")
+
+
+@job(purpose="billing.customer")
+def look() -> None:
+    """Each hour: the records that should be gone, where their jobs gave up too."""
+    hour = f"{timezone.now():%Y-%m-%d %H}"
+    for customer_id in Parting.objects.values_list("customer_id", flat=True):
+        part.later(customer_id, key=f"{customer_id}:{hour}")

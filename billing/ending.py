@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext_noop
@@ -22,6 +23,7 @@ from billing.models import Account, Due, Invoice, Parting, Payback, Payment, Ref
 from billing.models.money import open_of
 from billing.models.subscription import OWED
 from shared_apps.jobs import TryAgain, job
+from shared_apps.jobs.run import described
 from shared_apps.kit import scope
 from tenants.models import Tenant
 
@@ -32,6 +34,7 @@ NOT_ENDED = gettext_noop("The plan could not be ended yet. How much it is, is kn
 before: list[
     Callable[..., str]
 ] = []  # of other parts, done with each of its customers first: why that must be done again later, "" if it need not
+FAULT = gettext_noop("It could not be reckoned: look at its plan, its invoices and its payments.")
 SILENT = gettext_noop("The payment operator does not answer. It is tried again each hour.")
 
 
@@ -76,15 +79,31 @@ def settle(client: UUID, *, now: datetime) -> None:
 
 
 def settle_last(client: UUID, *, now: datetime) -> None:
-    """Before the record there is deleted: what the processor refuses keeps nobody's record. Raises gateway.Unreachable."""
+    """Before the record there is deleted: nothing but silence keeps anybody's record, neither a refusal nor a fault of ours.
+
+    Raises gateway.Unreachable; what was written until then may be kept.
+    """
+    try:
+        with transaction.atomic():
+            error: Exception | None = _tried(client, now=now)
+    except Exception as found:  # what it wrote is undone: it is projected again when the processor tells it
+        error = found
+    if error is None:
+        return
+    if isinstance(error, gateway.Unreachable):
+        raise error
+    log.error("ALARM: the end of %s: %s", client, described(error))
+    left, why = max(0, -open_of(client)), str(error) if isinstance(error, gateway.Trouble) else FAULT
+    Payback.note(client, cents=left, trouble=why, is_refused=True, now=now)
+
+
+def _tried(client: UUID, *, now: datetime) -> gateway.Trouble | None:
+    """What kept it from the end, after which all that was written stays."""
     try:
         settle(client, now=now)
-    except gateway.Unreachable:
-        raise
     except gateway.Trouble as error:
-        log.error("the end of %s: %s", client, type(error).__name__)
-        left = max(0, -open_of(client))
-        Payback.note(client, cents=left, trouble=str(error), is_refused=True, now=now)
+        return error
+    return None
 
 
 def _customers(client: UUID) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import stripe
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.test import Client as Browser
 from django.utils import timezone
 
@@ -182,23 +182,42 @@ def test_P37_a_processor_that_is_down_delays_nothing_and_is_asked_again_later(
     assert is_even(life)
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (gateway.Misunderstood("The payment processor refused the request: why"), "refused the request: why"),
+        (ValueError("leaves_at"), "It could not be reckoned"),
+        (IntegrityError("a wall"), "It could not be reckoned"),
+    ],
+)
 def test_P40_what_it_does_not_understand_keeps_no_record_there(
-    life: Life, monkeypatch: pytest.MonkeyPatch
+    life: Life, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
 ) -> None:
+    def refused(*_: Any, **__: Any) -> None:
+        raise error
+
     with scope.shared(actor=TESTER):
         destroyed(life)
         Job.objects.all().delete()
         customer = str(life.account.customer_id)
-        monkeypatch.setattr(ending, "_end", misunderstood)
+        monkeypatch.setattr(ending, "_end", refused)
         customers.forget(life.client)
         drain()
         (left,) = Payback.waiting()
-    assert left.is_refused and left.trouble == "The payment processor refused the request: why"
+    assert left.is_refused and said in left.trouble and "leaves_at" not in left.trouble
     assert getattr(gateway.client().v1.customers.retrieve(customer), "deleted", False)
 
 
-def misunderstood(*_: Any, **__: Any) -> None:
-    raise gateway.Misunderstood("The payment processor refused the request: why")
+def test_P40_a_record_whose_job_gave_up_is_asked_for_each_hour(life: Life) -> None:
+    with scope.shared(actor=TESTER):
+        destroyed(life)
+        customer = str(life.account.customer_id)
+        customers.forget(life.client)
+        Job.objects.all().delete()
+        customers.look.later()
+        drain()
+        assert not Parting.objects.exists()
+    assert getattr(gateway.client().v1.customers.retrieve(customer), "deleted", False)
 
 
 def down(*_: Any) -> Any:
