@@ -20,7 +20,7 @@ from django.utils.translation import gettext_noop
 from billing import events, gateway, mails
 from billing.gateway import id_of, once, read, talking
 from billing.models import Account, Due, Invoice, Parting, Payback, Payment, Refund, State
-from billing.models.money import open_of
+from billing.models.money import kept_of, open_of
 from billing.models.subscription import OWED
 from shared_apps.jobs import TryAgain, job
 from shared_apps.jobs.run import described
@@ -64,18 +64,16 @@ def settle(client: UUID, *, now: datetime) -> None:
         for id in _going_on(customer):
             _end(id, now=now)
     _read(client, customers, now=now)
-    refused = _give_back(client, now=now)
+    refused = _give_back(client, customers, now=now)
     left = max(0, -open_of(client))
     if left or waits:
         why = (refused or NO_PAYMENT) if left else waits
         Payback.note(client, cents=left, trouble=why, is_refused=bool(refused) and not waits, now=now)
-        return
-    done = Payback.waiting().filter(client_uuid=client)
-    (
-        done if customers else done.exclude(cents=0)
-    ).delete()  # without a record there, nobody knows how much it was
-    for customer in customers:
-        _clear(customer)
+    else:
+        done = Payback.waiting().filter(client_uuid=client)
+        # Without a record there, nobody knows how much it was.
+        (done if customers else done.exclude(cents=0)).delete()
+    _keep(client, customers)
 
 
 def settle_last(client: UUID, *, now: datetime) -> None:
@@ -233,14 +231,15 @@ def _read_charge(charge: Any, *, now: datetime) -> None:
 # --- the money ---------------------------------------------------------------------------------------------------
 
 
-def _give_back(client: UUID, *, now: datetime) -> str:
+def _give_back(client: UUID, customers: list[str], *, now: datetime) -> str:
     """By the newest payments first, as far as each goes; why the processor refused one of them, "" when it did not."""
     refused = ""
     for payment in Payment.objects.filter(client_uuid=client, status="succeeded"):
         if open_of(client) >= 0:
             break
         try:
-            _give_back_by(client, payment, now=now)
+            if _give_back_by(client, payment, now=now):
+                _keep(client, customers)
         except gateway.Unreachable:
             raise
         except gateway.Trouble as error:
@@ -249,14 +248,15 @@ def _give_back(client: UUID, *, now: datetime) -> str:
     return refused
 
 
-def _give_back_by(client: UUID, payment: Payment, *, now: datetime) -> None:
+def _give_back_by(client: UUID, payment: Payment, *, now: datetime) -> bool:
+    """Whether anything went back."""
     charge = _charge(payment.processor_id)
     _read_charge(charge, now=now)  # it may have changed since
     back = int(read("charge", charge, "amount_refunded"))
     cents = min(-open_of(client), payment.amount - back)
     failed = Refund.objects.filter(payment=payment.processor_id, status__in=Refund.FINAL)
     if cents <= 0 or read("charge", charge, "disputed") or failed.exists():
-        return
+        return False
     with talking():
         made = gateway.client().v1.refunds.create(
             params={"charge": payment.processor_id, "amount": cents},
@@ -264,14 +264,21 @@ def _give_back_by(client: UUID, payment: Payment, *, now: datetime) -> None:
         )
     events.project("refund", id_of("refund", made, "id"), now=now)
     mails.given_back(client, payment.processor_id, cents=cents, back=back)
+    return True
 
 
-def _clear(customer: str) -> None:
-    """What the processor kept for the client is given back: whoever returns must not be given it twice."""
-    with suppress(gateway.Missing), talking():
-        found = gateway.client().v1.customers.retrieve(customer)
-        if not getattr(found, "deleted", False) and int(read("customer", found, "balance")) < 0:
-            gateway.client().v1.customers.update(customer, params={"balance": 0})
+def _keep(client: UUID, customers: list[str]) -> None:
+    """The balance at the processor is what the books keep for the client: whoever comes back is not given again what went
+    back already, and loses nothing that did not.
+    """
+    wanted = min(0, kept_of(client))
+    for customer in customers:
+        with suppress(gateway.Missing), talking():
+            found = gateway.client().v1.customers.retrieve(customer)
+            balance = 1 if getattr(found, "deleted", False) else int(read("customer", found, "balance"))
+            if balance <= 0 and balance != wanted:
+                gateway.client().v1.customers.update(customer, params={"balance": wanted})
+        wanted = 0  # the first is the account's own
 
 
 # --- what waits ------------------------------------------------------------------------------------------------
@@ -295,16 +302,32 @@ def note_silence(client: UUID, *, now: datetime) -> None:
 
 @job(purpose="billing.ending")
 def look_at(client_id: str) -> None:
-    """One client that left."""
+    """One client that left, or came back."""
     now, client = timezone.now(), UUID(client_id)
-    if not is_gone(client):
-        Payback.waiting().filter(client_uuid=client).delete()  # it came back: what it has there, it has still
-        return
     try:
-        settle(client, now=now)
+        if is_gone(client):
+            settle(client, now=now)
+        else:
+            _take_in(client, now=now)
     except gateway.Trouble as error:
         note_silence(client, now=now)
         raise TryAgain(type(error).__name__) from error
+
+
+def _take_in(client: UUID, *, now: datetime) -> None:
+    """It came back: what it is owed comes off its next invoice, by its balance at the processor, and waits for nobody."""
+    hold(client)
+    if customers := _customers(client):
+        _read(client, customers, now=now)
+        _keep(client, customers)
+        Payback.waiting().filter(client_uuid=client).delete()
+
+
+def begin(tenant: Tenant) -> None:
+    """For tenants.provision: the new workspace of a client that was here before."""
+    with scope.shared():
+        if Account.objects.filter(client_uuid=tenant.client_id).exclude(customer_id=None).exists():
+            look_at.later(str(tenant.client_id))
 
 
 @job(purpose="billing.ending")
@@ -313,13 +336,15 @@ def look() -> None:
     owed = Due.objects.exclude(client_uuid=None).values("client_uuid").order_by().annotate(
         open=Sum("remaining") + Sum("from_balance") - Sum("credited_after")
     ).filter(open__lt=0)  # fmt: skip
+    waiting = Payback.waiting()
     clients = {id for id in owed.values_list("client_uuid", flat=True) if id}
-    clients |= set(Payback.waiting().values_list("client_uuid", flat=True))
-    clients -= set(Payback.waiting().filter(is_refused=True).values_list("client_uuid", flat=True))
+    clients |= set(waiting.values_list("client_uuid", flat=True))
     here = set(Tenant.objects.filter(client_id__in=clients).values_list("client_id", flat=True))
+    clients -= set(waiting.filter(is_refused=True).values_list("client_uuid", flat=True)) - here
     hour = f"{timezone.now():%Y-%m-%d %H}"
-    for client in sorted(clients - here, key=str):
-        if open_of(client) < 0 or Payback.waiting().filter(client_uuid=client).exists():
+    for client in sorted(clients, key=str):
+        is_owed = client not in here and open_of(client) < 0
+        if is_owed or waiting.filter(client_uuid=client).exists():
             look_at.later(str(client), key=f"{client}:{hour}")
 
 

@@ -348,6 +348,51 @@ def test_P36_who_gives_back_and_who_forgets_hold_the_client_before_anything_else
         assert held[0] == ("client", str(life.client))
 
 
+def balance(life: Life) -> int:
+    return int(gateway.client().v1.customers.retrieve(str(life.account.customer_id)).balance)
+
+
+def back_again(life: Life) -> None:
+    """It loads its copy into a new workspace."""
+    with scope.shared(actor=TESTER):
+        life.cast.tenant.save(force_insert=True)
+        ending.begin(life.cast.tenant)
+    life.work()
+
+
+def test_P37_who_comes_back_finds_there_what_did_not_go_back_and_nothing_that_did(life: Life) -> None:
+    """A dearer plan from the middle on, and one of the two payments can't be refunded."""
+    with scope.shared(actor=TESTER):
+        subscriptions.change(life.client, plan="company", pace="year", at=life.processor.now, now=life.now)
+    life.tell()
+    _newer, older = gateway.client().v1.charges.list().data
+    with life.processor.world.transaction():
+        life.processor.world.save(life.processor.world.get("charge", older.id) | {"disputed": True})
+    destroyed(life)
+    drain()
+    (left,) = waiting()
+    assert 0 < left.cents == -balance(life) < notes(life)[0].payable + notes(life)[-1].payable
+    gateway.client().v1.customers.update(str(life.account.customer_id), params={"balance": 0})
+    back_again(life)
+    assert not waiting() and balance(life) == -left.cents
+
+
+def test_P37_what_is_set_off_against_a_debit_under_way_is_not_lost_when_it_comes(life: Life) -> None:
+    life.new_card(LATE)
+    with scope.shared(actor=TESTER):
+        subscriptions.change(life.client, plan="company", pace="year", at=life.processor.now, now=life.now)
+    life.tell()
+    (open,) = gateway.client().v1.invoices.list(params={"status": "open"}).data
+    destroyed(life)
+    drain()
+    went = sum(refunds(life))
+    with scope.shared():
+        assert open_of(life.client) == 0
+    assert balance(life) == -open.amount_remaining, "what is not paid may be yet"
+    back_again(life)
+    assert balance(life) == -open.amount_remaining and sum(refunds(life)) == went
+
+
 # --- the client's own end, and the notice -----------------------------------------------------------------------
 
 
