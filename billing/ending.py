@@ -34,6 +34,9 @@ NOT_ENDED = gettext_noop("The plan could not be ended yet. How much it is, is kn
 before: list[
     Callable[..., str]
 ] = []  # of other parts, done with each of its customers first: why that must be done again later, "" if it need not
+UNISSUED = gettext_noop(
+    "Its credit note could not be issued, and VAT may be left to give back: look at its invoices."
+)
 FAULT = gettext_noop("It could not be reckoned: look at its plan, its invoices and its payments.")
 SILENT = gettext_noop("The payment operator does not answer. It is tried again each hour.")
 
@@ -41,6 +44,11 @@ SILENT = gettext_noop("The payment operator does not answer. It is tried again e
 def is_gone(client: UUID) -> bool:
     """Whether its workspace is: until then a notice may be withdrawn, and an erasure stopped. In the shared scope."""
     return not Tenant.objects.filter(client_id=client).exists()
+
+
+def owed_to(client: UUID) -> int:
+    """In cents, as the books are now. In the shared scope."""
+    return max(0, -open_of(client))
 
 
 def hold(client: UUID) -> None:
@@ -65,14 +73,21 @@ def settle(client: UUID, *, now: datetime) -> None:
             _end(id, now=now)
     _read(client, customers, now=now)
     refused = _give_back(client, customers, now=now)
-    left = max(0, -open_of(client))
-    if left or waits:
-        why = (refused or NO_PAYMENT) if left else waits
-        Payback.note(client, cents=left, trouble=why, is_refused=bool(refused) and not waits, now=now)
-    else:
-        done = Payback.waiting().filter(client_uuid=client)
-        # Without a record there, nobody knows how much it was.
-        (done if customers else done.exclude(cents=0)).delete()
+    left = owed_to(client)
+    why, is_refused = "", False
+    if left:
+        why, is_refused = refused or NO_PAYMENT, bool(refused) and not waits
+    elif waits:
+        why = waits
+    elif _is_unissued(client):
+        why, is_refused = UNISSUED, True
+    if why:
+        Payback.note(client, cents=left, trouble=why, is_refused=is_refused, now=now)
+    elif customers:
+        Payback.waiting().filter(client_uuid=client).delete()
+    else:  # without a record there, nobody knows how much it was: people look
+        Payback.waiting().filter(client_uuid=client).exclude(cents=0).delete()
+        Payback.waiting().filter(client_uuid=client).update(is_refused=True)
     _keep(client, customers)
 
 
@@ -91,7 +106,7 @@ def settle_last(client: UUID, *, now: datetime) -> None:
     if isinstance(error, gateway.Unreachable):
         raise error
     log.error("ALARM: the end of %s: %s", client, described(error))
-    left, why = max(0, -open_of(client)), str(error) if isinstance(error, gateway.Trouble) else FAULT
+    left, why = owed_to(client), str(error) if isinstance(error, gateway.Trouble) else FAULT
     Payback.note(client, cents=left, trouble=why, is_refused=True, now=now)
 
 
@@ -267,6 +282,13 @@ def _give_back_by(client: UUID, payment: Payment, *, now: datetime) -> bool:
     return True
 
 
+def _is_unissued(client: UUID) -> bool:
+    """Whether a document that gives back has no credit note of ours, and nobody has looked at that yet."""
+    without = Due.objects.filter(client_uuid=client, total__lt=0).exclude(trouble="")
+    seen = Payback.objects.filter(client_uuid=client, trouble=UNISSUED).exclude(paid_at=None)
+    return without.exists() and not seen.exists()
+
+
 def _keep(client: UUID, customers: list[str]) -> None:
     """The balance at the processor is what the books keep for the client: whoever comes back is not given again what went
     back already, and loses nothing that did not.
@@ -292,9 +314,14 @@ def is_ready(client: UUID) -> bool:
     return open_of(client) >= 0 and not waiting.exists()
 
 
+def is_for_people(one: Payback) -> bool:
+    """Whether nothing will give it back by itself: only then may somebody say that it was paid otherwise."""
+    return one.is_refused or one.trouble == NO_PAYMENT
+
+
 def note_silence(client: UUID, *, now: datetime) -> None:
     """The processor does not answer: operators see what waits for it, and how much of it is known."""
-    left = max(0, -open_of(client))
+    left = owed_to(client)
     known = Payback.waiting().filter(client_uuid=client).exists()
     if is_gone(client) and not (known and not left):
         Payback.note(client, cents=left, trouble=SILENT if left else NOT_ENDED, now=now)

@@ -245,6 +245,16 @@ def test_P37_what_the_processor_refuses_is_a_named_item_until_it_is_paid_otherwi
     opened.post(address, {"payback": str(left.pk), "cents": str(left.cents + 1)})
     opened.post(address, {"payback": "x", "cents": "1"})
     assert len(waiting()) == 1
+    with scope.shared():  # while it is tried again by itself, nobody says that it was paid otherwise
+        Payback.objects.update(is_refused=False, trouble=ending.SILENT)
+    assert "Paid back otherwise" not in opened.get("/billing/invoices/ledger/").content.decode()
+    opened.post(address, {"payback": str(left.pk), "cents": str(left.cents)})
+    with scope.shared():  # nor an amount that is another one by now
+        Payback.objects.update(is_refused=True, cents=left.cents + 1)
+    opened.post(address, {"payback": str(left.pk), "cents": str(left.cents + 1)})
+    assert len(waiting()) == 1
+    drain()  # each of them has it looked at again
+    assert (waiting()[0].cents, waiting()[0].is_refused) == (left.cents, False)
     opened.post(address, {"payback": str(left.pk), "cents": str(left.cents)})
     drain()
     assert not waiting() and is_even(life)
@@ -296,6 +306,20 @@ def test_P37_of_a_period_that_was_waived_nothing_is_given_back(life: Life) -> No
     destroyed(life)
     drain()
     assert refunds(life) == [] and is_even(life) and not waiting()
+
+
+def test_P37_what_was_invoiced_with_other_vat_is_told_to_people_once(life: Life) -> None:
+    params: Any = {"tax_exempt": "reverse"}
+    gateway.client().v1.customers.update(str(life.account.customer_id), params=params)
+    destroyed(life)
+    drain()
+    (left,) = waiting()
+    assert left.is_refused and left.trouble == ending.UNISSUED and not notes(life)
+    assert sum(refunds(life)) == round(YEAR / 2 / 1.21), "what the processor reckoned, without VAT"
+    with scope.shared(actor=TESTER):
+        left.mark_paid(now=life.now)
+        ending.settle(life.client, now=life.now)
+    assert not waiting()
 
 
 def test_P37_what_went_back_by_hand_of_another_payment_goes_back_no_second_time(life: Life) -> None:
