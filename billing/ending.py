@@ -96,6 +96,7 @@ def settle_last(client: UUID, *, now: datetime) -> None:
 
     Raises gateway.Unreachable; what was written until then may be kept.
     """
+    hold(client)  # before the savepoint, whose undoing would let go of it
     try:
         with transaction.atomic():
             error: Exception | None = _tried(client, now=now)
