@@ -128,6 +128,7 @@ class BillingConfig(Module):
         from billing import (
             catalogue,
             customers,
+            ending,
             issuing,
             seats,
             standing,
@@ -146,4 +147,4 @@ class BillingConfig(Module):
         join(contact_pages.papers, views_contact.papers)
         join(forgetting.further, customers.FURTHER)
         join(prices.sources, catalogue.listed)
-        join(provision.watchers, standing.begin)
+        join(provision.watchers, standing.begin, ending.begin)

@@ -342,10 +342,12 @@ def forget(client: UUID) -> None:
     """The account goes with the contact details; the processor is asked to delete its record of the client.
 
     What could not be ended or given back until now waits for no longer: operators see it, and `part` does it when it can.
+    Holds the client, so that no run of ending.settle writes a name or a plan after this.
     """
+    ending.hold(client)
     if not is_ready(client):
         ending.note_silence(client, now=timezone.now())
-    for account in Account.objects.filter(client_uuid=client):
+    for account in Account.objects.select_for_update().filter(client_uuid=client):
         if account.customer_id:
             _part_with(account.customer_id, client)
     rows = [
@@ -414,3 +416,11 @@ def part(customer_id: str) -> None:
         raise TryAgain(type(error).__name__) from error
     asked.delete()
     log.info("A record at the processor is deleted.")
+
+
+@job(purpose="billing.customer")
+def look() -> None:
+    """Each hour: the records that should be gone, where their jobs gave up too."""
+    hour = f"{timezone.now():%Y-%m-%d %H}"
+    for customer_id in Parting.objects.values_list("customer_id", flat=True):
+        part.later(customer_id, key=f"{customer_id}:{hour}")

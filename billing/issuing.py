@@ -6,7 +6,7 @@ operators see, and the nightly comparison tries again.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -75,24 +75,50 @@ def _issue(obj: Any, *, now: datetime) -> None:
             )
             dunning.plan(made, is_charged=read("invoice", obj, "collection_method") != "send_invoice")
         else:
-            made = _take_back(client, [_negative(item) for item in items], -total, id, period, now=now)
+            given = [_negative(item) for item in items]
+            made = _take_back(
+                client, given, -total, id, period, treatment=_taxed(obj), of_plan=_of_plan(obj), now=now
+            )
     if made is not None and read("invoice", obj, "status") == "void":
         _void(made, now=now)
 
 
+def _of_plan(obj: Any) -> set[str]:
+    """The processor's invoices of the plan that this one is of."""
+    plan = id_of("invoice", obj, "parent.subscription_details.subscription")
+    if not plan:
+        return set()
+    with talking():
+        listed = gateway.client().v1.invoices.list(params={"subscription": plan, "limit": 100})
+        return {id_of("invoice", one, "id") for one in listed.auto_paging_iter()}
+
+
 def _take_back(
-    client: Client, items: Sequence[Item], total: int, id: str, period: tuple[date, date], *, now: datetime
+    client: Client,
+    items: Sequence[Item],
+    total: int,
+    id: str,
+    period: tuple[date, date],
+    *,
+    treatment: vat.Treatment,
+    of_plan: Collection[str],
+    now: datetime,
 ) -> Invoice:
-    """A document of the processor below zero gives back: a credit note for the newest invoice that has so much left.
+    """A document of the processor below zero gives back: a credit note for the newest invoice that has so much left, of the
+    same plan if it can be, and taxed as the document is.
 
     Where none has, several for the newest that have something: the first under the processor's id, the others beside it.
     """
-    left = {one: one.payable - one.credited for one in Invoice.objects.of(client.pk).invoices()}
+    found = list(Invoice.objects.of(client.pk).invoices().filter(treatment=treatment.name))
+    found.sort(key=lambda one: one.processor_id not in of_plan)  # the newest first, within each
+    left = {one: one.payable - one.credited for one in found}
     whole = next((one for one, cents in left.items() if cents >= total), None)
     if whole is not None:
         return _credit(client, whole, items, total, id, period, now=now)
     if sum(left.values()) < total:
-        raise CannotIssue(_("The invoices of this client have less left than is to be given back."))
+        raise CannotIssue(
+            _("The invoices of this client with the same VAT have less left than is to be given back.")
+        )
     made: list[Invoice] = []
     for one, cents in left.items():
         part = min(cents, total)
@@ -219,10 +245,13 @@ def _reference(client: Client) -> str:
     return account.reference if account else ""
 
 
+def _taxed(obj: Any) -> vat.Treatment:
+    return TREATMENTS.get(str(read("invoice", obj, "customer_tax_exempt") or "none"), vat.STANDARD)
+
+
 def _treatment(obj: Any, client: Client) -> vat.Treatment:
     """As the processor has taxed it. Raises CannotIssue where that can't be right."""
-    exempt = str(read("invoice", obj, "customer_tax_exempt") or "none")
-    found = TREATMENTS.get(exempt, vat.STANDARD)
+    found = _taxed(obj)
     is_abroad_in_eu = client.country in EU and client.country != "BE"
     if found is vat.REVERSE and not (is_abroad_in_eu and client.vat_number):
         raise CannotIssue(

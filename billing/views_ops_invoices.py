@@ -185,11 +185,16 @@ def export(request: HttpRequest) -> HttpResponseBase:
 @require_POST
 @sees
 def paid_back(request: HttpRequest) -> HttpResponse:
-    """A client that left got its money otherwise: the very amount that was shown."""
+    """A client that left got its money otherwise: the very amount that was shown, and that is owed still."""
     id, cents = request.POST.get("payback", ""), request.POST.get("cents", "")
     with transaction.atomic():
-        waiting = Payback.waiting().select_for_update()
-        found = waiting.filter(pk=id).first() if UUID_TEXT.fullmatch(id) else None
+        found = Payback.waiting().filter(pk=id).first() if UUID_TEXT.fullmatch(id) else None
+        if found:
+            ending.hold(found.client_uuid)
+            found = Payback.waiting().select_for_update().filter(pk=id).first()
+        if found and (not ending.is_for_people(found) or found.cents != ending.owed_to(found.client_uuid)):
+            ending.look_at.later(str(found.client_uuid))
+            found = None
         if found is None or str(found.cents) != cents:
             messages.error(request, _now("This has changed meanwhile: look at what is left."))
         else:
@@ -212,9 +217,12 @@ def _paid_by(charge: str) -> Invoice | None:
     return Invoice.objects.filter(processor_id__in=paid).first()
 
 
-def _paybacks() -> list[tuple[Payback, Invoice | None]]:
-    """Each with the newest document, by which a client that is gone is known still."""
-    return [(one, Invoice.objects.of(one.client_uuid).first()) for one in Payback.waiting()[:MOST]]
+def _paybacks() -> list[tuple[Payback, Invoice | None, bool]]:
+    """Each with the newest document, by which a client that is gone is known still; and whether people are to see to it."""
+    return [
+        (one, Invoice.objects.of(one.client_uuid).first(), ending.is_for_people(one))
+        for one in Payback.waiting()[:MOST]
+    ]
 
 
 @require_safe

@@ -25,6 +25,7 @@ TIMED_JOBS = (
     Timed("tenants.pool.refill", every=300),
     Timed("billing.standing.look", every=3600),
     Timed("billing.ending.look", every=3600),
+    Timed("billing.customers.look", every=3600),
     Timed("billing.seats.nightly", at=time(1, 0)),
     Timed("billing.reconcile.nightly", at=time(1, 30)),
     Timed("billing.events.tidy", at=time(3, 10)),

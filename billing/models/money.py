@@ -277,9 +277,15 @@ def open_of(client: UUID) -> int:
     As the ledger reckons it: what remains of each invoice, what its balance at the processor gave or took, what was credited
     after payment, and what was taken or given back since.
     """
+    open = Due.objects.filter(client_uuid=client).aggregate(cents=Sum("remaining", default=0))
+    return int(open["cents"]) + kept_of(client)
+
+
+def kept_of(client: UUID) -> int:
+    """The same without what is open of invoices: less than nothing is what its balance at the processor should hold."""
     dues = Due.objects.filter(client_uuid=client).aggregate(
-        remaining=Sum("remaining", default=0), balance=Sum("from_balance", default=0), credited=Sum("credited_after", default=0)
-    )  # fmt: skip
+        balance=Sum("from_balance", default=0), credited=Sum("credited_after", default=0)
+    )
     payments = Payment.objects.filter(client_uuid=client).values("processor_id")
     taken: list[Refund | Dispute] = [
         *Refund.objects.filter(payment__in=payments), *Dispute.objects.filter(payment__in=payments)
@@ -290,4 +296,4 @@ def open_of(client: UUID) -> int:
         .exclude(paid_at=None)
         .aggregate(cents=Sum("cents", default=0))
     )
-    return int(dues["remaining"] + dues["balance"] - dues["credited"] + back + otherwise["cents"])
+    return int(dues["balance"] - dues["credited"] + back + otherwise["cents"])

@@ -256,7 +256,7 @@ def cancel(world: World, asked: Asked, id: str) -> Thing:
     _cancelling(world, subscription, asked)
     old = [dict(item) for item in subscription["items"]["data"]]
     prorate, now = asked.flag("prorate"), asked.flag("invoice_now")
-    if prorate and subscription["status"] == "active":
+    if prorate and subscription["status"] in ("active", "past_due", "unpaid"):  # paid or not
         start, last = subscriptions.period_of(subscription)
         for item in old:
             said = f"Unused time on {item['quantity']} × {_called(item)}"

@@ -5,17 +5,19 @@ Also: a notice that is given and withdrawn leaves the client's own end of its pl
 
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import stripe
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.test import Client as Browser
 from django.utils import timezone
 
-from billing import customers, ending, gateway, ledger, subscriptions
-from billing.models import Account, Invoice, Kind, Parting, Payback, State
+from billing import customers, ending, events, gateway, ledger, subscriptions
+from billing.models import Account, Invoice, Kind, Parting, Payback, Payment, State
 from billing.models.money import open_of
+from billing.standin import changes
 from shared_apps.clients.models import Client
 from shared_apps.jobs.models import Job
 from shared_apps.jobs.run import drain
@@ -24,7 +26,7 @@ from shared_apps.kit.dates import day_of, end_of
 from shared_apps.mail.models import Message
 from tenants import departure, forgetting, sagas
 from tenants.models import Departure, Domain, Saga, Tenant
-from tests.billing.conftest import Processor
+from tests.billing.conftest import LATE, Processor
 from tests.billing.issued import client_of
 from tests.billing.life import Life
 from tests.conftest import TESTER, Cast
@@ -181,23 +183,42 @@ def test_P37_a_processor_that_is_down_delays_nothing_and_is_asked_again_later(
     assert is_even(life)
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (gateway.Misunderstood("The payment processor refused the request: why"), "refused the request: why"),
+        (ValueError("leaves_at"), "It could not be reckoned"),
+        (IntegrityError("a wall"), "It could not be reckoned"),
+    ],
+)
 def test_P40_what_it_does_not_understand_keeps_no_record_there(
-    life: Life, monkeypatch: pytest.MonkeyPatch
+    life: Life, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
 ) -> None:
+    def refused(*_: Any, **__: Any) -> None:
+        raise error
+
     with scope.shared(actor=TESTER):
         destroyed(life)
         Job.objects.all().delete()
         customer = str(life.account.customer_id)
-        monkeypatch.setattr(ending, "_end", misunderstood)
+        monkeypatch.setattr(ending, "_end", refused)
         customers.forget(life.client)
         drain()
         (left,) = Payback.waiting()
-    assert left.is_refused and left.trouble == "The payment processor refused the request: why"
+    assert left.is_refused and said in left.trouble and "leaves_at" not in left.trouble
     assert getattr(gateway.client().v1.customers.retrieve(customer), "deleted", False)
 
 
-def misunderstood(*_: Any, **__: Any) -> None:
-    raise gateway.Misunderstood("The payment processor refused the request: why")
+def test_P40_a_record_whose_job_gave_up_is_asked_for_each_hour(life: Life) -> None:
+    with scope.shared(actor=TESTER):
+        destroyed(life)
+        customer = str(life.account.customer_id)
+        customers.forget(life.client)
+        Job.objects.all().delete()
+        customers.look.later()
+        drain()
+        assert not Parting.objects.exists()
+    assert getattr(gateway.client().v1.customers.retrieve(customer), "deleted", False)
 
 
 def down(*_: Any) -> Any:
@@ -225,6 +246,16 @@ def test_P37_what_the_processor_refuses_is_a_named_item_until_it_is_paid_otherwi
     opened.post(address, {"payback": str(left.pk), "cents": str(left.cents + 1)})
     opened.post(address, {"payback": "x", "cents": "1"})
     assert len(waiting()) == 1
+    with scope.shared():  # while it is tried again by itself, nobody says that it was paid otherwise
+        Payback.objects.update(is_refused=False, trouble=ending.SILENT)
+    assert "Paid back otherwise" not in opened.get("/billing/invoices/ledger/").content.decode()
+    opened.post(address, {"payback": str(left.pk), "cents": str(left.cents)})
+    with scope.shared():  # nor an amount that is another one by now
+        Payback.objects.update(is_refused=True, cents=left.cents + 1)
+    opened.post(address, {"payback": str(left.pk), "cents": str(left.cents + 1)})
+    assert len(waiting()) == 1
+    drain()  # each of them has it looked at again
+    assert (waiting()[0].cents, waiting()[0].is_refused) == (left.cents, False)
     opened.post(address, {"payback": str(left.pk), "cents": str(left.cents)})
     drain()
     assert not waiting() and is_even(life)
@@ -247,6 +278,144 @@ def test_P37_more_than_one_invoice_has_left_is_credited_to_several(life: Life) -
         assert {one.corrects.kind for one in found if one.corrects} == {Kind.INVOICE}
     assert sum(refunds(life)) == sum(one.payable for one in found) > YEAR / 2
     assert is_even(life) and not waiting()
+
+
+def test_P37_a_change_that_was_not_paid_keeps_nothing_of_the_year_that_was(life: Life) -> None:
+    life.new_card(LATE)
+    with scope.shared(actor=TESTER):
+        subscriptions.change(life.client, plan="company", pace="year", at=life.processor.now, now=life.now)
+    life.tell()
+    assert life.own.state == State.PAST_DUE
+    destroyed(life)
+    drain()
+    assert abs(sum(refunds(life)) - YEAR / 2) < 100 and not waiting()
+    life.tell()
+    with scope.shared():
+        assert ledger.reconcile().is_even and open_of(life.client) == 0
+
+
+def test_P37_of_a_period_that_was_waived_nothing_is_given_back(life: Life) -> None:
+    life.new_card(LATE)
+    life.processor.pass_time(days=185)
+    life.tell()
+    (renewal,) = gateway.client().v1.invoices.list(params={"status": "open"}).data
+    gateway.client().v1.invoices.void_invoice(renewal.id)
+    with life.processor.world.transaction():  # as the processor has it, once its last invoice is void
+        plan = life.processor.world.find("subscription")[0] | {"status": "active"}
+        life.processor.world.save(plan, "customer.subscription.updated")
+    life.tell()
+    destroyed(life)
+    drain()
+    assert refunds(life) == [] and is_even(life) and not waiting()
+
+
+def test_P37_what_was_invoiced_with_other_vat_is_told_to_people_once(life: Life) -> None:
+    params: Any = {"tax_exempt": "reverse"}
+    gateway.client().v1.customers.update(str(life.account.customer_id), params=params)
+    destroyed(life)
+    drain()
+    (left,) = waiting()
+    assert left.is_refused and left.trouble == ending.UNISSUED and not notes(life)
+    assert sum(refunds(life)) == round(YEAR / 2 / 1.21), "what the processor reckoned, without VAT"
+    with scope.shared(actor=TESTER):
+        left.mark_paid(now=life.now)
+        ending.settle(life.client, now=life.now)
+    assert not waiting()
+
+
+def test_P37_what_went_back_by_hand_of_another_payment_goes_back_no_second_time(life: Life) -> None:
+    with scope.shared(actor=TESTER):
+        subscriptions.change(life.client, plan="company", pace="year", at=life.processor.now, now=life.now)
+    life.tell()
+    _newer, older = gateway.client().v1.charges.list().data
+    by_hand = {"charge": older.id, "amount": 30000}
+    gateway.client().v1.refunds.create(params=by_hand)  # type: ignore[arg-type]  # and no message of it has come
+    destroyed(life)
+    drain()
+    assert sum(refunds(life)) == sum(one.payable for one in notes(life)) > 30000
+    assert is_even(life) and not waiting()
+
+
+def test_P37_the_customer_that_goes_is_settled_and_not_another_of_the_same_client(life: Life) -> None:
+    """A second record of a client, left by a crash, has the plan; and our books lost what was paid."""
+    other = gateway.client().v1.customers.create(params={"metadata": {"client": str(life.client)}}).id
+    with scope.shared(actor=TESTER):
+        gone = str(life.account.customer_id)
+        Account.objects.filter(client_uuid=life.client).update(customer_id=other)
+        Parting.objects.create(customer_id=gone, client_uuid=life.client, asked_at=life.now)
+        Payment.objects.all().delete()
+        destroyed(life)
+        Job.objects.all().delete()
+        customers.part.later(gone)
+        drain()
+    (note,) = notes(life)
+    assert refunds(life) == [note.payable] and is_even(life) and not waiting()
+
+
+def test_P37_a_last_document_that_is_a_draft_still_is_made_final(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "invoices", SimpleNamespace(finalize=lambda world, invoice: invoice))
+    destroyed(life)
+    drain()
+    assert abs(sum(refunds(life)) - YEAR / 2) < 100 and is_even(life) and not waiting()
+
+
+def test_P36_who_gives_back_and_who_forgets_hold_the_client_before_anything_else(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[tuple[str, str]] = []
+    monkeypatch.setattr(events, "hold", lambda *what: held.append(what))
+    for verb in (lambda: ending.settle(life.client, now=life.now), lambda: customers.forget(life.client)):
+        held.clear()
+        with scope.shared(actor=TESTER):
+            verb()
+        assert held[0] == ("client", str(life.client))
+
+
+def balance(life: Life) -> int:
+    return int(gateway.client().v1.customers.retrieve(str(life.account.customer_id)).balance)
+
+
+def back_again(life: Life) -> None:
+    """It loads its copy into a new workspace."""
+    with scope.shared(actor=TESTER):
+        life.cast.tenant.save(force_insert=True)
+        ending.begin(life.cast.tenant)
+    life.work()
+
+
+def test_P37_who_comes_back_finds_there_what_did_not_go_back_and_nothing_that_did(life: Life) -> None:
+    """A dearer plan from the middle on, and one of the two payments can't be refunded."""
+    with scope.shared(actor=TESTER):
+        subscriptions.change(life.client, plan="company", pace="year", at=life.processor.now, now=life.now)
+    life.tell()
+    _newer, older = gateway.client().v1.charges.list().data
+    with life.processor.world.transaction():
+        life.processor.world.save(life.processor.world.get("charge", older.id) | {"disputed": True})
+    destroyed(life)
+    drain()
+    (left,) = waiting()
+    assert 0 < left.cents == -balance(life) < notes(life)[0].payable + notes(life)[-1].payable
+    gateway.client().v1.customers.update(str(life.account.customer_id), params={"balance": 0})
+    back_again(life)
+    assert not waiting() and balance(life) == -left.cents
+
+
+def test_P37_what_is_set_off_against_a_debit_under_way_is_not_lost_when_it_comes(life: Life) -> None:
+    life.new_card(LATE)
+    with scope.shared(actor=TESTER):
+        subscriptions.change(life.client, plan="company", pace="year", at=life.processor.now, now=life.now)
+    life.tell()
+    (open,) = gateway.client().v1.invoices.list(params={"status": "open"}).data
+    destroyed(life)
+    drain()
+    went = sum(refunds(life))
+    with scope.shared():
+        assert open_of(life.client) == 0
+    assert balance(life) == -open.amount_remaining, "what is not paid may be yet"
+    back_again(life)
+    assert balance(life) == -open.amount_remaining and sum(refunds(life)) == went
 
 
 # --- the client's own end, and the notice -----------------------------------------------------------------------

@@ -11,13 +11,15 @@ from django.test import Client as Browser
 from django.utils import timezone
 from stripe.checkout._session_service import SessionService
 
-from billing import customers, gateway, ledger, ordering
-from billing.models import Account, Invoice, Kind, Parting, State, Subscription
+from billing import customers, ending, gateway, ledger, ordering, twice
+from billing.models import Account, Due, Invoice, Kind, Parting, Payback, State, Subscription
+from billing.models.money import open_of
 from billing.subscriptions import CannotOrder
+from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from shared_apps.sharing.models import Disclosure
-from tenants.models import Departure
+from tenants.models import Departure, Domain, Tenant
 from tests.billing.conftest import GOOD, Processor
 from tests.billing.issued import client_of
 from tests.billing.life import Life
@@ -227,6 +229,68 @@ def test_a_direct_debit_for_a_second_plan_is_given_back_when_it_comes(
     assert [" 0 cents" in one for one in alarms(mailoutbox)] == [True, False]
     with scope.shared():
         assert ledger.reconcile().is_even
+
+
+def gone(life: Life) -> None:
+    """Its workspace is destroyed; what was asked for is forgotten, so that the test says when it is looked at."""
+    with scope.shared(actor=TESTER):
+        Domain.objects.filter(tenant_id=life.cast.id).delete()
+        Tenant.objects.filter(pk=life.cast.id).delete()
+        Job.objects.all().delete()
+
+
+def settled(life: Life) -> list[Payback]:
+    with scope.shared(actor=TESTER):
+        ending.settle(life.client, now=life.now)
+    life.tell()
+    with scope.shared():
+        assert ledger.reconcile().is_even and open_of(life.client) == 0
+        return list(Payback.waiting())
+
+
+def test_who_leaves_with_two_plans_gets_the_later_back_whole_and_nothing_twice(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paid_twice(life, monkeypatch, CARD)
+    life.tell()
+    gone(life)
+    life.processor.pass_time(days=2)
+    assert settled(life) == []
+    life.work()
+    assert settled(life) == []
+    assert 4356 * 1.9 < sum(one.amount for one in theirs("refunds")) < 4356 * 2
+    with scope.shared():
+        corrected = {one.corrects_id for one in Invoice.objects.credit_notes()}
+        assert corrected == {one.pk for one in Invoice.objects.invoices()}
+
+
+@pytest.mark.parametrize("is_forgotten", [False, True])
+def test_a_direct_debit_for_a_second_plan_that_comes_when_the_client_is_gone(
+    life: Life, monkeypatch: pytest.MonkeyPatch, is_forgotten: bool
+) -> None:
+    _first, later = paid_twice(life, monkeypatch, DEBIT)
+    world = life.processor.world
+    with world.transaction():
+        world.save(world.get("subscription", later) | {"status": "active"}, "customer.subscription.updated")
+    life.tell()
+    life.work()  # it ended at once, and the bank has yet to say yes
+    gone(life)
+    (waits,) = settled(life)
+    assert waits.trouble == twice.UNDER_WAY and not waits.cents
+    if is_forgotten:
+        with scope.shared(actor=TESTER):
+            assert not ending.is_ready(life.client)
+            customers.forget(life.client)
+        life.work()
+        with scope.shared():
+            assert Payback.waiting().get().trouble == twice.UNDER_WAY, "somebody looks"
+        return
+    life.processor.pass_time(days=4)
+    life.tell()
+    assert settled(life) == []
+    assert sum(one.amount for one in theirs("refunds")) > 4356 * 1.9
+    with scope.shared():
+        assert not Due.objects.exclude(trouble="").exists()
 
 
 def test_a_second_plan_that_was_used_or_made_by_hand_is_left_to_people(
