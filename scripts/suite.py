@@ -15,6 +15,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
 PROGRAMS = Path(PYTHON).parent
+KEPT = {
+    "SMOALL_SCREENSHOTS",
+    "SMOALL_READY_FILE",
+    "SMOALL_STORM",
+}  # what is said to tests, of all that may be set
 # A second process takes files that the first has not begun; each has a database server of its own (tests/side_by_side.py).
 # More of them would only make Chromium wait.
 SIDE_BY_SIDE = ("-n", "2", "--no-loadscope-reorder") if (os.cpu_count() or 1) > 1 else ()
@@ -72,7 +77,9 @@ def _run(check: Check, environment: dict[str, str]) -> tuple[bool, float]:
 
 def _environment(data: str) -> dict[str, str]:
     """The checks read the settings, and may write their secrets, in a folder that is thrown away."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SMOALL_")}
+    environment = {
+        name: value for name, value in os.environ.items() if name in KEPT or not name.startswith("SMOALL_")
+    }
     for name in ("PYTHONSAFEPATH", "DATABASE_URL"):
         environment.pop(name, None)
     return environment | {"PYTHONPATH": str(ROOT), "SMOALL_DATA": data, "NO_COLOR": "1"}

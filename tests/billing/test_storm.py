@@ -1,7 +1,7 @@
 """Thousands of messages, each ten times and in any order, by several processes that are killed now and then: the state that
 comes of it is the one that an oracle knows, which never heard of messages.
 
-SMOALL_STORM, given to pytest itself, says how many.
+SMOALL_STORM says how many.
 """
 
 import multiprocessing
