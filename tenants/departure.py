@@ -194,7 +194,7 @@ def _refuse_when_over(departure: Departure, category: Category) -> None:
     if category == Category.CONTACTS and is_being_forgotten(departure):
         raise CannotAct(_("The contact details are being erased already."))
     tenant = Tenant.objects.filter(pk=departure.tenant_uuid).first()
-    if category == Category.DATA and (tenant is None or tenant.state != State.LEAVING):
+    if category == Category.DATA and (tenant is None or not tenant.is_leaving):
         raise CannotAct(_("This workspace is closed already."))
 
 

@@ -150,6 +150,12 @@ def cancel(erasure: Erasure, *, now: datetime) -> None:
         erasure.save(update_fields=["cancelled_at"])
         tenant._enter(State(tenant.state_before), reason=stopped.data.get("reason_before", ""), now=now)
         departure.note_cancelled(tenant, now=now)
+        if (
+            tenant.state == State.RESTORING
+            and Departure.objects.with_data().filter(tenant_uuid=tenant.pk).exists()
+        ):
+            tenant.state_before = State.LEAVING  # closed for a repair still, and leaving
+            tenant.save(update_fields=["state_before"])
         mail.cancel(about=tenant.id)
         _tell_stopped(tenant, erasure)
 

@@ -33,7 +33,7 @@ from shared_apps.legal.models import Acceptance
 from shared_apps.legal.models import Notice as PolicyNotice
 from shared_apps.requests.models import Notice, Request
 from shared_apps.sharing.models import Disclosure
-from tenants import sagas, snapshot, stores
+from tenants import persons, sagas, snapshot, stores
 from tenants.archive import ArchiveWriter, BadRecipient, ManifestFields, Written, age, parse_recipient
 from tenants.keys import KeyStore
 from tenants.models import CannotAct, Departure, Export, Saga, Snapshot, State, Tenant
@@ -62,14 +62,18 @@ def write(
 ) -> Written:
     """Everything of a tenant as one archive into `target`. Constant memory; reads one moment of the database.
 
-    Must be called outside a transaction: it opens its own. Raises CannotAct when the workspace is gone.
+    Must be called outside a transaction: it opens its own. Raises CannotAct when the workspace is gone or
+    closed for a repair.
     """
     with scope.shared(), transaction.atomic(durable=False):
         tenant = Tenant.objects.select_related("client").prefetch_related("domains").filter(pk=id).first()
         if tenant is None:
             raise CannotAct(_now("This workspace does not exist any more."))
+        if tenant.is_under_repair:  # it may hold somebody who was erased
+            raise CannotAct(_now("This workspace is closed."))
         recorded = Snapshot.objects.get(release=tenant.release)
         shared = json.dumps(shared_rows(tenant), cls=DjangoJSONEncoder, ensure_ascii=False, indent=1)
+        origins = [str(one) for one in persons.origins_of(id)]
     tables = exported_tables(recorded)
     with ArchiveWriter(target, recipients, keys=KeyStore.default(), made_at=now) as archive:
         schema, triggers = _ddl(recorded)
@@ -94,7 +98,7 @@ def write(
                 fingerprint=recorded.fingerprint,
                 tenant=id,
                 counts=counts,
-                about={"tables": tables},
+                about={"tables": tables, "origins": origins},
             )
         )
     progress(100, _("Done"))
@@ -376,7 +380,8 @@ def copy(saga: Saga) -> None:
     Raises NotYet while the workspace is closed for a restore or a replay: it may hold somebody who was erased.
     """
     with scope.shared():
-        if Tenant.objects.filter(pk=saga.subject, state=State.RESTORING).exists():
+        tenant = Tenant.objects.filter(pk=saga.subject).first()
+        if tenant is not None and tenant.is_under_repair:
             raise sagas.NotYet(timezone.now() + timedelta(hours=1))
         export = Export.objects.get(pk=saga.data["export"])
     secret = KeyStore.default().unseal(saga.subject, base64.b64decode(saga.data["sealed"])).decode()

@@ -250,7 +250,7 @@ def _departures() -> Iterator[str]:
         overdue = retention.late(now)
     by_tenant = {one.tenant_uuid: one for one in standing if one.data_erased_at is None}
     for id, tenant in tenants.items():
-        leaves = tenant.state in (State.LEAVING, State.ERASING)
+        leaves = tenant.is_leaving or tenant.state == State.ERASING
         if leaves and id not in by_tenant:
             yield f"client {tenant.subdomain} ({id}) is {tenant.state} without a notice"
         if not leaves and id in by_tenant:

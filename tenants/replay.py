@@ -82,7 +82,7 @@ def begin(recorded: Recorded) -> Saga:
         saga = sagas.start(
             KINDS[entry.kind].name,
             entry.tenant,
-            key=f"replay:{recorded.seq}:{recorded.hash[:32]}",
+            key=_key(recorded),
             data={"seq": recorded.seq, "client": str(entry.client)},
         )
         return _now(saga)
@@ -312,10 +312,16 @@ def rewrite(saga: Saga) -> None:
     physical.enforce(saga)
 
 
+def _key(recorded: Recorded) -> str:
+    return f"replay:{recorded.seq}:{recorded.hash[:32]}"
+
+
 def _person(saga: Saga) -> Entry:
     if "opens" in saga.data:
-        owing: Recorded = Ledger.default().entries()[saga.data["seq"] - 1]
-        return owing.entry
+        own = [one for one in Ledger.default().entries() if saga.key == _key(one)]
+        if not own:
+            raise sagas.CannotGoOn("Its line of the erasure ledger is gone: the ledger has to come back.")
+        return own[0].entry
     return _entry(saga).entry
 
 

@@ -188,7 +188,8 @@ def load(saga: Saga) -> None:
         )
         if recorded.release != settings.SMOALL_RELEASE:
             snapshot.bring_forward(tenant)
-        before = [str(one) for one in persons.origins_of(manifest.tenant)]
+        said = manifest.about.get("origins")  # its workspace may be erased by now; older copies don't say
+        before = said if said is not None else [str(one) for one in persons.origins_of(manifest.tenant)]
         saga.data |= {
             "origin": str(manifest.tenant),
             "before": before,

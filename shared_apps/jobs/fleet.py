@@ -27,6 +27,11 @@ def lock_if_open(tenant: UUID) -> bool:
     return state is not None and state not in CLOSED
 
 
+def opens_again(tenant: UUID) -> bool:
+    """Whether a closed one is closed for a while: its work waits."""
+    return bool(_tenants().filter(pk=tenant, state="restoring").exists())
+
+
 def has_fitting_tables(tenant: UUID) -> bool:
     """Whether this code works on its tables; until its migration to this release is over, its work waits."""
     release = _tenants().filter(pk=tenant).values_list("release", flat=True).first()

@@ -107,6 +107,8 @@ def _run_in_transaction(job: Job, function: JobFunction[Any]) -> None:
         if not guard.lock_here(LOCK, job.pk) or not _still_mine(job):
             return
         if job.tenant_uuid and not fleet.lock_if_open(job.tenant_uuid):
+            if fleet.opens_again(job.tenant_uuid):
+                return _put_off(job, function, timezone.now())
             return _end(job, Job.State.CANCELLED, timezone.now(), error="its workspace is gone or closed")
         if job.tenant_uuid and not fleet.has_fitting_tables(job.tenant_uuid):
             return _put_off(job, function, timezone.now())
@@ -122,7 +124,7 @@ def _run_in_transaction(job: Job, function: JobFunction[Any]) -> None:
 
 
 def _put_off(job: Job, function: JobFunction[Any], now: datetime) -> None:
-    """Its workspace is being brought to this release: no failure, and no start that counts."""
+    """Its workspace is being brought to this release, or repaired: no failure, and no start that counts."""
     job.state, job.starts = Job.State.WAITING, 0
     job.run_after = job.rung_at = now + UNTIL_MIGRATED
     job.save(update_fields=["state", "starts", "run_after", "rung_at"])

@@ -140,6 +140,11 @@ class Tenant(TenantMixin):
         return State.LEAVING in (self.state, self.state_before if self.state == State.RESTORING else "")
 
     @property
+    def is_under_repair(self) -> bool:
+        """Closed while it is loaded, or while somebody who was erased has to be taken out again; also if it is to be erased."""
+        return State.RESTORING in (self.state, self.state_before if self.state == State.ERASING else "")
+
+    @property
     def subdomain(self) -> str:
         """The label of its address. From `domains` when prefetched."""
         return next((domain.domain for domain in self.domains.all() if domain.is_primary), "")

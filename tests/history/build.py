@@ -28,7 +28,12 @@ RULES: dict[str, Callable[[], dict[str, Any]]] = {
         "valid_until": timezone.localdate(),
     },
     "sharing.Disclosure": lambda: {"categories": ["contact"]},
-    "legal.Publication": lambda: {"proposed_by": saved(User), "explanation": "proposed"},
+    "sharing.Order": lambda: {"registered_at": timezone.now()},
+    "legal.Publication": lambda: {
+        "proposed_by": saved(User),
+        "proposed_at": timezone.now(),
+        "explanation": "proposed",
+    },
 }
 
 

@@ -131,9 +131,9 @@ def test_who_was_erased_since_a_copy_was_made_does_not_come_back_with_it(
 ) -> None:
     word, path, models = "Quirijnella", tmp_path / "plain.zip", apps.get_model
     with scope.tenant(source.id, actor=TESTER):
-        gone, later = (
-            models("contacts.Contact").objects.create(kind="person", first_name=word, last_name=last)
-            for last in ("Wit", "Zwart")
+        gone, later, last = (
+            models("contacts.Contact").objects.create(kind="person", first_name=word, last_name=name)
+            for name in ("Wit", "Zwart", "Grijs")
         )
         models("contacts.Attachment").objects.create(
             contact=gone, name="x.pdf", content_type="application/pdf", size=4, file=ContentFile(b"%PDF", name="x")
@@ -157,20 +157,30 @@ def test_who_was_erased_since_a_copy_was_made_does_not_come_back_with_it(
 
     def names(where: Any) -> list[str]:
         with scope.tenant(where):
-            return [*models("contacts.Contact").objects.order_by("pk").values_list("name", flat=True)]
+            return sorted(models("contacts.Contact").objects.values_list("name", flat=True))
 
     erase(gone, where=source.id)
     copy = loaded(path, f"back-{source.id.hex[-6:]}")
-    assert names(copy) == ["[erased]", f"{word} Zwart"]
+    assert names(copy) == [f"{word} Grijs", f"{word} Zwart", "[erased]"]
     with scope.tenant(copy):
         assert default_storage.listdir("contacts/attachments")[1] == []
         assert LogEntry.objects.filter(object_repr__contains="Wit").count() == 0
 
     # In the copy: another one of the same file has them no more, its origin still has.
     erase(later, where=copy)
-    assert names(loaded(path, f"more-{source.id.hex[-6:]}")) == ["[erased]", "[erased]"]
-    assert names(source.id) == ["[erased]", f"{word} Zwart"]
+    assert names(loaded(path, f"more-{source.id.hex[-6:]}")) == [f"{word} Grijs", "[erased]", "[erased]"]
+    assert names(source.id) == [f"{word} Grijs", f"{word} Zwart", "[erased]"]
     assert Ledger.default().entries()[-1].entry.origins == (source.id,)
+
+    # In a copy of the copy, which was erased itself by then, and what a restore notes of a workspace with it.
+    second = tmp_path / "second.zip"
+    with second.open("wb") as file:
+        export.write(copy, file, None, now=timezone.now())
+    with scope.shared(actor=TESTER):
+        Saga.objects.filter(kind="restore", subject=copy).delete()
+    erase(last, where=loaded(second, f"copy-{source.id.hex[-6:]}"))
+    assert Ledger.default().entries()[-1].entry.origins == (copy, source.id)
+    assert names(loaded(path, f"last-{source.id.hex[-6:]}")) == ["[erased]"] * 3
 
 
 def test_a_copy_whose_only_owner_was_erased_since_gets_another_one(source: Tenant, tmp_path: Path) -> None:

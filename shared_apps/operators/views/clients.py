@@ -163,10 +163,11 @@ def _departure(client: Client, tenant: Tenant | None, now: datetime) -> dict[str
         form = NoticeForm(today=now, auto_id="notice_%s") if may_notice else None
         return {"leaving": None, "said": said, "notice_form": form, "dates": departure.foresee(now)}
     is_open = tenant is not None and tenant.state == State.LEAVING
+    may_move = tenant is not None and tenant.is_leaving  # closed for a repair too
     movable = [
         each
         for each in Category
-        if (is_open if each == Category.DATA else leaving.contacts_erased_at is None)
+        if (may_move if each == Category.DATA else leaving.contacts_erased_at is None)
     ]
     held = [Category.CONTACTS] if leaving.data_erased_at else list(Category)
     return {
