@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import Sum
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
@@ -21,7 +21,7 @@ from billing import events, gateway, mails
 from billing.gateway import id_of, once, read, talking
 from billing.models import Account, Due, Invoice, Parting, Payback, Payment, Refund, State
 from billing.models.money import kept_of, open_of
-from billing.models.subscription import OWED
+from billing.models.subscription import OVER, OWED
 from shared_apps.jobs import TryAgain, job
 from shared_apps.jobs.run import described
 from shared_apps.kit import scope
@@ -31,13 +31,15 @@ log = logging.getLogger("smoall.billing")
 PAGE = 100
 NO_PAYMENT = gettext_noop("No payment is left by which it could be given back.")
 NOT_ENDED = gettext_noop("The plan could not be ended yet. How much it is, is known then.")
-before: list[
-    Callable[..., str]
-] = []  # of other parts, done with each of its customers first: why that must be done again later, "" if it need not
+# Of other parts, done with each of its customers first: why that must be done again later, "" if it need not, and how many
+# cents are under way meanwhile, which belong to nothing that is reckoned here.
+before: list[Callable[..., tuple[str, int]]] = []
 UNISSUED = gettext_noop(
     "Its credit note could not be issued, and VAT may be left to give back: look at its invoices."
 )
 FAULT = gettext_noop("It could not be reckoned: look at its plan, its invoices and its payments.")
+WAIVED = gettext_noop("An unpaid invoice was waived after its rest was taken off: look at what was paid.")
+LATE = gettext_noop("Its record there is deleted: see whether the direct debit came, and give it back there.")
 SILENT = gettext_noop("The payment operator does not answer. It is tried again each hour.")
 
 
@@ -65,15 +67,16 @@ def settle(client: UUID, *, now: datetime) -> None:
     What the processor refuses to give back is noted for operators (Payback), and nothing is raised.
     """
     hold(client)
-    customers, waits = _customers(client), ""
+    customers, waits, apart = _customers(client), "", 0
     for customer in customers:
         for step in before:
-            waits = step(customer, now=now) or waits
+            why, cents = step(customer, now=now)
+            waits, apart = why or waits, apart + cents
         for id in _going_on(customer):
             _end(id, now=now)
     _read(client, customers, now=now)
-    refused = _give_back(client, customers, now=now)
-    left = owed_to(client)
+    refused = WAIVED if _was_waived(client) else _give_back(client, customers, apart=apart, now=now)
+    left = max(0, apart - open_of(client))
     why, is_refused = "", False
     if left:
         why, is_refused = refused or NO_PAYMENT, bool(refused) and not waits
@@ -87,14 +90,14 @@ def settle(client: UUID, *, now: datetime) -> None:
         Payback.waiting().filter(client_uuid=client).delete()
     else:  # without a record there, nobody knows how much it was: people look
         Payback.waiting().filter(client_uuid=client).exclude(cents=0).delete()
-        Payback.waiting().filter(client_uuid=client).update(is_refused=True)
+        Payback.waiting().filter(client_uuid=client).update(is_refused=True, trouble=LATE)
     _keep(client, customers)
 
 
 def settle_last(client: UUID, *, now: datetime) -> None:
     """Before the record there is deleted: nothing but silence keeps anybody's record, neither a refusal nor a fault of ours.
 
-    Raises gateway.Unreachable; what was written until then may be kept.
+    Raises gateway.Unreachable, or a trouble of the database that passes; what was written until then may be kept.
     """
     hold(client)  # before the savepoint, whose undoing would let go of it
     try:
@@ -104,7 +107,7 @@ def settle_last(client: UUID, *, now: datetime) -> None:
         error = found
     if error is None:
         return
-    if isinstance(error, gateway.Unreachable):
+    if isinstance(error, gateway.Unreachable | OperationalError | InterfaceError):  # it passes
         raise error
     log.error("ALARM: the end of %s: %s", client, described(error))
     left, why = owed_to(client), str(error) if isinstance(error, gateway.Trouble) else FAULT
@@ -137,7 +140,10 @@ def listed(service: str, customer: str, **wanted: str) -> Iterator[Any]:
 
 
 def _going_on(customer: str) -> list[str]:
-    return [id_of("subscription", one, "id") for one in listed("subscriptions", customer)]
+    found = [
+        one for one in listed("subscriptions", customer) if read("subscription", one, "status") not in OVER
+    ]
+    return [id_of("subscription", one, "id") for one in found]
 
 
 def _end(id: str, *, now: datetime) -> None:
@@ -153,7 +159,7 @@ def _end(id: str, *, now: datetime) -> None:
 def _is_reckoned(plan: Any) -> bool:
     """Whether what is left of the period comes off: the period was invoiced, and that invoice stands. It may be open still,
     or another one of the plan's: the books set what is not paid off against it. A draft, a void one, and one that was
-    credited whole were paid by nobody.
+    credited whole were paid by nobody; of one that was credited in part people say what is left.
     """
     if read("subscription", plan, "status") not in (State.ACTIVE, *OWED):
         return False
@@ -167,8 +173,11 @@ def _is_reckoned(plan: Any) -> bool:
             continue
         credited = read("invoice", one, "pre_payment_credit_notes_amount")
         credited += read("invoice", one, "post_payment_credit_notes_amount")
-        is_credited = credited and credited >= read("invoice", one, "total")
-        return read("invoice", one, "status") not in ("draft", "void") and not is_credited
+        if 0 < credited < read("invoice", one, "total"):
+            id = id_of("subscription", plan, "id")
+            said = f"a plan ended whose invoice was credited in part, and gave nothing back by itself: {id}"
+            mails.differences([said], day=timezone.localdate(), about=f"{id}:in-part")
+        return read("invoice", one, "status") not in ("draft", "void") and not credited
     return False
 
 
@@ -247,14 +256,24 @@ def _read_charge(charge: Any, *, now: datetime) -> None:
 # --- the money ---------------------------------------------------------------------------------------------------
 
 
-def _give_back(client: UUID, customers: list[str], *, now: datetime) -> str:
-    """By the newest payments first, as far as each goes; why the processor refused one of them, "" when it did not."""
+def _was_waived(client: UUID) -> bool:
+    """Whether an invoice that nobody pays any more had its rest taken off: nobody paid for that rest."""
+    waived = Due.objects.filter(client_uuid=client).filter(Q(status="void") | Q(credited_before__gt=0))
+    taken = Invoice.objects.filter(corrects__processor_id__in=waived.values("processor_id"))
+    return taken.filter(processor_id__startswith="in_").exists()  # by a document of the plan's end
+
+
+def _give_back(client: UUID, customers: list[str], *, apart: int, now: datetime) -> str:
+    """By the newest payments first, as far as each goes; why the processor refused one of them, "" when it did not.
+
+    `apart`: cents of what is open that a bank has under way.
+    """
     refused = ""
     for payment in Payment.objects.filter(client_uuid=client, status="succeeded"):
-        if open_of(client) >= 0:
+        if open_of(client) >= apart:
             break
         try:
-            if _give_back_by(client, payment, now=now):
+            if _give_back_by(client, payment, apart=apart, now=now):
                 _keep(client, customers)
         except gateway.Unreachable:
             raise
@@ -264,12 +283,12 @@ def _give_back(client: UUID, customers: list[str], *, now: datetime) -> str:
     return refused
 
 
-def _give_back_by(client: UUID, payment: Payment, *, now: datetime) -> bool:
+def _give_back_by(client: UUID, payment: Payment, *, apart: int, now: datetime) -> bool:
     """Whether anything went back."""
     charge = _charge(payment.processor_id)
     _read_charge(charge, now=now)  # it may have changed since
     back = int(read("charge", charge, "amount_refunded"))
-    cents = min(-open_of(client), payment.amount - back)
+    cents = min(apart - open_of(client), payment.amount - back)
     failed = Refund.objects.filter(payment=payment.processor_id, status__in=Refund.FINAL)
     if cents <= 0 or read("charge", charge, "disputed") or failed.exists():
         return False

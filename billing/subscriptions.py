@@ -221,12 +221,14 @@ def align_later(client: UUID) -> None:
 def align(client_id: str) -> None:
     """Bring what is ordered in line with the number of people, and with a notice that was given, withdrawn or is over."""
     now = timezone.now()
-    limits.announce(UUID(client_id), now=now)
     try:
         bring_in_line(UUID(client_id), now=now)
     except gateway.Trouble as error:
         ending.note_silence(UUID(client_id), now=now)
         raise TryAgain(type(error).__name__) from error
+    limits.announce(
+        UUID(client_id), now=now
+    )  # it locks the plan's row, which comes after the objects of the processor
 
 
 def bring_in_line(client: UUID, *, now: datetime) -> bool:

@@ -180,12 +180,13 @@ def _tell(said: str, *, about: str, now: datetime) -> None:
 # --- of a client that is gone ---------------------------------------------------------------------------------
 
 
-def credit(customer: str, *, now: datetime) -> str:
+def credit(customer: str, *, now: datetime) -> tuple[str, int]:
     """For ending.settle, before it ends what goes on: second plans are over, and credited whole. Why that is not all yet, ""
-    when it is. By what the processor has, since our rows of a plan go with the contact details.
+    when it is, and how many cents a bank has under way. By what the processor has, since our rows of a plan go with the
+    contact details.
     """
     plans = {id: (obj, _row(obj, now=now)) for id, obj in _plans(customer).items()}
-    waits = ""
+    waits, apart = "", 0
     for id, (obj, own) in plans.items():
         if not _is_ours(obj) or not is_second(own, [row for _obj, row in plans.values()]):
             continue
@@ -195,8 +196,8 @@ def credit(customer: str, *, now: datetime) -> str:
         for invoice in _invoices(id):
             _give_back(invoice, in_money=False)
             if read("invoice", invoice, "status") == "open" and _is_under_way(invoice):
-                waits = UNDER_WAY
-    return waits
+                waits, apart = UNDER_WAY, apart + int(read("invoice", invoice, "amount_remaining"))
+    return waits, apart
 
 
 def _plans(customer: str) -> dict[str, Any]:

@@ -309,6 +309,34 @@ def test_P37_of_a_period_that_was_waived_nothing_is_given_back(life: Life) -> No
     assert refunds(life) == [] and is_even(life) and not waiting()
 
 
+def test_P37_of_a_period_that_is_waived_after_the_end_people_say_what_goes_back(life: Life) -> None:
+    life.new_card(LATE)
+    life.processor.pass_time(days=185)
+    life.tell()
+    (renewal,) = gateway.client().v1.invoices.list(params={"status": "open"}).data
+    destroyed(life)
+    drain()
+    assert refunds(life) == []
+    gateway.client().v1.invoices.void_invoice(renewal.id)
+    life.tell()
+    with scope.shared(actor=TESTER):
+        ending.settle(life.client, now=life.now)
+    (left,) = waiting()
+    assert refunds(life) == [] and left.is_refused and left.trouble == ending.WAIVED
+
+
+def test_P37_a_period_that_was_credited_in_part_is_left_to_people(life: Life, mailoutbox: list[Any]) -> None:
+    make_operator("Opal")
+    (paid,) = gateway.client().v1.invoices.list(params={"status": "paid"}).data
+    given: Any = {"invoice": paid.id, "amount": 6000, "refund_amount": 6000}
+    gateway.client().v1.credit_notes.create(params=given)
+    life.tell()
+    destroyed(life)
+    drain()
+    assert refunds(life) == [6000] and is_even(life) and not waiting()
+    assert any("credited in part" in mail.body for mail in mailoutbox)
+
+
 def test_P37_what_was_invoiced_with_other_vat_is_told_to_people_once(life: Life) -> None:
     params: Any = {"tax_exempt": "reverse"}
     gateway.client().v1.customers.update(str(life.account.customer_id), params=params)
