@@ -277,7 +277,9 @@ def test_a_direct_debit_for_a_second_plan_that_comes_when_the_client_is_gone(
     gone(life)
     (waits,) = settled(life, under_way=4356)
     assert waits.trouble == twice.UNDER_WAY and not waits.cents
-    assert 4356 * 0.9 < sum(one.amount for one in theirs("refunds")) <= 4356, "the first plan's waits for no bank"
+    assert 4356 * 0.9 < sum(one.amount for one in theirs("refunds")) <= 4356, (
+        "the first plan's waits for no bank"
+    )
     if is_forgotten:
         with scope.shared(actor=TESTER):
             assert not ending.is_ready(life.client)
