@@ -287,21 +287,7 @@ def _invite_contact(tenant: Tenant, *, now: datetime) -> bool:
         )
         invited.invited_at = now
         invited.save(update_fields=["invited_at"])
-        mail.send(
-            purpose="accounts.invitation",
-            to=invited.email,
-            name=invited.name,
-            language=invited.language,
-            template="accounts/mail/invitation",
-            key=f"accounts.invitation:{invited.id}:{uuid7()}",
-            context={
-                "name": invited.name,
-                "url": url + invited.link(Purpose.INVITATION),
-                "place": client.company,
-                "inviter": "",
-            },
-            wanted=mails.is_invited,
-        )
+        mails.invited_by_nobody(invited, url=url, place=client.company)
     return True
 
 

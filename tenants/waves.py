@@ -60,7 +60,9 @@ class Options:
 
 @dataclass(slots=True)
 class Result:
-    """What a run did. `waiting` is how many workspaces still have other tables, those that failed or are busy included."""
+    """What a run did. `waiting` is how many workspaces still have other tables, those that failed or are busy included, and
+    not those that a replay brings forward itself.
+    """
 
     done: list[UUID] = field(default_factory=list)
     failed: dict[UUID, str] = field(default_factory=dict)
@@ -161,7 +163,7 @@ def migrate(options: Options | None = None, *, told: Told = lambda done, whole, 
         _plan(target, lagging, options)
         _Run(target, ways, options, result, told).go()
         with scope.shared():
-            result.waiting = behind(target).count()
+            result.waiting = behind(target).exclude(pk__in=_owed()).count()
         return result
 
 

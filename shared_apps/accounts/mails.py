@@ -32,6 +32,11 @@ def invitation(person: User, *, request: HttpRequest, by: User | None = None, ho
     _send(person, Purpose.INVITATION, request, host, inviter=by.name if by else "")
 
 
+def invited_by_nobody(person: User, *, url: str, place: str) -> None:
+    """The same where no request is: `url` is the workspace's address, `place` what it is called there."""
+    _write(person, Purpose.INVITATION, url=url, place=place, inviter="")
+
+
 def new_address(person: User, email: str, *, request: HttpRequest) -> None:
     """A link to the new address itself: who reads it there may use it."""
     _send(person, Purpose.EMAIL, request, word=email)
@@ -74,6 +79,10 @@ def _place(request: HttpRequest) -> str:
 def _send(
     person: User, purpose: Purpose, request: HttpRequest, host: str = "", word: str = "", **context: str
 ) -> None:
+    _write(person, purpose, url=origin(request, host), place=_place(request), word=word, **context)
+
+
+def _write(person: User, purpose: Purpose, *, url: str, place: str, word: str = "", **context: str) -> None:
     mail.send(
         purpose=f"accounts.{purpose.value}",
         to=word or person.email,
@@ -82,8 +91,8 @@ def _send(
         template=f"accounts/mail/{purpose.value}",
         context={
             "name": person.name,
-            "url": origin(request, host) + person.link(purpose, word),
-            "place": _place(request),
+            "url": url + person.link(purpose, word),
+            "place": place,
             **context,
         },
         key=f"accounts.{purpose.value}:{person.id}:{uuid7()}",
