@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import render
 from django.utils import translation
@@ -22,7 +22,12 @@ from tenants.models import State, host_url
 
 LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 SHARED_HOSTS = {"app": "config.urls_app", "ops": "config.urls_ops"}
+Found = tuple[UUID, str, str, str, str, bool, str, bool, date | None, datetime | None]
 RESOLVE = f"SELECT * FROM public.{hosts.FUNCTION}(%s)"  # noqa: S608  (a constant)
+
+
+class _Closed(OperationalError):
+    """The server had closed the connection since the last request."""
 
 
 class HostMiddleware:
@@ -57,7 +62,16 @@ class HostMiddleware:
             return self.get_response(request)
 
     def _tenant(self, request: HttpRequest, label: str | None) -> HttpResponse:
+        """Looking the workspace up is the connection's health check too, which so costs no statement of its own."""
         _place(request, "tenant", "config.urls_tenant")
+        connection.health_check_done = True
+        try:
+            return self._in_workspace(request, label)
+        except _Closed:  # nothing was done yet
+            connection.close()
+            return self._in_workspace(request, label)
+
+    def _in_workspace(self, request: HttpRequest, label: str | None) -> HttpResponse:
         with transaction.atomic():
             found = _resolve(label)
             if found is None:
@@ -131,15 +145,21 @@ def _is_known(host: str) -> bool:
         return _resolve(label) is not None
 
 
-def _resolve(
-    label: str | None,
-) -> tuple[UUID, str, str, str, str, bool, str, bool, date | None, datetime | None] | None:
-    """One statement: the tenant of a label, and a lock that keeps it from being destroyed while we answer."""
+def _resolve(label: str | None) -> Found | None:
+    """One statement: the tenant of a label, and a lock that keeps it from being destroyed while we answer.
+
+    Raises _Closed, the first statement of its request.
+    """
     if label is None:
         return None
-    with scope._entered(scope.SHARED, None), connection.cursor() as cursor:
-        cursor.execute(RESOLVE, [label])
-        row = cursor.fetchone()
+    try:
+        with scope._entered(scope.SHARED, None), connection.cursor() as cursor:
+            cursor.execute(RESOLVE, [label])
+            row = cursor.fetchone()
+    except (OperationalError, InterfaceError) as error:
+        if connection.connection is None or connection.connection.closed:
+            raise _Closed from error
+        raise
     return row[:10] if row else None
 
 

@@ -34,6 +34,9 @@ SAMPLES = ("pg_catalog.pg_statistic", "pg_catalog.pg_statistic_ext_data")
 COUNTED = "public.tenants_tenant"  # by an index alone, while the server knows that every row may be seen
 STILL_DEAD = re.compile(r"(\d+) dead row versions cannot be removed yet")
 CLEARS_SAMPLES = 180000  # the first version of PostgreSQL that lets go of a sample without taking another
+# The first that may leave out what VACUUM does besides: looking for the oldest row of the database through the catalog of
+# all workspaces' tables, once for each that it rewrites. Autovacuum does that anyway.
+LOOKS_AT_ITS_TABLE_ALONE = 160000
 # By the two names apart, which the catalog has an index of: pg_stats holds the samples of every workspace.
 OF_TABLE = "schemaname = split_part(%s, '.', 1)::name AND tablename = split_part(%s, '.', 2)::name"
 CLEAR = f"""
@@ -79,7 +82,7 @@ def drop_traces(patience: float = PATIENCE) -> Outcome:
             if left:
                 return Outcome(busy=True, why=f"in use: {', '.join(left)}")
             with suppress(errors.LockNotAvailable):  # a rewritten table has none of that knowledge
-                server.cursor().execute(f"VACUUM {COUNTED}")
+                _vacuum(server, COUNTED)
             if kept := _kept_samples(server):
                 return Outcome(why=f"this version keeps the samples of empty tables: {', '.join(kept)}")
             return _drop_log(server)
@@ -195,11 +198,11 @@ def _rewrite(server: Any, table: str) -> bool:
     The samples are let go of first: of a table without rows no new ones are taken, and the old ones would stay.
     """
     del server.notices[:]
-    sampled = "" if table in SAMPLES else ", ANALYZE"
+    sampled = [] if table in SAMPLES else ["ANALYZE"]
     try:
         if sampled and server.server_version >= CLEARS_SAMPLES:
             server.cursor().execute(CLEAR, [table, table])
-        server.cursor().execute(f"VACUUM (FULL, VERBOSE{sampled}) {table}")
+        _vacuum(server, table, "FULL", "VERBOSE", *sampled)
     except (errors.LockNotAvailable, errors.DeadlockDetected):
         return False
     said = "".join(server.notices)
@@ -207,6 +210,13 @@ def _rewrite(server: Any, table: str) -> bool:
     if not dead:
         raise psycopg2.errors.InsufficientPrivilege(f"{table} was not rewritten")
     return not any(dead)
+
+
+def _vacuum(server: Any, table: str, *options: str) -> None:
+    if server.server_version >= LOOKS_AT_ITS_TABLE_ALONE:
+        options += ("SKIP_DATABASE_STATS",)
+    listed = f"({', '.join(options)}) " if options else ""
+    server.cursor().execute(f"VACUUM {listed}{table}")
 
 
 def _kept_samples(server: Any) -> list[str]:

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Model
 
+from shared_apps.history.triggers import named
 from shared_apps.kit import scope
 
 
@@ -36,7 +37,7 @@ def redact(
     meta: Any = model._meta
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {here.schema}.redact_history(%s, %s, %s, %s::text[], %s::text[], %s::text[])",
+            f"SELECT {named('redact_history', here.schema)}(%s, %s, %s, %s::text[], %s::text[], %s::text[])",
             [
                 meta.app_label,
                 meta.model_name,

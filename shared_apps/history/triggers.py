@@ -4,6 +4,9 @@ Row-level triggers: measured against statement-level ones with transition tables
 writes (70 µs) and nearly the same in bulk (45 µs a row); see docs/decisions/0003-history-by-triggers.md.
 The functions name every table with its schema, since on Citus they run on a shard whose name and search_path
 are others; there the author must be set by SET LOCAL, as the database wrapper does.
+
+Each function has its schema in its own name too (`named`): PostgreSQL looks a function up among all of its name, in
+whatever schema, so that with one name a schema making one would cost more with each workspace that there is.
 """
 
 import json
@@ -16,12 +19,17 @@ from shared_apps.history import registry
 from shared_apps.history.registry import models_with_history
 
 READ_ONLY_TABLES = ("history_logentry",)  # for both runtime roles
-FUNCTIONS = (
+FUNCTIONS = {
+    "record_change": "",
+    "refuse_truncate": "",
+    "redact_history": "text, text, text, text[], text[], text[]",
+}
+FORMER_FUNCTIONS = (  # of earlier releases
+    "redact_history(text, text, text, text[], text[])",
+    "redact_history(text, text, text, text[], text[], text[])",
     "record_change()",
     "refuse_truncate()",
-    "redact_history(text, text, text, text[], text[], text[])",
 )
-FORMER_FUNCTIONS = ("redact_history(text, text, text, text[], text[])",)  # of earlier releases
 MASK = "••••"
 ERASED = "[erased]"
 NO_AUTHOR = "SM001"  # SQLSTATE: a change without an author
@@ -30,7 +38,7 @@ NOT_ALLOWED = "SM003"  # SQLSTATE: TRUNCATE of a table with a history, or anothe
 
 # Placeholders in capitals are replaced; the arguments of the trigger follow the order of `_arguments`.
 RECORD_CHANGE = """
-CREATE OR REPLACE FUNCTION SCHEMA.record_change() RETURNS trigger
+CREATE OR REPLACE FUNCTION SCHEMA.record_change_SCHEMA() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = SCHEMA, pg_temp
 SET timezone = 'UTC'
@@ -109,7 +117,7 @@ $record_change$
 """
 
 REFUSE_TRUNCATE = """
-CREATE OR REPLACE FUNCTION SCHEMA.refuse_truncate() RETURNS trigger
+CREATE OR REPLACE FUNCTION SCHEMA.refuse_truncate_SCHEMA() RETURNS trigger
 LANGUAGE plpgsql SET search_path = SCHEMA, pg_temp
 AS $refuse_truncate$
 BEGIN
@@ -120,7 +128,7 @@ $refuse_truncate$
 """
 
 REDACT_HISTORY = """
-CREATE OR REPLACE FUNCTION SCHEMA.redact_history(
+CREATE OR REPLACE FUNCTION SCHEMA.redact_history_SCHEMA(
     in_module text, in_model text, in_key text, in_fields text[], in_values text[], in_about text[]) RETURNS bigint
 LANGUAGE plpgsql SET search_path = SCHEMA, pg_temp
 AS $redact_history$
@@ -130,6 +138,7 @@ DECLARE
     type_id integer;
     names text[];
     authored bigint[] := ARRAY[]::bigint[];
+    meant bigint[];
     touched bigint;
 BEGIN
     IF coalesce(said, '') <> '' THEN
@@ -155,6 +164,17 @@ BEGIN
                     WHERE same.content_type_id = e.content_type_id AND same.object_pk = e.object_pk
                       AND (c.value ->> 0 = ANY (in_about) OR c.value ->> 1 = ANY (in_about))));
     END IF;
+    meant := authored || ARRAY(SELECT e.id FROM SCHEMA.history_logentry e
+                                WHERE e.content_type_id = type_id AND e.object_pk = in_key);
+    IF cardinality(in_values) > 0 THEN  -- the one case that has to read every entry
+        meant := meant || ARRAY(
+            SELECT e.id FROM SCHEMA.history_logentry e
+             WHERE e.parent_type_id = type_id AND e.parent_pk = in_key
+                OR e.object_repr = ANY (in_values)
+                OR e.actor_name = ANY (in_values) OR e.actor_behalf = ANY (in_values)
+                OR EXISTS (SELECT 1 FROM jsonb_each(e.changes) j
+                            WHERE j.value ->> 0 = ANY (in_values) OR j.value ->> 1 = ANY (in_values)));
+    END IF;
     UPDATE SCHEMA.history_logentry e
        SET object_repr = CASE WHEN e.object_repr = ANY (in_values)
                                 OR e.content_type_id = type_id AND e.object_pk = in_key
@@ -173,14 +193,7 @@ BEGIN
                               e.content_type_id = type_id AND e.object_pk = in_key
                                   AND (in_fields IS NULL OR j.key = ANY (in_fields)) AS is_hidden
                          FROM jsonb_each(e.changes) j) c), e.changes)
-     WHERE e.content_type_id = type_id AND e.object_pk = in_key
-        OR e.parent_type_id = type_id AND e.parent_pk = in_key AND cardinality(in_values) > 0
-        OR e.id = ANY (authored)
-        OR e.object_repr = ANY (in_values)
-        OR e.actor_name = ANY (in_values) OR e.actor_behalf = ANY (in_values)
-        OR cardinality(in_values) > 0 AND EXISTS (
-               SELECT 1 FROM jsonb_each(e.changes) j
-                WHERE j.value ->> 0 = ANY (in_values) OR j.value ->> 1 = ANY (in_values));
+     WHERE e.id = ANY (meant);
     GET DIAGNOSTICS touched = ROW_COUNT;
     INSERT INTO SCHEMA.history_logentry (
         content_type_id, object_pk, object_repr, action, changes, cid, "timestamp", module, table_name,
@@ -204,7 +217,10 @@ BEGIN
     FOR found IN
         SELECT t.tgname, c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
          WHERE NOT t.tgisinternal AND t.tgname IN ('history', 'history_not_truncated')
-           AND c.relnamespace = 'SCHEMA'::regnamespace AND NOT c.relname = ANY (TABLES)
+           AND t.tgrelid = ANY (ARRAY(  -- by an index of the schema's own objects, however many schemas there are
+               SELECT d.objid FROM pg_depend d WHERE d.refclassid = 'pg_namespace'::regclass
+                  AND d.refobjid = 'SCHEMA'::regnamespace AND d.classid = 'pg_class'::regclass))
+           AND NOT c.relname = ANY (TABLES)
     LOOP
         EXECUTE format('DROP TRIGGER %I ON SCHEMA.%I', found.tgname, found.relname);
     END LOOP;
@@ -220,15 +236,24 @@ def statements(schema: str, models: Iterable[type[Model]]) -> list[str]:
 
     The schema holds history_logentry and django_content_type. To be run by its owner, with no parameters.
     """
-    made = [f"DROP FUNCTION IF EXISTS {schema}.{function}" for function in FORMER_FUNCTIONS]
-    made += [_filled(body, schema) for body in (RECORD_CHANGE, REFUSE_TRUNCATE, REDACT_HISTORY)]
-    made += [f"REVOKE EXECUTE ON FUNCTION {schema}.{function} FROM PUBLIC" for function in FUNCTIONS]
+    made = [_filled(body, schema) for body in (RECORD_CHANGE, REFUSE_TRUNCATE, REDACT_HISTORY)]
+    made += [
+        f"REVOKE EXECUTE ON FUNCTION {named(function, schema)}({arguments}) FROM PUBLIC"
+        for function, arguments in FUNCTIONS.items()
+    ]
     made += [_no_truncate(schema, table) for table in READ_ONLY_TABLES]
     for model in models:
         made += _table(schema, model._meta.db_table, _of_rows(schema, model))
         for field in registry.tracked_relations(model):
             made += _table(schema, field.m2m_db_table(), _of_relation(schema, model, field))
+    # At the end: until here triggers called them.
+    made += [f"DROP FUNCTION IF EXISTS {schema}.{function}" for function in FORMER_FUNCTIONS]
     return made
+
+
+def named(function: str, schema: str) -> str:
+    """One of FUNCTIONS as SQL calls it in this schema."""
+    return f"{schema}.{function}_{schema}"
 
 
 def removal(schema: str, models: Iterable[type[Model]]) -> str:
@@ -259,7 +284,7 @@ def _table(schema: str, table: str, arguments: list[str]) -> Iterator[str]:
     quoted = ", ".join("'" + argument.replace("'", "''") + "'" for argument in arguments)
     yield (
         f"CREATE OR REPLACE TRIGGER history AFTER INSERT OR UPDATE OR DELETE ON {schema}.{table} "
-        f"FOR EACH ROW EXECUTE FUNCTION {schema}.record_change({quoted})"
+        f"FOR EACH ROW EXECUTE FUNCTION {named('record_change', schema)}({quoted})"
     )
     yield _no_truncate(schema, table)
 
@@ -267,7 +292,7 @@ def _table(schema: str, table: str, arguments: list[str]) -> Iterator[str]:
 def _no_truncate(schema: str, table: str) -> str:
     return (
         f"CREATE OR REPLACE TRIGGER history_not_truncated BEFORE TRUNCATE ON {schema}.{table} "
-        f"FOR EACH STATEMENT EXECUTE FUNCTION {schema}.refuse_truncate('{schema}.{table}')"
+        f"FOR EACH STATEMENT EXECUTE FUNCTION {named('refuse_truncate', schema)}('{schema}.{table}')"
     )
 
 

@@ -2,10 +2,14 @@
 
 import random
 import string
+from contextlib import closing
 
+import psycopg2
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 
 from shared_apps.kit import scope
 from tenants import hosts
@@ -141,12 +145,26 @@ def test_a_workspace_of_another_release_gets_the_maintenance_page_and_the_others
 
 
 def test_a_request_needs_one_statement_more_than_its_view(acme: Cast) -> None:
-    from django.test.utils import CaptureQueriesContext
-
     with CaptureQueriesContext(connection) as sent:
         Browser().get("/nowhere/", HTTP_HOST=acme.host)
     tenancy = [query["sql"] for query in sent if hosts.FUNCTION in query["sql"]]
     assert len(tenancy) == 1
+
+
+def test_a_connection_that_the_server_closed_meanwhile_is_noticed_by_the_look_up_itself(
+    committing: None,
+) -> None:
+    browser, host = Browser(), "acme.smoall.localhost"
+    assert browser.get("/sign-in/", HTTP_HOST=host).status_code == 200
+    connection.health_check_enabled, connection.health_check_done = True, False
+    pid = connection.connection.info.backend_pid
+    with closing(psycopg2.connect(settings.SMOALL_ADMIN_URL)) as admin, admin.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        assert cursor.fetchone() == (True,)
+    with CaptureQueriesContext(connection) as sent:
+        assert browser.get("/sign-in/", HTTP_HOST=host).status_code == 200
+    assert connection.connection.info.backend_pid != pid
+    assert not [one["sql"] for one in sent if one["sql"] == "SELECT 1"]
 
 
 def test_random_labels_are_never_taken_for_a_schema(db: None) -> None:
