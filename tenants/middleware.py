@@ -64,7 +64,7 @@ class HostMiddleware:
     def _tenant(self, request: HttpRequest, label: str | None) -> HttpResponse:
         """Looking the workspace up is the connection's health check too, which so costs no statement of its own."""
         _place(request, "tenant", "config.urls_tenant")
-        connection.health_check_done = True
+        connection.health_check_done = True  # type: ignore[attr-defined]
         try:
             return self._in_workspace(request, label)
         except _Closed:  # nothing was done yet
