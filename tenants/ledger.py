@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal, get_args
@@ -100,10 +101,10 @@ class Ledger:
 
     @classmethod
     def default(cls) -> "Ledger":
-        """The deployment's own: SMOALL_DATA/ledger."""
+        """The deployment's own: SMOALL_DATA/ledger. Each request asks for it."""
         from django.conf import settings
 
-        return cls(Path(settings.SMOALL_DATA) / "ledger")
+        return _below(settings.SMOALL_DATA)
 
     def append(self, entry: Entry) -> Recorded:
         """Writes the entry to the disk, or finds the one that is there with its key, which stands.
@@ -237,6 +238,11 @@ class _Kept:
 
 _kept = _Kept()
 _keeping = Lock()
+
+
+@cache
+def _below(data: str | Path) -> Ledger:
+    return Ledger(Path(data) / "ledger")
 
 
 def _parse(path: Path, content: bytes) -> tuple[list[Recorded], int]:
