@@ -18,6 +18,7 @@ LABEL = (
     "[erased]"  # what stands where somebody was named; the history's own word for it (history/triggers.py)
 )
 MOST = 50  # people that a search shows
+NOWHERE = "@erased.invalid"  # ends the address that stands where one is asked for and nobody is meant
 
 
 @dataclass(frozen=True, slots=True)
