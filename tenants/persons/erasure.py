@@ -88,7 +88,7 @@ def redact_everything(saga: Saga) -> None:
     with scope.tenant(saga.subject):
         person = _named(saga.data["what"], UUID(saga.data["row"]), words)
     assert person is not None
-    if isinstance(person.row, User) and person.row.is_active:
+    if isinstance(person.row, User) and person.row.is_active and not person.is_gone:
         raise sagas.CannotGoOn("They may sign in again meanwhile: nobody was erased.")
     # In a database that was put back the ledger has been applied already: these words may find more.
     known = {entry.key for entry in Ledger.default().people(saga.subject)}

@@ -15,7 +15,7 @@ from shared_apps.kit.module import Holding, all_holdings, stands_in
 from shared_apps.mail.models import Message
 from tenants.holdings import called
 from tenants.models import Tenant
-from tenants.persons.person import LABEL, MOST, NOWHERE, Person, model_of, person_of, subjects
+from tenants.persons.person import LABEL, MOST, NOWHERE, Person, deleted, model_of, person_of, subjects
 
 SHORTEST = 4  # characters of a word that is looked for within longer texts
 CONTACT = ("contact_name", "contact_email", "phone")  # whom a client named to Smoall
@@ -78,8 +78,8 @@ def preview(person: Person, tenant: Tenant) -> Preview:
 
 
 def namesakes(person: Person) -> list[Person]:
-    """Others whose own record has one of the words: somebody of the same name, or the same person twice."""
-    found = []
+    """Others whose own record has one of the words: somebody of the same name, or the same person twice. A deleted one too."""
+    found, words = [], {word.casefold() for word in person.words}
     for holding in subjects():
         model, asked = model_of(holding), Q()
         for name in holding.identifies:
@@ -90,6 +90,8 @@ def namesakes(person: Person) -> list[Person]:
             if holding.what == person.holding.what:
                 rows = rows.exclude(pk=person.row.pk)
             found += [person_of(holding, row) for row in rows[:MOST]]
+        gone = deleted(holding, lambda values: any(value.casefold() in words for value in values.values()))
+        found += [one for one in gone if one.row.pk != person.row.pk]
     return found
 
 

@@ -68,10 +68,10 @@ def redact_workspace(person: Person, tenant_id: UUID) -> _Done:
     done.rewritten_mails = [str(row.pk) for row, _names in changed if isinstance(row, Message)]
     done.mails = len(done.rewritten_mails)
     children = _children(person)
-    if not person.row._state.adding:
+    if not person.is_gone:
         done.files = person.row.forget(LABEL)
     _make_twins_anew(person.words)
-    done.records = len(changed) - done.mails + 1
+    done.records = len(changed) - done.mails + (not person.is_gone)
     alone = [word for word in person.words if word not in shared_words]
     left_alone = _rows_of_namesakes(person)
     with scope.owner(tenant=tenant_id):

@@ -325,18 +325,23 @@ def test_P40_it_is_an_event_of_the_workspace_without_a_name(acme: Cast) -> None:
         assert entry.actor_id == str(acme.owner.pk)
 
 
-def test_P40_somebody_of_the_same_name_keeps_their_own_record(acme: Cast) -> None:
+def test_P40_somebody_of_the_same_name_keeps_their_own_record(acme: Cast, olga: Browser) -> None:
     gone = plant(acme)
     with acme.inside():
-        other = contacts().objects.create(
-            kind="person", first_name=FIRST, last_name=LAST, email="other@x.test"
+        other, lost = (
+            contacts().objects.create(kind="person", first_name=FIRST, last_name=LAST, email=f"{who}@x.test")
+            for who in ("other", "lost")
         )
-        assert [one.row.pk for one in persons.namesakes(found(gone))] == [other.pk]
+        also = lost.pk
+        lost.remove(by=acme.owner)
+        assert [one.row.pk for one in persons.namesakes(found(gone))] == [other.pk, also]
+    assert f"/contacts/contact/{also}/" in text_of(olga.get(f"{PAGE}contacts/contact/{gone.pk}/"))
     erase(acme, gone)
     with acme.inside():
         other.refresh_from_db()
         assert (other.name, other.email) == (NAME, "other@x.test")
         assert LogEntry.objects.filter(object_pk=str(other.pk), object_repr=NAME).exists()
+        assert [one.row.pk for one in persons.search(LAST)] == [other.pk, also]
 
 
 def test_P40_short_names_are_not_taken_out_of_other_words(acme: Cast) -> None:
@@ -347,6 +352,52 @@ def test_P40_short_names_are_not_taken_out_of_other_words(acme: Cast) -> None:
     with acme.inside():
         firm.refresh_from_db()
         assert firm.notes == "Announce it. Ann knows."
+
+
+# --- whose record is deleted already ------------------------------------------------------------------------
+
+
+def test_P40_a_deleted_contact_is_found_shown_and_taken_out_of_what_remembers_them(
+    acme: Cast, olga: Browser
+) -> None:
+    gone = plant(acme)
+    with acme.inside():
+        contacts().objects.get(pk=gone.pk).remove(by=acme.owner)
+    address = f"{PAGE}contacts/contact/{gone.pk}/"
+    for words in ("quirijnella WEZEMBEËKSTER", EMAIL):
+        page = text_of(olga.get(PAGE, {"q": words}))
+        assert address in page and "deleted" in page, words
+    assert "Nobody has this name" in text_of(olga.get(PAGE, {"q": "Bakery Quirijnella"}))
+    page = text_of(olga.get(address))
+    for said in (NAME, IBAN, "deleted before", "Bakery"):
+        assert said in page, said
+    for cancelled in (True, False):
+        posted = {"typed_name": NAME, "current": PASSWORD}
+        asked = olga.post(f"{address}ask/", posted).headers["Location"]
+        assert NAME in text_of(olga.get(asked))
+        if cancelled:
+            olga.post(f"{asked}cancel/")
+    with scope.shared():
+        saga = Saga.objects.get(kind="erase_person", status=Saga.Status.WAITING)
+        Saga.objects.filter(pk=saga.pk).update(due_at=timezone.now())
+    assert sagas.run(saga.pk).status == Saga.Status.DONE
+    left = [row for word in WORDS for row in everywhere(acme, word)]
+    assert [
+        row for row in left if not row.startswith("files/")
+    ] == []  # which go when a deletion is committed
+    assert olga.get(address).status_code == 404 and text_of(olga.get(asked))
+    assert address not in text_of(olga.get(PAGE, {"q": persons.LABEL}))
+
+
+def test_P40_somebody_who_was_invited_and_never_came_is_erased_too(acme: Cast) -> None:
+    with acme.inside(acme.owner):
+        gone = User.objects.create(name=NAME, email=EMAIL, invited_at=timezone.now())
+        gone.withdraw_invitation(by=acme.owner)
+        assert [one.row.pk for one in persons.search(LAST)] == [gone.pk]
+    erase(acme, gone)
+    assert [row for word in (FIRST, LAST) for row in everywhere(acme, word)] == []
+    with acme.inside():
+        assert persons.search("erased") == [] and persons.find("accounts.User", gone.pk) is None
 
 
 # --- twelve hours -----------------------------------------------------------------------------------------
