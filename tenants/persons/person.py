@@ -162,8 +162,15 @@ def longest_first(words: Iterator[str]) -> tuple[str, ...]:
 def why_not(person: Person, *, by: UUID | None) -> str:
     """Why this person can't be erased now, for people; "" when they can."""
     row = person.row
-    if not isinstance(row, User) or person.is_gone:
+    if not isinstance(row, User):
         return ""
+    if person.is_gone:
+        has_come_back = any(User.objects.by_email(address) for address in person.emails)
+        return (
+            _now("Somebody in the team has this address now: what is kept for it is theirs.")
+            if has_come_back
+            else ""
+        )
     if row.pk == by:
         return _now("You can't erase yourself: another owner can, once you are deactivated.")
     if row.is_active:

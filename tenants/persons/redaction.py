@@ -59,7 +59,8 @@ class _Done:
 def redact_workspace(person: Person, tenant_id: UUID) -> _Done:
     """Records first: what their change writes into the history goes with the rest of it."""
     done = _Done()
-    shared_words = {word for one in namesakes(person) for word in one.words}
+    others = namesakes(person)
+    shared_words = {word.casefold() for one in others for word in one.words}
     changed: list[tuple[Any, list[str]]] = []
     for found in occurrences(person):
         for row, names in found.rows:
@@ -72,8 +73,7 @@ def redact_workspace(person: Person, tenant_id: UUID) -> _Done:
         done.files = person.row.forget(LABEL)
     _make_twins_anew(person.words)
     done.records = len(changed) - done.mails + (not person.is_gone)
-    alone = [word for word in person.words if word not in shared_words]
-    left_alone = _rows_of_namesakes(person)
+    alone = [word for word in person.words if word.casefold() not in shared_words]
     with scope.owner(tenant=tenant_id):
         done.entries = redact(type(person.row), person.row.pk, fields=None, values=alone)
         for model, key, fields in children:
@@ -81,7 +81,7 @@ def redact_workspace(person: Person, tenant_id: UUID) -> _Done:
         for row, names in changed:
             if is_registered(type(row)):
                 done.entries += redact(type(row), row.pk, fields=names)
-        for model, key, fields, names_ in _left(person.words, left_alone):
+        for model, key, fields, names_ in _left(person.words, others, shared_words):
             done.entries += redact(model, key, fields=fields, values=names_)
     return done
 
@@ -134,17 +134,15 @@ def _children(person: Person) -> list[tuple[type[Model], str, list[str]]]:
     return listed
 
 
-def _rows_of_namesakes(person: Person) -> set[tuple[str, str]]:
-    return {(one.holding.what, str(one.row.pk)) for one in namesakes(person)}
-
-
 def _left(
-    words: Sequence[str], left_alone: Collection[tuple[str, str]]
+    words: Sequence[str], namesakes: Sequence[Person], shared_words: Collection[str]
 ) -> list[tuple[type[Model], str, list[str], list[str]]]:
     """Entries that still hold a word within a longer text: [(model, key, fields, names that stand alone)].
 
-    Rows that are gone have entries too. What a namesake's own entries say about themselves stays.
+    Rows that are gone have entries too. What a namesake's own entries say about themselves stays, and so does their name
+    where it stands alone, as an author's.
     """
+    left_alone = {(one.holding.what, str(one.row.pk)) for one in namesakes}
     found: dict[tuple[int, str], tuple[set[str], set[str]]] = {}
     for entry in entries_with(words):
         fields, alone = found.setdefault((entry.content_type_id, entry.object_pk), (set(), set()))
@@ -152,7 +150,7 @@ def _left(
             name for name, sides in entry.changes.items() if any(names_them(side, words) for side in sides)
         }
         for said in (entry.object_repr, entry.actor_name, entry.actor_behalf):
-            if without(said, words) != said:
+            if without(said, words) != said and said.casefold() not in shared_words:
                 alone.add(said)
     listed = []
     for (type_id, key), (fields, alone) in sorted(found.items()):

@@ -339,6 +339,12 @@ def test_P40_somebody_of_the_same_name_keeps_their_own_record(acme: Cast, olga: 
     erase(acme, gone)
     with acme.inside():
         other.refresh_from_db()
+        colleague = contacts().objects.create(kind="company", name=acme.owner.name)
+        did = LogEntry.objects.filter(actor_id=str(acme.owner.pk)).count()
+    erase(acme, colleague)
+    with acme.inside():
+        kept = LogEntry.objects.filter(actor_id=str(acme.owner.pk), actor_name=acme.owner.name)
+        assert kept.count() >= did, "what a colleague of that name did is theirs"
         assert (other.name, other.email) == (NAME, "other@x.test")
         assert LogEntry.objects.filter(object_pk=str(other.pk), object_repr=NAME).exists()
         assert [one.row.pk for one in persons.search(LAST)] == [other.pk, also]
@@ -394,7 +400,12 @@ def test_P40_somebody_who_was_invited_and_never_came_is_erased_too(acme: Cast) -
         gone = User.objects.create(name=NAME, email=EMAIL, invited_at=timezone.now())
         gone.withdraw_invitation(by=acme.owner)
         assert [one.row.pk for one in persons.search(LAST)] == [gone.pk]
-    erase(acme, gone)
+        again = User.objects.create(name=NAME, email=EMAIL.upper(), invited_at=timezone.now())
+        why = persons.why_not(found(gone), by=acme.owner.pk)
+        again.withdraw_invitation(by=acme.owner)
+    assert "has this address now" in why, "their mails are for whoever was invited again"
+    for row in (gone, again):
+        erase(acme, row)
     assert [row for word in (FIRST, LAST) for row in everywhere(acme, word)] == []
     with acme.inside():
         assert persons.search("erased") == [] and persons.find("accounts.User", gone.pk) is None
