@@ -1,5 +1,6 @@
 """The mails about plan and payment, to where a client's invoices go, and the alarm to operators. In the shared scope."""
 
+import logging
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
@@ -16,6 +17,7 @@ from shared_apps.mail.models import Message
 from tenants.models import Tenant
 
 PURPOSE = "billing.standing"
+log = logging.getLogger("smoall.billing")
 
 
 def trial_ends(client: Client, trial: Subscription, *, ends_at: datetime, is_last: bool) -> None:
@@ -76,16 +78,13 @@ def given_back(client: UUID, payment: str, *, cents: int, back: int) -> None:
     found = Client.objects.filter(pk=client).first()
     if found is None:
         return
-    account = Account.of(client)
-    mail.send(
+    _to(
+        found,
+        "given_back",
         purpose="billing.ending",
-        to=account.email_for(found) if account else found.contact_email,
-        name=found.contact_name,
-        language=found.language,
-        about=client,
-        template="billing/mail/given_back",
         key=f"billing.ending:{payment}:{back}:{cents}",
-        context={"company": found.company, "amount": words.money(cents, found.language)},
+        wanted=None,
+        context={"amount": words.money(cents, found.language)},
     )
 
 
@@ -101,23 +100,45 @@ def _send(
     tenant = Tenant.objects.filter(client_id=client.pk).prefetch_related("domains").first()
     if tenant is None:
         return
-    account = Account.of(client.pk)
-    mail.send(
+    _to(
+        client,
+        template,
         purpose=purpose,
-        to=account.email_for(client) if account else client.contact_email,
-        name=client.contact_name,
-        language=client.language,
-        about=client.pk,
-        template=f"billing/mail/{template}",
         key=f"{purpose}:{key}",
         wanted=wanted,
         context={
-            "company": client.company,
             "url": tenant.url + reverse("billing:home", urlconf="config.urls_tenant"),
             "workspace": tenant.url,
             **more,
         },
     )
+
+
+def _to(
+    client: Client,
+    template: str,
+    *,
+    purpose: str,
+    key: str,
+    wanted: mail.Check | None,
+    context: dict[str, Any],
+) -> None:
+    """An address that takes no mail undoes nothing of what the mail tells: what was paid stays paid."""
+    account = Account.of(client.pk)
+    try:
+        mail.send(
+            purpose=purpose,
+            to=account.email_for(client) if account else client.contact_email,
+            name=client.contact_name,
+            language=client.language,
+            about=client.pk,
+            template=f"billing/mail/{template}",
+            key=key,
+            wanted=wanted,
+            context={"company": client.company, **context},
+        )
+    except mail.CannotSend as error:
+        log.warning("no mail %s to %s: %s", template, client.pk, error)
 
 
 @mail.check

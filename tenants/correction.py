@@ -19,7 +19,8 @@ from shared_apps.kit import scope
 from tenants import departure
 from tenants.models import CannotAct, State, Tenant
 
-# Told of a client whose contact details are others now, in that transaction: modules above join it in their `ready`.
+# Told of a client whose contact details, or other details that go on to partners, are others now, in that transaction:
+# modules above join it in their `ready`. An erased person is such a change too.
 watchers: list[Callable[[UUID], None]] = []
 
 

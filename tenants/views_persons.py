@@ -55,7 +55,7 @@ def _asked(saga: Saga) -> dict[str, Any]:
     is_waiting = saga.status == Saga.Status.WAITING and saga.cursor == 0 and not saga.error
     return {
         "saga": saga,
-        "name": str(person.row) if person and saga.status not in (Saga.Status.DONE,) else "",
+        "name": person.name if person and saga.status not in (Saga.Status.DONE,) else "",
         "is_waiting": is_waiting,
         "is_cancelled": saga.status == Saga.Status.CANCELLED,
         "is_done": saga.status == Saga.Status.DONE,
@@ -82,13 +82,15 @@ def _preview(request: HttpRequest, person: Person, form: ErasePersonForm | None)
     tenant, by = _tenant(), person_of(request)
     with scope.shared():
         waiting = [one for one in persons.asked_for(tenant.pk, person.row.pk) if one.status not in sagas.OVER]
+    found = persons.preview(person, tenant)
     context = {
         "person_erased": person,
         "parts": _url_parts(person),
-        "preview": persons.preview(person, tenant),
+        "preview": found,
+        "namesakes": [(one, _url_parts(one)) for one in found.namesakes],
         "refused": persons.why_not(person, by=by.pk),
         "waiting": waiting[0] if waiting else None,
-        "form": form or ErasePersonForm(name=str(person.row), person=by, now=timezone.now()),
+        "form": form or ErasePersonForm(name=person.name, person=by, now=timezone.now()),
     }
     status = 429 if form and form.closed_until else 200
     return render(request, "tenants/persons/preview.html", context, status=status)
@@ -100,7 +102,7 @@ def _preview(request: HttpRequest, person: Person, form: ErasePersonForm | None)
 def ask(request: HttpRequest, module: str, model: str, id: UUID) -> HttpResponse:
     """The instruction: it is carried out twelve hours later."""
     person, by, now = _person(module, model, id), person_of(request), timezone.now()
-    form = ErasePersonForm(request.POST, name=str(person.row), person=by, now=now)
+    form = ErasePersonForm(request.POST, name=person.name, person=by, now=now)
     if not form.is_valid():
         return _preview(request, person, form)
     try:

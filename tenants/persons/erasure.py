@@ -12,7 +12,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from shared_apps.accounts.models import User
 from shared_apps.history.models import LogEntry
 from shared_apps.kit import scope
 from shared_apps.mail import backend
@@ -88,8 +87,9 @@ def redact_everything(saga: Saga) -> None:
     with scope.tenant(saga.subject):
         person = _named(saga.data["what"], UUID(saga.data["row"]), words)
     assert person is not None
-    if isinstance(person.row, User) and person.row.is_active:
-        raise sagas.CannotGoOn("They may sign in again meanwhile: nobody was erased.")
+    with scope.tenant(saga.subject):
+        if why_not(person, by=None):
+            raise sagas.CannotGoOn("They may sign in again meanwhile: nobody was erased.")
     # In a database that was put back the ledger has been applied already: these words may find more.
     known = {entry.key for entry in Ledger.default().people(saga.subject)}
     _take_out(person, tenant, saga, is_noted=_entry(saga, tenant).key in known)

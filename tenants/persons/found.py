@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import CharField, JSONField, Q, QuerySet, TextField
+from django.db.models import CharField, EmailField, JSONField, Q, QuerySet, TextField, URLField
 from django.db.models.functions import Cast
 
 from shared_apps.history.models import LogEntry
@@ -15,9 +15,11 @@ from shared_apps.kit.module import Holding, all_holdings, stands_in
 from shared_apps.mail.models import Message
 from tenants.holdings import called
 from tenants.models import Tenant
-from tenants.persons.person import LABEL, MOST, Person, model_of, person_of, subjects
+from tenants.persons.person import LABEL, MOST, NOWHERE, Person, deleted, model_of, person_of, subjects
 
 SHORTEST = 4  # characters of a word that is looked for within longer texts
+CONTACT = ("contact_name", "contact_email", "phone")  # whom a client named to Smoall
+ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@.]+")
 
 
 @dataclass(slots=True)
@@ -62,7 +64,7 @@ def preview(person: Person, tenant: Tenant) -> Preview:
     found = [one for one in occurrences(person) if one.rows]
     letters = mails_to(person)
     client = tenant.client
-    known = {client.contact_email.casefold(), client.contact_name.casefold()}
+    known = {squeezed(getattr(client, name)) for name in CONTACT}
     return Preview(
         person=person,
         records=[one for one in found if one.holding.what != "mail.Message"],
@@ -71,13 +73,13 @@ def preview(person: Person, tenant: Tenant) -> Preview:
         entries=len(_entries(person.words, person)),
         files=_files_of(person),
         namesakes=namesakes(person),
-        is_contact_person=any(word.casefold() in known for word in person.words),
+        is_contact_person=any(squeezed(word) in known for word in person.words),
     )  # fmt: skip
 
 
 def namesakes(person: Person) -> list[Person]:
-    """Others whose own record has one of the words: somebody of the same name, or the same person twice."""
-    found = []
+    """Others whose own record has one of the words: somebody of the same name, or the same person twice. A deleted one too."""
+    found, words = [], {word.casefold() for word in person.words}
     for holding in subjects():
         model, asked = model_of(holding), Q()
         for name in holding.identifies:
@@ -88,6 +90,8 @@ def namesakes(person: Person) -> list[Person]:
             if holding.what == person.holding.what:
                 rows = rows.exclude(pk=person.row.pk)
             found += [person_of(holding, row) for row in rows[:MOST]]
+        gone = deleted(holding, lambda values: any(value.casefold() in words for value in values.values()))
+        found += [one for one in gone if one.row.pk != person.row.pk]
     return found
 
 
@@ -115,7 +119,7 @@ def _in_table(holding: Holding, person: Person) -> Found:
     if holding.what == person.holding.what:
         rows = rows.exclude(pk=person.row.pk)
     for row in rows:
-        held = [name for name in names if without(getattr(row, name), person.words) != getattr(row, name)]
+        held = [name for name in names if names_them(getattr(row, name), person.words)]
         if held:
             found.rows.append((row, held))
     return found
@@ -152,6 +156,35 @@ def without(value: Any, words: Sequence[str]) -> Any:
     if isinstance(value, dict):
         return {key: without(one, words) for key, one in value.items()}
     return value
+
+
+def names_them(value: Any, words: Sequence[str]) -> bool:
+    """Whether a field's value names the person.
+
+    An e-mail address is no text in which a name is looked for: that of a company called Peeters, or of a namesake, is
+    theirs. It counts where it is one of the words as a whole.
+    """
+    if isinstance(value, str) and ADDRESS.fullmatch(value.strip()):
+        return any(value.strip().casefold() == word.casefold() for word in words)
+    return bool(without(value, words) != value)
+
+
+def cleared(row: Any, name: str, words: Sequence[str]) -> Any:
+    """What a field of a row is to hold, in whatever schema, so that it does not name the person any more."""
+    field, value = row._meta.get_field(name), getattr(row, name)
+    if not names_them(value, words):
+        return value
+    if isinstance(field, EmailField) and not field.blank:
+        return f"{row.pk}{NOWHERE}"
+    if isinstance(field, EmailField | URLField):
+        return ""
+    text, longest = without(value, words), getattr(field, "max_length", None)
+    return text[:longest] if isinstance(text, str) and longest else text
+
+
+def squeezed(text: str) -> str:
+    """For comparing names, addresses and numbers as wholes, however they are spaced."""
+    return "".join(text.split()).casefold()
 
 
 def _pattern(word: str) -> "re.Pattern[str]":

@@ -1,15 +1,18 @@
 """Who is meant: a row of a table of people, and the words that name them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.apps import apps
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q
+from django.db.models.fields.json import KT
 from django.utils.translation import gettext as _now
 
 from shared_apps.accounts.models import User
+from shared_apps.history.models import LogEntry
 from shared_apps.kit.module import Holding, all_holdings, stands_in
 from shared_apps.kit.text import fold
 from tenants.holdings import called
@@ -18,11 +21,15 @@ LABEL = (
     "[erased]"  # what stands where somebody was named; the history's own word for it (history/triggers.py)
 )
 MOST = 50  # people that a search shows
+NOWHERE = "@erased.invalid"  # ends the address that stands where one is asked for and nobody is meant
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A row of a table of people, with the words that name them: longest first, as they stand there."""
+    """A row of a table of people, with the words that name them: longest first, as they stand there.
+
+    Of a row that was deleted, what the history remembers: `row` is then made of that, and in no table.
+    """
 
     holding: Holding
     row: Any
@@ -31,6 +38,17 @@ class Person:
     @property
     def what(self) -> str:
         return called(self.holding)
+
+    @property
+    def name(self) -> str:
+        """As people call them; where the name is erased or missing, by what is left."""
+        name = str(self.row)
+        return name if name not in ("", LABEL) or not self.words else self.words[0]
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether their row was deleted."""
+        return bool(self.row._state.adding)
 
     @property
     def emails(self) -> list[str]:
@@ -47,7 +65,9 @@ def model_of(holding: Holding) -> Any:
 
 
 def search(text: str) -> list[Person]:
-    """People whose identifying fields hold the words, accents and case aside. In the tenant's scope."""
+    """People whose identifying fields hold the words, accents and case aside, those who are there before those whose row
+    was deleted. In the tenant's scope.
+    """
     words = [word for word in text.replace("\0", "").split() if word][:5]
     found: list[Person] = []
     for holding in subjects() if words else ():
@@ -61,7 +81,49 @@ def search(text: str) -> list[Person]:
                     asked |= Q(**{f"{name}_folded__contains": fold(word)})
             rows = rows.filter(asked)
         found += [person_of(holding, row) for row in rows[:MOST] if not _is_erased(row)]
+    folded = [fold(word) for word in words]
+
+    def is_meant(values: Mapping[str, str]) -> bool:
+        text = fold(" ".join(values.values()))
+        return all(word and word in text for word in folded)
+
+    for holding in subjects() if words else ():
+        found += deleted(holding, is_meant)
     return found[:MOST]
+
+
+def deleted(holding: Holding, is_meant: Callable[[Mapping[str, str]], bool]) -> list[Person]:
+    """People whose row was deleted, the last one first, as the entry of that knows them: `is_meant` is asked with their
+    identifying values. Those who were erased are nobody any more. In the tenant's scope.
+    """
+    found = {
+        key: values
+        for key, values in _as_they_were(holding, LogEntry.objects.all())
+        if is_meant(values) and _words(values.values())
+    }
+    model = model_of(holding)
+    there = set(model._default_manager.filter(pk__in=found).values_list("pk", flat=True))
+    gone = [(key, values) for key, values in found.items() if UUID(key) not in there]
+    return [_deleted(holding, key, values) for key, values in gone[:MOST]]
+
+
+def _as_they_were(holding: Holding, entries: Any) -> Iterator[tuple[str, dict[str, str]]]:
+    """(key, {identifying field: value}) of rows of that table that were deleted."""
+    was = {f"was_{name}": KT(f"changes__{name}__0") for name in holding.identifies}
+    of_table = entries.filter(
+        content_type=ContentType.objects.get_for_model(model_of(holding)), action=LogEntry.Action.DELETE
+    )
+    found = of_table.annotate(**was).order_by("-timestamp", "-id").values_list("object_pk", *was)
+    for key, *values in found.iterator(chunk_size=1000):
+        yield key, {name: value or "" for name, value in zip(holding.identifies, values, strict=True)}
+
+
+def _deleted(holding: Holding, key: str, values: Mapping[str, str]) -> Person:
+    return Person(holding, model_of(holding)(pk=UUID(key), **values), _words(values.values()))
+
+
+def _words(values: Iterable[str]) -> tuple[str, ...]:
+    return longest_first(value for value in values if not value.endswith(NOWHERE))
 
 
 def _is_erased(row: Any) -> bool:
@@ -69,11 +131,22 @@ def _is_erased(row: Any) -> bool:
 
 
 def find(what: str, id: UUID) -> Person | None:
-    """The person of that table ("contacts.Contact") and key; None when there is none, or they were erased."""
+    """The person of that table ("contacts.Contact") and key, whose row may be deleted; None when there is none, or they
+    were erased.
+    """
     for holding in subjects():
         if holding.what.lower() == what.lower():
             row = model_of(holding)._default_manager.filter(pk=id).first()
-            return None if row is None or _is_erased(row) else person_of(holding, row)
+            if row is None:
+                return _find_deleted(holding, id)
+            return None if _is_erased(row) else person_of(holding, row)
+    return None
+
+
+def _find_deleted(holding: Holding, id: UUID) -> Person | None:
+    for key, values in _as_they_were(holding, LogEntry.objects.filter(object_pk=str(id))):
+        found = _deleted(holding, key, values)
+        return found if found.words else None
     return None
 
 
@@ -91,6 +164,13 @@ def why_not(person: Person, *, by: UUID | None) -> str:
     row = person.row
     if not isinstance(row, User):
         return ""
+    if person.is_gone:
+        has_come_back = any(User.objects.by_email(address) for address in person.emails)
+        return (
+            _now("Somebody in the team has this address now: what is kept for it is theirs.")
+            if has_come_back
+            else ""
+        )
     if row.pk == by:
         return _now("You can't erase yourself: another owner can, once you are deactivated.")
     if row.is_active:

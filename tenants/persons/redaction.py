@@ -1,6 +1,6 @@
 """Taking a person out: of records, history and mails of the workspace, and of the shared rows about the client."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, transaction
-from django.db.models import EmailField, JSONField, Model, Q, QuerySet, URLField
+from django.db.models import JSONField, Model, Q, QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import ngettext
 
@@ -17,7 +17,7 @@ from shared_apps import mail
 from shared_apps.accounts.models import User
 from shared_apps.clients.models import Client
 from shared_apps.history.models import Event, LogEntry
-from shared_apps.history.redaction import redact
+from shared_apps.history.redaction import redact, redact_values
 from shared_apps.history.registry import is_registered
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
@@ -25,16 +25,20 @@ from shared_apps.kit.dates import day_of
 from shared_apps.kit.module import all_holdings, stands_in
 from shared_apps.kit.text import fold
 from shared_apps.mail.models import Message
-from tenants import sagas
+from tenants import correction, sagas
 from tenants.holdings import rows_about
 from tenants.models import Departure, Domain, Export, Saga, Tenant
 from tenants.persons.found import (
+    CONTACT,
+    cleared,
     entries_with,
     fields_of,
     mails_to,
     may_name,
+    names_them,
     namesakes,
     occurrences,
+    squeezed,
     without,
 )
 from tenants.persons.person import LABEL, MOST, Person, model_of
@@ -55,7 +59,8 @@ class _Done:
 def redact_workspace(person: Person, tenant_id: UUID) -> _Done:
     """Records first: what their change writes into the history goes with the rest of it."""
     done = _Done()
-    shared_words = {word for one in namesakes(person) for word in one.words}
+    others = namesakes(person)
+    shared_words = {word.casefold() for one in others for word in one.words}
     changed: list[tuple[Any, list[str]]] = []
     for found in occurrences(person):
         for row, names in found.rows:
@@ -64,12 +69,11 @@ def redact_workspace(person: Person, tenant_id: UUID) -> _Done:
     done.rewritten_mails = [str(row.pk) for row, _names in changed if isinstance(row, Message)]
     done.mails = len(done.rewritten_mails)
     children = _children(person)
-    if not person.row._state.adding:
+    if not person.is_gone:
         done.files = person.row.forget(LABEL)
     _make_twins_anew(person.words)
-    done.records = len(changed) - done.mails + 1
-    alone = [word for word in person.words if word not in shared_words]
-    left_alone = _rows_of_namesakes(person)
+    done.records = len(changed) - done.mails + (not person.is_gone)
+    alone = [word for word in person.words if word.casefold() not in shared_words]
     with scope.owner(tenant=tenant_id):
         done.entries = redact(type(person.row), person.row.pk, fields=None, values=alone)
         for model, key, fields in children:
@@ -77,7 +81,7 @@ def redact_workspace(person: Person, tenant_id: UUID) -> _Done:
         for row, names in changed:
             if is_registered(type(row)):
                 done.entries += redact(type(row), row.pk, fields=names)
-        for model, key, fields, names_ in _left(person.words, left_alone):
+        for model, key, fields, names_ in _left(person.words, others, shared_words):
             done.entries += redact(model, key, fields=fields, values=names_)
     return done
 
@@ -98,15 +102,7 @@ def _make_twins_anew(words: Sequence[str]) -> None:
 
 def _write(row: Any, names: Sequence[str], words: Sequence[str]) -> None:
     for name in names:
-        one = row._meta.get_field(name)
-        if isinstance(one, EmailField | URLField):
-            setattr(
-                row, name, f"{row.pk}@erased.invalid" if isinstance(one, EmailField) and not one.blank else ""
-            )
-        else:
-            text = without(getattr(row, name), words)
-            longest = getattr(one, "max_length", None)
-            setattr(row, name, text[:longest] if isinstance(text, str) and longest else text)
+        setattr(row, name, cleared(row, name, words))
     _save(row, [name for name in names if getattr(row, name) == LABEL])
 
 
@@ -138,23 +134,23 @@ def _children(person: Person) -> list[tuple[type[Model], str, list[str]]]:
     return listed
 
 
-def _rows_of_namesakes(person: Person) -> set[tuple[str, str]]:
-    return {(one.holding.what, str(one.row.pk)) for one in namesakes(person)}
-
-
 def _left(
-    words: Sequence[str], left_alone: Collection[tuple[str, str]]
+    words: Sequence[str], namesakes: Sequence[Person], shared_words: Collection[str]
 ) -> list[tuple[type[Model], str, list[str], list[str]]]:
     """Entries that still hold a word within a longer text: [(model, key, fields, names that stand alone)].
 
-    Rows that are gone have entries too. What a namesake's own entries say about themselves stays.
+    Rows that are gone have entries too. What a namesake's own entries say about themselves stays, and so does their name
+    where it stands alone, as an author's.
     """
+    left_alone = {(one.holding.what, str(one.row.pk)) for one in namesakes}
     found: dict[tuple[int, str], tuple[set[str], set[str]]] = {}
     for entry in entries_with(words):
         fields, alone = found.setdefault((entry.content_type_id, entry.object_pk), (set(), set()))
-        fields |= {name for name, sides in entry.changes.items() if without(sides, words) != sides}
+        fields |= {
+            name for name, sides in entry.changes.items() if any(names_them(side, words) for side in sides)
+        }
         for said in (entry.object_repr, entry.actor_name, entry.actor_behalf):
-            if without(said, words) != said:
+            if without(said, words) != said and said.casefold() not in shared_words:
                 alone.add(said)
     listed = []
     for (type_id, key), (fields, alone) in sorted(found.items()):
@@ -195,7 +191,7 @@ def note(done: _Done, client: Client) -> None:
 def redact_shared(person: Person, tenant: Tenant, mail_stems: list[tuple[UUID | str, str]]) -> None:
     """What the shared schema knows of them: as an author, in the outbox, as whoever asked for work. In the shared scope.
 
-    The contact details of the company stay: they are corrected on their own page.
+    The contact details of the company stay, they are corrected on their own page; but not who was named there before.
     """
     key, client = str(person.row.pk), tenant.client
     kept = client.contact_email.casefold()
@@ -205,7 +201,10 @@ def redact_shared(person: Person, tenant: Tenant, mail_stems: list[tuple[UUID | 
         for message in Message.objects.filter(about__in=(client.pk, tenant.id), to_address__iexact=address):
             mail_stems.append((message.about or "shared", str(message.pk)))
             message.delete()
-    _rename_in_shared(person, tenant)
+    _redact_former_contact(person, client)
+    if _rename_in_shared(person, tenant):
+        for watcher in correction.watchers:
+            watcher(client.pk)
     if not isinstance(person.row, User):
         return
     for job in Job.objects.filter(tenant_uuid=tenant.id, actor__id=key):
@@ -225,25 +224,54 @@ def redact_shared(person: Person, tenant: Tenant, mail_stems: list[tuple[UUID | 
         redact(User, key, fields=None, about=own)
 
 
-def _rename_in_shared(person: Person, tenant: Tenant) -> None:
-    """Shared rows about the client that name somebody: who let an operator in, who asked Smoall something."""
-    today = day_of(timezone.now())
+def _rename_in_shared(person: Person, tenant: Tenant) -> bool:
+    """Shared rows about the client that name somebody, or did: who let an operator in, who gets the invoices.
+
+    Whether any of them is another now. Their objects are left: they hold roles and keys (requests.py), or what a processor
+    was told, which follows once its own copy does.
+    """
+    today, is_changed = day_of(timezone.now()), False
     for holding in all_holdings():
         if holding.whose != "client" or not holding.personal or holding.what in LEFT_IN_SHARED:
             continue
         model: Any = model_of(holding)
         if not stands_in(model, tenant=False):
             continue
-        fields = [one for one in fields_of(holding) if not isinstance(one, JSONField)]
+        fields = [one.name for one in fields_of(holding) if not isinstance(one, JSONField)]
         for row in rows_about(holding, tenant, today=today):
-            new = {one.name: without(getattr(row, one.name), person.words) for one in fields}
+            new = {name: cleared(row, name, person.words) for name in fields}
             changed = {name: value for name, value in new.items() if value != getattr(row, name)}
-            if not changed:
-                continue
-            model._default_manager.filter(pk=row.pk).update(**changed)
+            if changed:
+                model._default_manager.filter(pk=row.pk).update(**changed)
+                is_changed = True
             if is_registered(model):
-                with scope.owner():
-                    redact(model, row.pk, fields=[*changed])
+                _redact_former(row, fields, lambda _name, value: names_them(value, person.words))
+    return is_changed
+
+
+def _redact_former_contact(person: Person, client: Client) -> None:
+    """Who the contact person was: the values of theirs that are not in force any more."""
+    words = {squeezed(word) for word in person.words}
+    _redact_former(
+        client,
+        CONTACT,
+        lambda name, value: squeezed(value) in words and squeezed(value) != squeezed(getattr(client, name)),
+    )
+
+
+def _redact_former(row: Any, fields: Collection[str], is_theirs: Callable[[str, str], bool]) -> None:
+    """Out of the history of one shared row, the values of these fields that are the person's: (field, value)."""
+    found: dict[str, set[str]] = {}
+    type_ = ContentType.objects.get_for_model(row)
+    entries = LogEntry.objects.filter(content_type=type_, object_pk=str(row.pk))
+    for changes in entries.values_list("changes", flat=True):
+        for name in fields:
+            theirs = {side for side in changes.get(name, ()) if side and is_theirs(name, side)}
+            if theirs:
+                found.setdefault(name, set()).update(theirs)
+    if found:
+        with scope.owner():
+            redact_values(type(row), row.pk, values=found)
 
 
 def _rename_jobs(saga: Saga, key: str) -> None:

@@ -6,19 +6,21 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.utils import timezone
 
-from billing import catalogue, gateway, ordering, reconcile, standing, subscriptions
+from billing import catalogue, customers, gateway, ordering, reconcile, standing, subscriptions
 from billing.models import Account, State, Subscription
 from billing.standing import Standing
 from billing.subscriptions import CannotOrder
 from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.kit.dates import day_of
-from tenants import correction
+from tenants import correction, persons, sagas
 from tests.billing.conftest import DECLINED, GOOD, LATE, Processor
 from tests.billing.life import Life
 from tests.conftest import TESTER, Cast
+from tests.isolation import catalog
 
 
 @pytest.fixture
@@ -254,6 +256,32 @@ def test_a_change_there_arrives_here_and_the_contact_address_stays_ours(life: Li
     assert client.contact_email == "olga@acme.test" and life.account.billing_email == "invoices@acme.test"
     life.work()  # the echo of it changes nothing
     assert theirs(life).name == "Acme There"
+
+
+def test_P40_P39_an_erased_persons_address_for_invoices_is_gone_there_and_comes_back_from_nowhere(
+    life: Life,
+) -> None:
+    life.order()
+    with life.cast.inside():
+        gone = apps.get_model("contacts.Contact").objects.create(
+            kind="person", last_name="Zwart", email="ida@zwart.test"
+        )
+    with scope.shared(actor=TESTER):
+        Account.objects.update(billing_email=gone.email)
+        customers.details_changed(life.client)
+    life.work()
+    assert theirs(life).email == life.account.sent["contact_email"] == gone.email
+    with life.cast.inside():
+        person = persons.find("contacts.Contact", gone.pk)
+        assert person is not None
+        asked = persons.request(
+            person, tenant_id=life.cast.id, by=life.cast.owner.pk, now=timezone.now(), delay=timedelta(0)
+        )
+    sagas.run(asked.pk)
+    life.tell()  # what the processor said before it was told
+    life.work()
+    assert theirs(life).email == life.account.sent["contact_email"] == "olga@acme.test"
+    assert life.account.billing_email == "" and catalog.holding("ida@zwart") == []
 
 
 def test_where_both_changed_ours_counts(life: Life) -> None:

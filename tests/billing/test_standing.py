@@ -8,6 +8,7 @@ import pytest
 from django.test import Client as Browser
 from django.utils import timezone
 
+from billing import mails as billing_mails
 from billing import standing, subscriptions
 from billing.models import Account, Subscription
 from billing.standing import Standing
@@ -110,6 +111,23 @@ def test_a_payment_opens_it_again_at_once(acme: Cast, account: Account, paper: P
     assert tenant_of(acme).unpaid_since is None and len(mails("opened")) == 1
     found = own(acme)
     assert found and found.past_due_since is None and found.read_only_on is None
+
+
+def test_an_address_that_takes_no_mail_keeps_nobody_who_paid_out(
+    acme: Cast, account: Account, paper: Paper, caplog: pytest.LogCaptureFixture
+) -> None:
+    with scope.shared(actor=TESTER):
+        Account.objects.update(billing_email="books@[broken].be")
+    deliver(event("evt_1", paper.put(ordered(status="past_due"))))
+    found = own(acme)
+    assert found and found.past_due_since and not mails("past-due")
+    look(acme, timezone.now() + 15 * DAY)
+    assert tenant_of(acme).unpaid_since
+    assert deliver(event("evt_2", paper.put(ordered(status="active")))).status_code == 200
+    assert tenant_of(acme).unpaid_since is None and not mails("opened")
+    with scope.shared(actor=TESTER):
+        billing_mails.given_back(acme.tenant.client_id, "ch_1", cents=100, back=0)
+    assert str(acme.tenant.client_id) in caplog.text and "broken" not in caplog.text
 
 
 @pytest.mark.parametrize(

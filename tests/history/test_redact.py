@@ -5,7 +5,7 @@ from django.db import connection
 
 from shared_apps.clients.models import Client
 from shared_apps.history.models import LogEntry
-from shared_apps.history.redaction import redact
+from shared_apps.history.redaction import redact, redact_values
 from shared_apps.kit import scope
 from tests.conftest import Cast
 from tests.history.shelf import Book, Shelf
@@ -80,6 +80,33 @@ def test_a_value_goes_wherever_it_stands_alone(library: Cast) -> None:
     assert [e.actor_name for e in found] == ["Olga Acme", "[erased]", "Oscar"]
     assert found[2].actor_behalf == "[erased]"
     assert "code" in found[1].changes
+
+
+def test_P40_some_values_of_one_row_go_and_nothing_else_does(acme: Cast) -> None:
+    with scope.shared(actor=AUTHOR):
+        client, other = (
+            Client.objects.create(company="Canary", contact_name="Canary", contact_email="c@x.test")
+            for _each in range(2)
+        )
+        Client.objects.filter(pk=client.pk).update(contact_name="Paul")
+        before = LogEntry.objects.filter(object_pk=str(other.pk)).values().get()
+    with scope.owner(actor=AUTHOR):
+        assert (
+            redact_values(Client, client.pk, values={"contact_name": ["Canary", "Nobody"], "phone": []}) == 2
+        )
+        assert redact_values(Client, client.pk, values={"contact_name": ["Nobody"]}) == 0
+    with scope.shared():
+        made, changed, told = LogEntry.objects.filter(object_pk=str(client.pk)).order_by("id")
+        assert changed.changes == {"contact_name": ["[erased]", "Paul"]}
+        assert (made.changes["contact_name"], made.changes["company"]) == (
+            [None, "[erased]"],
+            [None, "Canary"],
+        )
+        assert (told.actor_id, told.actor_behalf) == ("redact_history", "Ann Author")
+        assert told.additional_data == {"fields": ["contact_name", "phone"], "entries": 2}
+        assert LogEntry.objects.filter(object_pk=str(other.pk)).values().get() == before
+    with scope.shared(actor=AUTHOR), pytest.raises(scope.ScopeError):
+        redact_values(Client, client.pk, values={})
 
 
 def test_a_person_s_name_goes_as_an_author_too(acme: Cast) -> None:

@@ -186,6 +186,101 @@ def test_P40_whoever_let_an_operator_in_is_named_there_no_more(acme: Cast) -> No
     assert (grant.consented_by, grant.ended_by, grant.operator_name) == ("[erased]", "[erased]", "Opal")
 
 
+# --- shared rows about the client -------------------------------------------------------------------------
+
+
+def pays(cast: Cast, **details: Any) -> Any:
+    """The client's account at the payment operator, which knows it already."""
+    with scope.shared(actor=TESTER):
+        return apps.get_model("billing.Account").objects.create(
+            client_uuid=cast.tenant.client_id, customer_id="cus_x", **details
+        )
+
+
+def changes_of(row: Any) -> str:
+    with scope.shared():
+        found = LogEntry.objects.filter(object_pk=str(row.pk)).order_by("id")
+        return str([one.changes for one in found])
+
+
+def test_P40_an_address_for_invoices_goes_as_a_whole_and_the_payment_operator_is_told(acme: Cast) -> None:
+    """Not before its copy follows do we forget what it has: else nothing would tell that the two differ."""
+    gone, sent = plant(acme), {"contact_email": EMAIL}
+    account = pays(acme, billing_email=EMAIL.upper(), reference=f"{NAME}, " * 3, sent=sent)
+    erase(acme, gone)
+    with scope.shared():
+        account.refresh_from_db()
+        assert (account.billing_email, account.sent) == ("", sent)
+        assert account.reference.startswith(f"{persons.LABEL}, {persons.LABEL}")
+        assert Job.objects.filter(name="billing.customers.follow", args=[str(acme.tenant.client_id)]).exists()
+    assert not any(word in changes_of(account).lower() for word in (FIRST.lower(), EMAIL))
+
+
+def test_P40_a_name_is_not_looked_for_within_an_e_mail_address(acme: Cast) -> None:
+    address = "boekhouding@peeters.be"
+    account = pays(acme, billing_email=address)
+    with acme.inside():
+        gone = contacts().objects.create(kind="company", name="Peeters")
+        other = contacts().objects.create(kind="company", name="Bakery", email=address)
+        told = Message.objects.create(
+            purpose="accounts.reset", to_address=address, language="en", subject="x", key="theirs"
+        )
+    with scope.shared(actor=TESTER):
+        asked = Request.register(
+            received_on=day_of(timezone.now()), by=None, now=timezone.now(), kind="question", channel="page",
+            client_uuid=acme.tenant.client_id, from_name="Nora", from_address=address, text="Peeters?",
+        )  # fmt: skip
+    erase(acme, gone)
+    with acme.inside():
+        told.refresh_from_db()
+        history = LogEntry.objects.get(object_pk=str(other.pk)).changes
+        assert (told.to_address, history["email"]) == (address, [None, address])
+    with scope.shared():
+        account.refresh_from_db()
+        asked.refresh_from_db()
+        assert account.billing_email == address and address in changes_of(account)
+        assert (asked.from_address, asked.text) == (address, f"{persons.LABEL}?")
+
+
+def test_P40_whoever_got_the_invoices_before_is_nowhere_in_the_shared_history(
+    acme: Cast, zenith: Cast
+) -> None:
+    account = pays(acme, billing_email=EMAIL, reference=f"Ask {NAME}")
+    with scope.shared(actor=TESTER):
+        theirs = type(account).objects.create(client_uuid=zenith.tenant.client_id, billing_email=EMAIL)
+        type(account).objects.filter(pk=account.pk).update(billing_email="paul@acme.be", reference="PO 7")
+    gone = plant(acme)
+    erase(acme, gone)
+    assert EMAIL not in changes_of(account) and LAST not in changes_of(account)
+    assert changes_of(account).count("'paul@acme.be'") == 1, "of others nothing is lost"
+    assert EMAIL in changes_of(theirs), "of other clients neither"
+
+
+def test_P40_whoever_was_the_contact_person_goes_out_of_its_history_and_whoever_is_stays(
+    acme: Cast, olga: Browser
+) -> None:
+    gone = plant(acme)
+    with scope.shared(actor=TESTER):
+        client = Tenant.objects.select_related("client").get(pk=acme.id).client
+        kept = client.contact_name, client.contact_email
+        client.contact_name, client.contact_email, client.phone = NAME.upper(), EMAIL, PHONE.replace(" ", "")
+        client.save()
+    said = "If they are not your contact person any more, change the contact details first"
+    assert said in text_of(olga.get(f"{PAGE}contacts/contact/{gone.pk}/"))
+    with scope.shared(actor=TESTER):
+        client.contact_name, client.contact_email = kept
+        client.save()
+    erase(acme, gone)
+    with scope.shared():
+        client.refresh_from_db()
+    assert (client.contact_name, client.phone) == (kept[0], PHONE.replace(" ", "")), (
+        "corrected where it stands"
+    )
+    history = changes_of(client)
+    assert LAST.lower() not in history.lower() and "475864213" in history
+    assert f"'contact_name': ['{persons.LABEL}', '{kept[0]}']" in history
+
+
 def test_P40_planted_a_table_that_hides_what_is_personal_is_caught_by_the_canary(
     acme: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,18 +325,29 @@ def test_P40_it_is_an_event_of_the_workspace_without_a_name(acme: Cast) -> None:
         assert entry.actor_id == str(acme.owner.pk)
 
 
-def test_P40_somebody_of_the_same_name_keeps_their_own_record(acme: Cast) -> None:
+def test_P40_somebody_of_the_same_name_keeps_their_own_record(acme: Cast, olga: Browser) -> None:
     gone = plant(acme)
     with acme.inside():
-        other = contacts().objects.create(
-            kind="person", first_name=FIRST, last_name=LAST, email="other@x.test"
+        other, lost = (
+            contacts().objects.create(kind="person", first_name=FIRST, last_name=LAST, email=f"{who}@x.test")
+            for who in ("other", "lost")
         )
-        assert [one.row.pk for one in persons.namesakes(found(gone))] == [other.pk]
+        also = lost.pk
+        lost.remove(by=acme.owner)
+        assert [one.row.pk for one in persons.namesakes(found(gone))] == [other.pk, also]
+    assert f"/contacts/contact/{also}/" in text_of(olga.get(f"{PAGE}contacts/contact/{gone.pk}/"))
     erase(acme, gone)
     with acme.inside():
         other.refresh_from_db()
+        colleague = contacts().objects.create(kind="company", name=acme.owner.name)
+        did = LogEntry.objects.filter(actor_id=str(acme.owner.pk)).count()
+    erase(acme, colleague)
+    with acme.inside():
+        kept = LogEntry.objects.filter(actor_id=str(acme.owner.pk), actor_name=acme.owner.name)
+        assert kept.count() >= did, "what a colleague of that name did is theirs"
         assert (other.name, other.email) == (NAME, "other@x.test")
         assert LogEntry.objects.filter(object_pk=str(other.pk), object_repr=NAME).exists()
+        assert [one.row.pk for one in persons.search(LAST)] == [other.pk, also]
 
 
 def test_P40_short_names_are_not_taken_out_of_other_words(acme: Cast) -> None:
@@ -252,6 +358,57 @@ def test_P40_short_names_are_not_taken_out_of_other_words(acme: Cast) -> None:
     with acme.inside():
         firm.refresh_from_db()
         assert firm.notes == "Announce it. Ann knows."
+
+
+# --- whose record is deleted already ------------------------------------------------------------------------
+
+
+def test_P40_a_deleted_contact_is_found_shown_and_taken_out_of_what_remembers_them(
+    acme: Cast, olga: Browser
+) -> None:
+    gone = plant(acme)
+    with acme.inside():
+        contacts().objects.get(pk=gone.pk).remove(by=acme.owner)
+    address = f"{PAGE}contacts/contact/{gone.pk}/"
+    for words in ("quirijnella WEZEMBEËKSTER", EMAIL):
+        page = text_of(olga.get(PAGE, {"q": words}))
+        assert address in page and "deleted" in page, words
+    assert "Nobody has this name" in text_of(olga.get(PAGE, {"q": "Bakery Quirijnella"}))
+    page = text_of(olga.get(address))
+    for said in (NAME, IBAN, "deleted before", "Bakery"):
+        assert said in page, said
+    for cancelled in (True, False):
+        posted = {"typed_name": NAME, "current": PASSWORD}
+        asked = olga.post(f"{address}ask/", posted).headers["Location"]
+        assert NAME in text_of(olga.get(asked))
+        if cancelled:
+            olga.post(f"{asked}cancel/")
+    with scope.shared():
+        saga = Saga.objects.get(kind="erase_person", status=Saga.Status.WAITING)
+        Saga.objects.filter(pk=saga.pk).update(due_at=timezone.now())
+    assert sagas.run(saga.pk).status == Saga.Status.DONE
+    left = [row for word in WORDS for row in everywhere(acme, word)]
+    assert [
+        row for row in left if not row.startswith("files/")
+    ] == []  # which go when a deletion is committed
+    assert olga.get(address).status_code == 404 and text_of(olga.get(asked))
+    assert address not in text_of(olga.get(PAGE, {"q": persons.LABEL}))
+
+
+def test_P40_somebody_who_was_invited_and_never_came_is_erased_too(acme: Cast) -> None:
+    with acme.inside(acme.owner):
+        gone = User.objects.create(name=NAME, email=EMAIL, invited_at=timezone.now())
+        gone.withdraw_invitation(by=acme.owner)
+        assert [one.row.pk for one in persons.search(LAST)] == [gone.pk]
+        again = User.objects.create(name=NAME, email=EMAIL.upper(), invited_at=timezone.now())
+        why = persons.why_not(found(gone), by=acme.owner.pk)
+        again.withdraw_invitation(by=acme.owner)
+    assert "has this address now" in why, "their mails are for whoever was invited again"
+    for row in (gone, again):
+        erase(acme, row)
+    assert [row for word in (FIRST, LAST) for row in everywhere(acme, word)] == []
+    with acme.inside():
+        assert persons.search("erased") == [] and persons.find("accounts.User", gone.pk) is None
 
 
 # --- twelve hours -----------------------------------------------------------------------------------------
