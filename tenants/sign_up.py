@@ -1,15 +1,13 @@
 """Opening a workspace, from the form to the first owner's door; and finding one's workspaces again by mail.
 
 A SignUp row holds what was typed until the workspace is there, the pool gives one or the saga "provision" makes it,
-and the mailed link leads to wherever that stands. Pages are in views_app.py, the shape of what is typed in forms.py. What a
-workspace may be called is names.py's matter, how a schema is made provision.py's.
+and the mailed link leads to wherever that stands (opening.py). Pages are in views_app.py, the shape of what is typed in
+forms.py. What a workspace may be called is names.py's matter, how a schema is made provision.py's.
 """
 
-import hmac
 import logging
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -21,29 +19,25 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from shared_apps import mail
-from shared_apps.accounts.models import HourCounter, Purpose, Throttle, User, fold_email
+from shared_apps.accounts.models import HourCounter, Throttle, User, fold_email
 from shared_apps.clients.models import Client
 from shared_apps.jobs import job
-from shared_apps.kit import scope, tokens
+from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from shared_apps.legal.documents import Document
 from shared_apps.legal.documents import find as find_document
 from shared_apps.legal.models import Acceptance
 from shared_apps.mail.models import Message
-from tenants import contract, departure, names, pool, provision, sagas
+from tenants import departure, names, opening, pool, provision, sagas
 from tenants.keys import KeyStore
-from tenants.models import CannotAct, Saga, SignUp, State, Tenant, WorkspaceSearch, host_url
+from tenants.models import CannotAct, Saga, SignUp, Tenant, WorkspaceSearch, host_url
 
 log = logging.getLogger("smoall.sign_up")
 CONFIRM_WITHIN = timedelta(hours=24)  # also how long a name is held
-LINK_AGE = timedelta(days=14)  # of the mailed link, which afterwards still leads to the first entry
 ABANDONED_AFTER = timedelta(days=30)  # confirmed, and never made for want of a free name or by an error
-SLOW_AFTER = timedelta(seconds=20)
 RETRY_NAME = timedelta(minutes=1)
 FORGET_FOUND = timedelta(hours=1)
 DOOR = scope.Actor("system", "sign-up", "Smoall")  # who acts before the first owner is known
-PRINT = "smoall.sign_up"  # salt of what a link holds of the address
-CLOSED = (State.ERASING, State.RESTORING)
 PROVISION = sagas.Kind("provision")
 OPEN = sagas.Kind("open")  # what is left when the schema came out of the pool
 
@@ -54,18 +48,6 @@ class CannotSignUp(CannotAct):
 
 class TooManyMails(CannotSignUp):
     """Whoever asks: as many mails went to strangers within an hour as this deployment allows."""
-
-
-class Stage(Enum):
-    """Where a mailed link leads."""
-
-    ASKED = "asked"  # to be confirmed by a button
-    RENAMING = "renaming"  # the name was taken meanwhile
-    PREPARING = "preparing"
-    STUCK = "stuck"  # failed: operators see it and start it again
-    TERMS = "terms"  # made by an operator: the terms are to be accepted
-    READY = "ready"
-    ENTERED = "entered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,31 +61,6 @@ class Answers:
     subdomain: str
     name: str
     email: str
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """A sign-up and what became of it: the row goes when the workspace is there, the saga stays."""
-
-    id: UUID
-    sign_up: SignUp | None
-    saga: Saga | None
-    tenant: Tenant | None = None
-    owner: User | None = None
-
-    def stage(self) -> Stage:
-        """Runs in the shared schema."""
-        if self.tenant and self.owner:
-            return _stage_of_owner(self.tenant, self.owner)
-        if self.saga and self.saga.status in (Saga.Status.FAILED, Saga.Status.CANCELLED):
-            return Stage.STUCK
-        if self.sign_up and not is_free(self.sign_up):
-            return Stage.RENAMING
-        return Stage.PREPARING if self.saga else Stage.ASKED
-
-    def is_slow(self, now: datetime) -> bool:
-        """Whether to say that it takes longer than it should."""
-        return self.saga is not None and now - self.saga.created_at > SLOW_AFTER
 
 
 # --- asking ---------------------------------------------------------------------------------------
@@ -195,7 +152,7 @@ def _send(sign_up: SignUp, *, purpose: str, about: UUID, wanted: mail.Check, con
         key=f"{purpose}:{uuid7()}",
         about=about,
         wanted=wanted,
-        context={"name": sign_up.name, "company": sign_up.company, "url": link(sign_up), **context},
+        context={"name": sign_up.name, "company": sign_up.company, "url": opening.link(sign_up), **context},
     )
 
 
@@ -209,105 +166,7 @@ def is_awaited(message: Message) -> bool:
 @mail.check
 def is_open(message: Message) -> bool:
     """The client's workspace is there and not being erased."""
-    return bool(Tenant.objects.filter(client_id=message.about).exclude(state__in=CLOSED).exists())
-
-
-# --- the mailed link ------------------------------------------------------------------------------
-
-
-def link(sign_up: SignUp) -> str:
-    """The address of the page that follows the opening of this workspace; bound to the e-mail address."""
-    with scope.shared(realm="app"):
-        token = tokens.sign([str(sign_up.id), _print(sign_up.id, sign_up.email)], purpose="sign_up")
-    return host_url("app") + reverse("app:opening", urlconf="config.urls_app", args=[token])
-
-
-def read(token: str, *, lock: bool = False) -> Opening:
-    """What a mailed link is about, in the realm "app". With `lock` its row is held until the end.
-
-    Raises tokens.BadToken: altered, too old, forgotten, or sent to an address that was corrected.
-    """
-    payload = tokens.read(token, purpose="sign_up", max_age=int(LINK_AGE.total_seconds()))
-    id, made = UUID(payload[0]), str(payload[1])
-    rows = SignUp.objects.select_for_update() if lock else SignUp.objects
-    sign_up, saga = rows.filter(pk=id).first(), Saga.objects.filter(key=_key(id)).first()
-    if sign_up is None and saga is None:
-        raise tokens.BadToken("forgotten")
-    is_theirs = (
-        tokens.is_print(made, _state(id, sign_up.email), salt=PRINT)
-        if sign_up
-        else hmac.compare_digest(str(saga and saga.data.get("print")), made)
-    )
-    if not is_theirs:
-        raise tokens.BadToken("sent to another address")
-    return opening(id, sign_up, saga)
-
-
-def opening(id: UUID, sign_up: SignUp | None, saga: Saga | None) -> Opening:
-    """With the workspace and its first owner when they are there. Raises BadToken when they are gone."""
-    person = saga.data.get("person") if saga else None
-    if sign_up is None and not person:
-        raise tokens.BadToken("given up")
-    if saga is None or not person:
-        return Opening(id, sign_up, saga)
-    open_ones = Tenant.objects.exclude(state__in=CLOSED).select_related("client").prefetch_related("domains")
-    tenant = open_ones.filter(pk=saga.subject).first()
-    owner = _person(tenant, UUID(person)) if tenant else None
-    if owner is None:
-        raise tokens.BadToken("the workspace is gone")
-    return Opening(id, sign_up, saga, tenant, owner)
-
-
-def of_saga(id: UUID) -> Opening:
-    """What came of a saga that made a workspace. Raises tokens.BadToken when that is gone."""
-    saga = Saga.objects.get(pk=id)
-    asked = UUID(saga.data["sign_up"])
-    return opening(asked, SignUp.objects.filter(pk=asked).first(), saga)
-
-
-def _person(tenant: Tenant, id: UUID) -> User | None:
-    with scope.tenant(tenant.id):
-        found: User | None = User.objects.active().filter(pk=id).first()
-        return found
-
-
-def _print(id: UUID, email: str) -> str:
-    """Names the address in a link and in the saga without holding it."""
-    return tokens.print_of(_state(id, email), salt=PRINT)
-
-
-def _state(id: UUID, email: str) -> str:
-    return f"{id}|{fold_email(email)}"
-
-
-def _key(id: UUID) -> str:
-    return f"provision:{id}"
-
-
-def _stage_of_owner(tenant: Tenant, owner: User) -> Stage:
-    if owner.entered_at:
-        return Stage.ENTERED
-    return Stage.READY if contract.has_terms(tenant.client_id) else Stage.TERMS
-
-
-def is_free(sign_up: SignUp) -> bool:
-    """Whether it can still have the name that it holds."""
-    try:
-        names.check(sign_up.subdomain, but=sign_up)
-    except names.BadName:
-        return False
-    return True
-
-
-def door(tenant: Tenant, owner: User) -> str:
-    """Where the first owner enters: a single-use link before the first entry, the sign-in page afterwards."""
-    with scope.tenant(tenant.id):
-        path = (
-            reverse("sign-in", urlconf="shared_apps.accounts.urls")
-            if owner.entered_at
-            else owner.link(Purpose.ENTER)
-        )
-    return tenant.url + path
+    return bool(Tenant.objects.filter(client_id=message.about).exclude(state__in=opening.CLOSED).exists())
 
 
 # --- confirming -----------------------------------------------------------------------------------
@@ -326,9 +185,9 @@ def confirm(sign_up: SignUp, *, now: datetime) -> Saga:
         names.check(sign_up.subdomain, but=sign_up)
         sign_up.confirmed_at, sign_up.expires_at = now, now + CONFIRM_WITHIN
         sign_up.save(update_fields=["confirmed_at", "expires_at"])
-    data = {"sign_up": str(sign_up.id), "print": _print(sign_up.id, sign_up.email)}
+    data = {"sign_up": str(sign_up.id), "print": opening.print_of(sign_up.id, sign_up.email)}
     return _opened_at_once(sign_up, data) or sagas.start(
-        "provision", uuid7(), key=_key(sign_up.id), data=data
+        "provision", uuid7(), key=opening.key_of(sign_up.id), data=data
     )
 
 
@@ -337,7 +196,7 @@ def _opened_at_once(sign_up: SignUp, data: dict[str, Any]) -> Saga | None:
 
     None when the pool is empty, or the name was taken this very moment: the schema is then back in the pool.
     """
-    made = _key(sign_up.id)  # the row has none any more once it is forgotten
+    made = opening.key_of(sign_up.id)  # the row has none any more once it is forgotten
     if Saga.objects.filter(key=made).exists():
         return None
     try:
@@ -355,7 +214,7 @@ def rename(sign_up: SignUp, label: str, *, now: datetime) -> None:
     """Another name instead of one that was taken meanwhile. The row must be locked. Raises names.BadName."""
     sign_up.subdomain = names.check(label, but=sign_up)
     _save(sign_up)
-    if saga := Saga.objects.filter(key=_key(sign_up.id)).first():
+    if saga := Saga.objects.filter(key=opening.key_of(sign_up.id)).first():
         sagas.hasten(saga, now)
 
 
@@ -501,7 +360,9 @@ def find(search_id: str) -> None:
         if asked is None:
             return
         tenants = list(
-            Tenant.objects.exclude(state__in=CLOSED).select_related("client").prefetch_related("domains")
+            Tenant.objects.exclude(state__in=opening.CLOSED)
+            .select_related("client")
+            .prefetch_related("domains")
         )
     found = [tenant for tenant in tenants if _knows(tenant.id, asked.email)]
     with scope.shared():

@@ -1,4 +1,4 @@
-"""Pages of `app.<domain>` for people who open a workspace or look for theirs. The verbs are in sign_up.py."""
+"""Pages of `app.<domain>` for people who open a workspace or look for theirs. The verbs are in sign_up.py and opening.py."""
 
 from typing import Any
 
@@ -23,7 +23,8 @@ from tenants import names
 from tenants import sign_up as verbs
 from tenants.forms import FindForm, NameForm, SignUpForm, TermsForm, checked, suggestion
 from tenants.models import SignUp, host_url
-from tenants.sign_up import CannotSignUp, Opening, Stage, TooManyMails
+from tenants.opening import Opening, Stage, door, is_free, read
+from tenants.sign_up import CannotSignUp, TooManyMails
 
 OWN = "sign_up"  # the session's key: what was asked for in this browser
 
@@ -254,7 +255,7 @@ def rename(request: HttpRequest, token: str) -> HttpResponse:
     found = _read(token, lock=True)
     if found is None:
         return _void(request)
-    if found.sign_up is None or verbs.is_free(found.sign_up):
+    if found.sign_up is None or is_free(found.sign_up):
         return redirect("app:opening", token)
     form = NameForm(request.POST, own=found.sign_up)
     if form.is_valid():
@@ -287,14 +288,14 @@ def terms(request: HttpRequest, token: str) -> HttpResponse:
 
 def _read(token: str, *, lock: bool = False) -> Opening | None:
     try:
-        return verbs.read(token, lock=lock)
+        return read(token, lock=lock)
     except tokens.BadToken:
         return None
 
 
 def _to_door(found: Opening) -> HttpResponse:
     assert found.tenant and found.owner
-    return HttpResponseRedirect(verbs.door(found.tenant, found.owner))
+    return HttpResponseRedirect(door(found.tenant, found.owner))
 
 
 def _void(request: HttpRequest) -> HttpResponse:

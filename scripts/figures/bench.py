@@ -17,7 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from config import embedded_postgres
+from config import embedded_postgres, postgres_programs
+from config.postgres_programs import ServerError
 from scripts.figures.side import ROOT, Failed, Side
 
 MARKER = "figures.json"
@@ -78,7 +79,7 @@ class Bench:
         for side in self._sides.values():
             side.end()
         self._sides = {}
-        with suppress(embedded_postgres.ServerError):
+        with suppress(ServerError):
             embedded_postgres.stop(self.data)
 
     def note(self, **more: Any) -> None:
@@ -155,7 +156,7 @@ class Bench:
     def _start(self, *, durable: bool) -> None:
         try:
             self._url = embedded_postgres.start(self.data, durable=durable).url()
-        except embedded_postgres.ServerError as error:
+        except ServerError as error:
             raise CannotMeasure(str(error)) from error
 
     def _restart(self, *, durable: bool) -> None:
@@ -235,7 +236,7 @@ class Bench:
     def run(self, program: str, *words: str, database: str, options: str = "", stdin: str = "") -> float:
         """Seconds that one of PostgreSQL's own programs takes, as its superuser. Raises CannotMeasure."""
         address = self._url.rsplit("/", 1)[0] + f"/{database}"
-        command = [str(embedded_postgres.bin(program)), "--dbname", address, *words]
+        command = [str(postgres_programs.bin(program)), "--dbname", address, *words]
         environment = {**os.environ, "PGOPTIONS": options}
         began = time.perf_counter()
         done = subprocess.run(command, env=environment, capture_output=True, text=True, input=stdin)

@@ -23,7 +23,7 @@ from shared_apps.clients.models import Client
 from shared_apps.jobs import timed
 from shared_apps.kit import scope
 from shared_apps.legal import documents
-from tenants import erasure, fleet, names, pool, provision, sagas, script, sign_up, snapshot
+from tenants import erasure, fleet, names, opening, pool, provision, sagas, script, sign_up, snapshot
 from tenants.keys import KeyStore
 from tenants.models import PoolSchema, Saga, Snapshot, Tenant
 from tests.conftest import TESTER
@@ -64,7 +64,7 @@ def test_from_the_confirmed_click_to_the_first_page_there_is_no_wait_and_no_ddl(
     with scope.shared(actor=sign_up.DOOR, realm="app"):
         terms = documents.current("terms", today=timezone.localdate())
         asked = sign_up.ask(answers("quick"), terms=terms, terms_language="fr", own=None, now=now)
-        link = "/" + sign_up.link(asked).split("/", 3)[3]
+        link = "/" + opening.link(asked).split("/", 3)[3]
     visitor.get(link)
     began = time.perf_counter()
     with statements() as sent:

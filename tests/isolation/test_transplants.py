@@ -31,7 +31,7 @@ from shared_apps.kit import scope, tokens
 from shared_apps.kit.rows import uuid7
 from shared_apps.mail.models import Message, print_of
 from shared_apps.operators.models.grant import ENTER
-from tenants import erasure, export, sagas, sign_up, stores
+from tenants import erasure, export, opening, sagas, stores
 from tenants.models import Saga, SignUp, State, Tenant
 from tests.conftest import TESTER, Cast
 from tests.isolation import catalog, stage
@@ -189,7 +189,7 @@ def test_a_sign_ups_link_shows_no_other_sign_up(db: None) -> None:
             for name in ("mine", "theirs")
         )  # fmt: skip
         payload = tokens.read(
-            sign_up.link(mine).rstrip("/").rpartition("/")[2], purpose="sign_up", max_age=60
+            opening.link(mine).rstrip("/").rpartition("/")[2], purpose="sign_up", max_age=60
         )
         swapped = tokens.sign([str(theirs.id), payload[1]], purpose="sign_up")
     answer = Browser(HTTP_HOST=APP).get(f"/sign-up/{swapped}/")

@@ -15,7 +15,7 @@ from django.core.management.base import CommandError
 from django.test import override_settings
 from django.utils import timezone
 
-from config import embedded_postgres
+from config import postgres_programs
 from shared_apps.accounts.models import User
 from shared_apps.kit import scope
 from shared_apps.operators import permits
@@ -168,7 +168,7 @@ def test_P22_a_shell_under_a_read_grant_stands_in_that_workspace_and_writes_noth
 
 
 def command(*words: str) -> "subprocess.CompletedProcess[str]":
-    path = f"{embedded_postgres.bin('psql').parent}:{os.environ['PATH']}"
+    path = f"{postgres_programs.bin('psql').parent}:{os.environ['PATH']}"
     return subprocess.run(
         [sys.executable, "manage.py", *words],
         cwd=settings.BASE_DIR, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False,

@@ -22,7 +22,7 @@ from shared_apps.kit import scope
 from shared_apps.legal import documents
 from shared_apps.legal.models import Acceptance
 from shared_apps.mail.models import Message
-from tenants import sagas, sign_up
+from tenants import opening, sagas, sign_up
 from tenants.keys import KeyStore
 from tenants.models import Saga, SignUp, Tenant
 from tests.sign_up.conftest import APP, link_in, mails
@@ -156,7 +156,7 @@ def test_killed_anywhere_it_converges_to_one_workspace(committing: None, point: 
         tenant = Tenant.objects.get(domains__domain="cafe-noir")
         assert Client.objects.filter(company="Café Noir SA").count() == 1 and not SignUp.objects.exists()
         assert Message.objects.filter(purpose="sign_up.ready").count() == 1
-        assert sign_up.of_saga(saga.pk).stage() == sign_up.Stage.TERMS
+        assert opening.of_saga(saga.pk).stage() == opening.Stage.TERMS
     with scope.tenant(tenant.id):
         assert User.objects.get().email == "nora.noir@cafe.test"
     assert KeyStore.default().exists(tenant.id)

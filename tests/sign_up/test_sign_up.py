@@ -16,7 +16,7 @@ from shared_apps.kit.module import OWNER
 from shared_apps.legal import documents
 from shared_apps.legal.models import Acceptance
 from shared_apps.mail.models import Message
-from tenants import names, sign_up
+from tenants import names, opening, sign_up
 from tenants.keys import KeyStore
 from tenants.models import Saga, SignUp, Tenant
 from tests.conftest import TESTER, Cast
@@ -282,7 +282,7 @@ def test_a_name_taken_after_the_confirmation_can_be_replaced(visitor: Browser, a
 def test_a_link_is_bound_to_its_sign_up_realm_and_purpose(visitor: Browser, acme: Cast) -> None:
     asked(visitor)
     row = sign_ups()[0]
-    payload = [str(row.id), sign_up._print(row.id, row.email)]
+    payload = [str(row.id), opening.print_of(row.id, row.email)]
     with scope.shared(realm="ops"):
         from_ops = tokens.sign(payload, purpose="sign_up")
     with acme.inside():

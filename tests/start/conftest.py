@@ -19,7 +19,8 @@ from config import embedded_postgres, processes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 REAL = (
-    "__init__", "embedded_postgres", "supervisor", "processes", "data_folder", "start_steps", "web", "payments", "env", "secrets",
+    "__init__", "embedded_postgres", "postgres_programs", "supervisor", "processes", "data_folder", "start_steps", "web",
+    "payments", "env", "secrets",
 )  # fmt: skip
 
 MANAGE = """

@@ -13,8 +13,8 @@ from typing import Any
 import psycopg2
 import pytest
 
-from config import embedded_postgres
-from config.embedded_postgres import ServerError
+from config import embedded_postgres, postgres_programs
+from config.postgres_programs import ServerError
 from tests.toys.fixtures import kill_at_once
 
 
@@ -202,11 +202,11 @@ def test_the_command_prints_the_address_or_a_sentence(data: Path) -> None:
 
 def test_programs_of_the_same_release_are_found() -> None:
     said = subprocess.run(
-        [embedded_postgres.bin("pg_dump"), "--version"], capture_output=True, text=True
+        [postgres_programs.bin("pg_dump"), "--version"], capture_output=True, text=True
     ).stdout
     assert " 18." in said
     with pytest.raises(ServerError):
-        embedded_postgres.bin("pg_nothing")
+        postgres_programs.bin("pg_nothing")
 
 
 def test_other_secrets_in_the_file_are_kept(data: Path) -> None:

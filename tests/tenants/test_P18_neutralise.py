@@ -28,7 +28,7 @@ from django.test import Client as Browser
 from django.test import override_settings
 
 from billing.models import Item
-from config import embedded_postgres
+from config import embedded_postgres, postgres_programs
 from shared_apps.kit import scope
 from shared_apps.kit.logs import WithoutAddress
 from shared_apps.kit.module import all_holdings
@@ -264,7 +264,7 @@ def put_back(dumped: Path, server: Any) -> None:
         admin.autocommit = True
         admin.cursor().execute("DROP DATABASE smoall")
         admin.cursor().execute("CREATE DATABASE smoall")
-    restore = embedded_postgres.bin("pg_restore")
+    restore = postgres_programs.bin("pg_restore")
     subprocess.run([restore, "-d", server.url("smoall"), dumped], check=True, capture_output=True)
     with closing(psycopg2.connect(server.url("smoall"))) as admin, admin:
         admin.cursor().execute("UPDATE tenants_deployment SET environment = 'production'")

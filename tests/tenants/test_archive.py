@@ -1,13 +1,10 @@
 """The archive of an export: what goes in comes out, and nothing altered comes out unnoticed."""
 
 import io
-import json
 import shutil
 import subprocess
-import sys
 import zipfile
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,78 +13,35 @@ from uuid import UUID
 import pyrage
 import pytest
 
-from tenants import archive, verifiers
+from tenants import archive
 from tenants.archive import (
     ArchiveReader,
     ArchiveWriter,
     BadArchive,
     BadPart,
     ManifestFields,
-    Report,
-    Written,
     WrongKey,
     age,
 )
 from tenants.archive.reader import _Checked
 from tenants.keys import KeyStore
-from tenants.verifiers import verify
-
-NOW = datetime(2026, 11, 23, 5, 10, 12, tzinfo=UTC)
-IDENTITY = pyrage.x25519.Identity.generate()
-SECRET, PUBLIC = str(IDENTITY), str(IDENTITY.to_public())
-FIELDS = ManifestFields(
-    release="2026.11",
-    fingerprint="f" * 64,
-    tenant=UUID(int=7),
-    counts={"contacts_contact": 3},
-    about={"client": str(UUID(int=8))},
+from tests.tenants.archives import (
+    CONTENT,
+    FIELDS,
+    IDENTITY,
+    NOW,
+    PUBLIC,
+    SECRET,
+    check,
+    is_refused,
+    plain,
+    rebuilt,
+    sealed,
+    store,
+    write,
 )
-CONTENT = {
-    "schema.sql": b"CREATE TABLE contacts_contact (id uuid PRIMARY KEY, name text);\n",
-    "restore.sql": b"\\i schema.sql\n",
-    "rows/contacts_contact.csv": 'id,name\n1,Éric\n2,"a, b"\n3,""\n'.encode(),
-    "files/photo é.jpg": Random(3).randbytes(3000),
-    "files/empty": b"",
-    "shared.json": b'{"company": "CANARY SRL"}',
-}
 
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> KeyStore:
-    prepared = KeyStore(tmp_path_factory.mktemp("archive") / "keys")
-    prepared.prepare()
-    return prepared
-
-
-def write(path: Path, store: KeyStore, recipients: Any, content: dict[str, bytes] = CONTENT) -> Written:
-    with path.open("wb") as file, ArchiveWriter(file, recipients, keys=store, made_at=NOW) as writer:
-        for name, data in content.items():
-            writer.add(name, (data[at : at + 7] for at in range(0, len(data), 7)))
-        return writer.close(FIELDS)
-
-
-@pytest.fixture
-def plain(tmp_path: Path, store: KeyStore) -> Path:
-    write(tmp_path / "plain.zip", store, None)
-    return tmp_path / "plain.zip"
-
-
-@pytest.fixture
-def sealed(tmp_path: Path, store: KeyStore) -> Path:
-    write(tmp_path / "sealed.zip.age", store, [PUBLIC])
-    return tmp_path / "sealed.zip.age"
-
-
-def check(path: Path, store: KeyStore, identity: str | None = None) -> Report:
-    with ArchiveReader(path, identity) as reader:
-        return reader.verify(store.public_keys())
-
-
-def is_refused(path: Path, store: KeyStore, identity: str | None = None) -> bool:
-    try:
-        return not check(path, store, identity).is_sound
-    except BadArchive:
-        return True
+__all__ = ["plain", "sealed", "store"]
 
 
 # --- round trip -------------------------------------------------------------------------------------------
@@ -327,16 +281,6 @@ def test_cut_short_anywhere_it_is_refused(plain: Path, sealed: Path, store: KeyS
             assert is_refused(path, store, identity), (path.name, end)
 
 
-def rebuilt(path: Path, change: Callable[[dict[str, bytes]], Any]) -> None:
-    """The archive as somebody could pack it again after changing it."""
-    with zipfile.ZipFile(path) as zipped:
-        parts = {name: zipped.read(name) for name in zipped.namelist()}
-    change(parts)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as zipped:
-        for name, data in parts.items():
-            zipped.writestr(name, data)
-
-
 @pytest.mark.parametrize(
     ("change", "part"),
     [
@@ -454,172 +398,3 @@ def test_a_wrong_or_missing_key_says_so(sealed: Path, tmp_path: Path, store: Key
     for identity in (None, "correct horse battery ", SECRET):
         with pytest.raises(WrongKey):
             ArchiveReader(tmp_path / "b", identity)
-
-
-# --- memory -----------------------------------------------------------------------------------------------
-HUNGRY = """
-import random, resource, sys
-from datetime import UTC, datetime
-from pathlib import Path
-from uuid import UUID
-from tenants.archive import ArchiveReader, ArchiveWriter, ManifestFields
-from tenants.keys import KeyStore
-folder, secret, public, megabytes = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
-block = random.Random(1).randbytes(256 << 10) + bytes(768 << 10)
-store = KeyStore(folder / "keys")
-with (folder / "a").open("wb") as file:
-    with ArchiveWriter(file, [public], keys=store, made_at=datetime.now(UTC)) as writer:
-        writer.add("files/warm-up", [block])
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        writer.add("files/large", (block for _ in range(megabytes)))
-        writer.close(ManifestFields(release="1", fingerprint="", tenant=UUID(int=1), counts={}))
-with ArchiveReader(folder / "a", secret) as reader:
-    assert reader.verify(store.public_keys()).is_sound
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, (folder / "a").stat().st_size)
-"""
-
-
-def test_a_part_of_300_megabytes_is_written_and_verified_in_constant_memory(tmp_path: Path) -> None:
-    answer = subprocess.run(
-        [sys.executable, "-c", HUNGRY, str(tmp_path), SECRET, PUBLIC, "300"],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=Path(__file__).resolve().parents[2],
-    )
-    grown, size = map(int, answer.stdout.split())
-    assert size > 75_000_000
-    assert grown < 20, f"{grown} MB more"
-
-
-# --- the offline verifier ---------------------------------------------------------------------------------
-def run(*arguments: object, cwd: Path, stdlib_only: bool = True) -> Any:
-    """verify.py as a client runs it; -I -S: no packages at all."""
-    python = [sys.executable, *(["-I", "-S"] if stdlib_only else [])]
-    return subprocess.run(
-        [*python, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, check=False, input=""
-    )
-
-
-@pytest.fixture
-def unpacked(plain: Path, tmp_path: Path) -> Path:
-    with zipfile.ZipFile(plain) as zipped:
-        zipped.extractall(tmp_path / "unpacked")
-    return tmp_path / "unpacked"
-
-
-def test_unpacked_the_verifier_inside_finds_everything_sound(unpacked: Path, store: KeyStore) -> None:
-    keys = unpacked.parent / "keys.json"
-    keys.write_text(json.dumps(store.public_document()))
-    alone = run("verify.py", cwd=unpacked)
-    assert alone.returncode == 0, alone.stderr
-    assert "Whose key that is was not checked" in alone.stdout
-    (unpacked / ".DS_Store").write_bytes(b"what a desktop leaves behind")
-    known = run(unpacked / "verify.py", "--keys", keys, cwd=unpacked.parent)
-    assert known.returncode == 0, known.stderr
-    assert "one of the keys that you gave" in known.stdout
-    assert "3 rows in 1 tables" in known.stdout
-
-
-def test_unpacked_an_altered_part_is_named(unpacked: Path) -> None:
-    for name in ("rows/contacts_contact.csv", "files/photo é.jpg", "README.txt"):
-        path = unpacked / name
-        before = path.read_bytes()
-        path.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
-        answer = run("-X", "utf8", "verify.py", cwd=unpacked)
-        assert answer.returncode == 1
-        assert f"{name}: altered" in answer.stderr
-        path.write_bytes(before)
-    (unpacked / "files" / "empty").unlink()
-    assert "files/empty: missing" in run("verify.py", cwd=unpacked).stderr
-    (unpacked / "files" / "empty").symlink_to("/dev/null")
-    assert "files/empty: altered (it is a link)" in run("verify.py", cwd=unpacked).stderr
-
-
-def test_packed_it_agrees_with_smoall_on_every_change(plain: Path, store: KeyStore) -> None:
-    whole, keys = plain.read_bytes(), store.public_keys()
-
-    def says_sound() -> bool:
-        try:
-            return verify.check(plain, keys)[2] == []
-        except (verify.Refused, zipfile.BadZipFile, ValueError, NotImplementedError, OSError, KeyError):
-            return False
-
-    assert says_sound()
-    for at in range(0, len(whole), 53):
-        altered = bytearray(whole)
-        altered[at] ^= 1 << at % 8
-        plain.write_bytes(altered)
-        if says_sound():
-            with zipfile.ZipFile(plain) as zipped:
-                assert {name: zipped.read(name) for name in CONTENT} == CONTENT
-
-
-def test_packed_missing_and_added_parts_are_named(plain: Path) -> None:
-    (plain.parent / "verify.py").write_bytes(verifiers.source("verify.py"))
-    assert run("verify.py", plain, cwd=plain.parent).returncode == 0
-    rebuilt(plain, lambda parts: parts.update({"more": b""}))
-    assert "more: added" in run("verify.py", plain, cwd=plain.parent).stderr
-    rebuilt(plain, lambda parts: (parts.pop("more"), parts.pop("schema.sql")))
-    assert "schema.sql: missing" in run("verify.py", plain, cwd=plain.parent).stderr
-
-
-def test_a_stranger_who_signs_an_altered_archive_is_found_out_by_the_keys(
-    tmp_path: Path, store: KeyStore
-) -> None:
-    stranger = KeyStore(tmp_path / "stranger")
-    write(tmp_path / "forged.zip", stranger, None)
-    with pytest.raises(verify.Refused, match="not one of Smoall's"):
-        verify.check(tmp_path / "forged.zip", store.public_keys())
-
-
-def test_an_encrypted_archive_is_decrypted_first(sealed: Path, tmp_path: Path) -> None:
-    (tmp_path / "verify.py").write_bytes(verifiers.source("verify.py"))
-    (tmp_path / "key.txt").write_text(f"# created: today\n{SECRET}\n")
-    told = run("verify.py", sealed, cwd=tmp_path)
-    assert told.returncode == 1
-    assert "age -d" in told.stderr
-    decrypt = ("verify.py", sealed, "--identity", "key.txt", "--decrypt-to")
-    opened = run(*decrypt, "out.zip", cwd=tmp_path, stdlib_only=False)
-    assert opened.returncode == 0, opened.stderr
-    (tmp_path / "key.txt").write_text(str(pyrage.x25519.Identity.generate()))
-    refused = run(*decrypt, "no.zip", cwd=tmp_path, stdlib_only=False)
-    assert refused.returncode == 1
-    assert not (tmp_path / "no.zip").exists()
-
-
-def test_a_file_that_is_not_there_is_told_apart_from_one_that_is_altered(tmp_path: Path) -> None:
-    (tmp_path / "verify.py").write_bytes(verifiers.source("verify.py"))
-    assert run("verify.py", "absent.zip", cwd=tmp_path).returncode == 2
-
-
-# --- to whom ----------------------------------------------------------------------------------------------
-def test_a_key_or_a_passphrase_is_told_apart() -> None:
-    assert archive.parse_recipient(f"  {PUBLIC}\n") == age.PublicKey.parse(PUBLIC)
-    for phrase in ("age1 is how my phrase begins", "l’été où tout commença"):
-        assert archive.parse_recipient(phrase) == age.Passphrase(phrase)
-
-
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        pytest.param(SECRET, "secret", id="secret"),
-        pytest.param(SECRET.lower(), "secret", id="secret in small letters"),
-        ("ssh-ed25519 AAAAC3Nza", "kind"),
-        ("age1pq1qqqqqq", "kind"),
-        ("age1yubikey1qwerty", "kind"),
-        pytest.param(PUBLIC[:-1], "mistyped", id="key cut short"),
-        pytest.param(PUBLIC[:-1] + "b", "mistyped", id="key with another letter"),
-        pytest.param(PUBLIC.upper(), "mistyped", id="key in capitals"),
-        ("", "short"),
-        ("fourteen chars", "short"),
-        ("x" * 1001, "long"),
-        (" correct horse battery", "edges"),
-        ("correct horse\nbattery", "unprintable"),
-        ("a" * 20, "weak"),
-    ],
-)
-def test_what_can_not_be_used_is_refused_with_its_reason(text: str, code: str) -> None:
-    with pytest.raises(archive.BadRecipient) as caught:
-        archive.parse_recipient(text)
-    assert caught.value.code == code

@@ -25,7 +25,7 @@ from django.core.files.storage import default_storage
 from django.db import connection
 from django.utils import timezone
 
-from config import embedded_postgres
+from config import embedded_postgres, postgres_programs
 from shared_apps.accounts.models import User
 from shared_apps.clients.models import Client
 from shared_apps.history.models import Event, LogEntry
@@ -268,7 +268,7 @@ def test_a_copy_loads_by_psql_alone(source: Tenant, tmp_path: Path) -> None:
         source,
         tmp_path,
         embedded_postgres.admin_url(settings.SMOALL_DATA),
-        str(embedded_postgres.bin("psql")),
+        str(postgres_programs.bin("psql")),
     )
 
 

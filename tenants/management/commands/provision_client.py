@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from shared_apps.kit import scope, tokens
-from tenants import names, sagas, sign_up
+from tenants import names, opening, sagas, sign_up
 from tenants.forms import CompanyForm
 from tenants.management.client_command import ClientCommand, Refused
 from tenants.models import Saga, SignUp
@@ -94,15 +94,15 @@ def _made(saga: Saga) -> dict[str, Any]:
     """What is printed. Raises Refused when somebody erased the workspace in this very moment."""
     with scope.shared():
         try:
-            opening = sign_up.of_saga(saga.pk)
+            found = opening.of_saga(saga.pk)
         except tokens.BadToken:
             raise Refused("The workspace is gone again.") from None
-        tenant, owner = opening.tenant, opening.owner
+        tenant, owner = found.tenant, found.owner
         if tenant is None or owner is None:
             raise Refused("The workspace is gone again.")
         return {
             "subdomain": tenant.subdomain, "tenant": tenant.id, "client": tenant.client_id, "url": tenant.url,
-            "enter": sign_up.door(tenant, owner),
+            "enter": opening.door(tenant, owner),
         }  # fmt: skip
 
 

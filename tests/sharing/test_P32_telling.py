@@ -1,0 +1,80 @@
+"""P32: the client is told at once, or on the day on which an order's silence ends, and once."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from shared_apps.accounts.models import User
+from shared_apps.kit import scope
+from shared_apps.mail.models import Message
+from shared_apps.sharing import jobs as sharing_jobs
+from shared_apps.sharing import timeline
+from shared_apps.sharing.models import CannotShare, Order
+from tenants import forgetting
+from tests.conftest import TESTER, Cast
+from tests.sharing.conftest import again, made
+from tests.sharing.orders import TOMORROW, _files_go, told
+
+__all__ = ["_files_go"]
+
+
+def test_P32_the_client_is_told_at_once_when_nothing_forbids_it(acme: Cast, otto: User, opal: User) -> None:
+    order = made(acme, otto, opal)
+    assert told(order) == 1 and again(order).told_at
+    with scope.shared():
+        mail = Message.objects.get(purpose="sharing.order")
+        assert mail.to_address == "olga@acme.test" and "Tribunal de Bruxelles" in mail.subject
+
+
+def secrets_told(acme: Cast, otto: User, opal: User) -> list[str]:
+    """Where a secret order shows before its day is over, and where it does not show afterwards."""
+    until = timezone.localdate() + TOMORROW
+    order, found, now = made(acme, otto, opal, gag_until=until), [], timezone.now()
+    with scope.shared(actor=TESTER):
+        sharing_jobs.tell(now)
+        sharing_jobs.tell(now + TOMORROW)
+        if told(order):
+            found.append("mail too early")
+        if list(timeline.orders(order.client_uuid)):
+            found.append("page")
+        if forgetting.kept_by_law(order.client_uuid, now=now):
+            found.append("certificate")
+        sharing_jobs.tell(now + 2 * TOMORROW)
+        sharing_jobs.tell(now + 3 * TOMORROW)
+        if told(order) != 1:
+            found.append("mail not once afterwards")
+        if not Order.objects.get(pk=order.pk).record:
+            found.append("no record")
+    return found
+
+
+def test_P32_a_secret_order_is_told_once_when_the_silence_ends_and_recorded_all_along(
+    acme: Cast, otto: User, opal: User
+) -> None:
+    assert secrets_told(acme, otto, opal) == []
+
+
+def test_P32_a_loose_tongue_is_noticed(
+    acme: Cast, otto: User, opal: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The planted fault: nobody looks at the day."""
+    monkeypatch.setattr(
+        "shared_apps.sharing.models.OrderQuerySet.untold", lambda self, today: self.filter(told_at=None)
+    )
+    monkeypatch.setattr("shared_apps.sharing.models.OrderQuerySet.shown_to_client", lambda self, today: self)
+    assert {"mail too early", "page", "certificate"} <= set(secrets_told(acme, otto, opal))
+
+
+def test_the_silence_moves_only_further_away_and_says_by_whom(acme: Cast, otto: User, opal: User) -> None:
+    today = timezone.localdate()
+    order = made(acme, otto, opal, gag_until=today + TOMORROW)
+    with scope.shared(actor=TESTER):
+        held = Order.objects.get(pk=order.pk)
+        with pytest.raises(CannotShare):
+            held.prolong(today, by=opal, now=timezone.now())
+        held.prolong(today + timedelta(days=30), by=opal, now=timezone.now())
+        assert held.silences[0]["by"] == str(opal.pk)
+    spoken = made(acme, otto, opal, reference="3")
+    with scope.shared(actor=TESTER), pytest.raises(CannotShare):
+        Order.objects.get(pk=spoken.pk).prolong(today + TOMORROW, by=opal, now=timezone.now())
