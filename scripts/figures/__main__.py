@@ -170,6 +170,9 @@ def _sizes(bench: Bench, wanted: set[str]) -> list[Size]:
 def _profiles(bench: Bench, rows: set[str]) -> list[dict[str, Any]]:
     """Where the time of the slowest goes, the slowest first."""
     found = []
+    if "migrate" in rows:
+        bench.say("Looking where the time goes: a fleet’s migration …")
+        found.append({"what": "Migrate a fleet, on one connection", **migrating.profiled(bench)})
     for row, (what, called) in PROFILES.items():
         if row in rows:
             bench.say(f"Looking where the time goes: {what} …")

@@ -14,9 +14,11 @@ def export(sizes: list[Size]) -> Iterator[Figure]:
     """The fleet of a thousand, or the largest there is."""
     here, one, last = _nearest(sizes, AMONG), sizes[0], sizes[-1]
     what = f"Export one among {here.tenants}: rows and schema"
+    shared = in_words(median(here.parts["shared"]), "s")
+    note = f"the client’s rows of the shared schema, which pg_dump leaves out: {shared}"
     for name, target in (("pg_dump", 400), ("pg_dump without loops", 50)):
         runs = [here.runs["export"], here.runs[name]]
-        yield Figure.of("export", what, f"{SERIES[name]} -Fc", runs, target=at_least(target))
+        yield Figure.of("export", what, f"{SERIES[name]} -Fc", runs, target=at_least(target), note=note)
     if last is not one:
         yield _grown("export", "export", last, one, 1.3)
 

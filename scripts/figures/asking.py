@@ -4,9 +4,11 @@
 """
 
 import time
+from datetime import timedelta
 from functools import cache
 from io import BytesIO
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 from django.apps import apps
 from django.conf import settings
@@ -16,12 +18,15 @@ from django.db import connection
 from django.http import HttpRequest, JsonResponse
 from django.test import Client, override_settings
 from django.urls import path
+from django.utils import timezone
 
 from config import urls_tenant
 from shared_apps.accounts.access import public
 from shared_apps.accounts.models import User
 from shared_apps.history.models import LogEntry
+from shared_apps.kit import scope
 from shared_apps.kit.module import OWNER
+from shared_apps.legal import documents
 from tenant_apps.contacts.models import Contact
 
 EMAIL, PASSWORD = "owner@figures.test", "correct horse battery"
@@ -120,6 +125,35 @@ def sign_in(host: str) -> str:
     answer = browser.post("/sign-in/", {"email": EMAIL, "password": PASSWORD})
     assert answer.status_code == 302, f"nobody can sign in: {answer.status_code}"
     return "; ".join(f"{name}={one.value}" for name, one in browser.cookies.items())
+
+
+def open_workspace(number: int) -> dict[str, Any]:
+    """The owner's clicks: the button that confirms, and whatever it leads to until a page of the own workspace is there.
+
+    Seconds, and the sign-up's UUID. Raises AssertionError when there is anything to wait for.
+    """
+    from tenants import opening
+    from tenants import sign_up as signing_up
+    from tenants.models import SignUp
+
+    now = timezone.now()
+    with scope.shared(actor=signing_up.DOOR):
+        row = SignUp.objects.create(
+            company=f"Figures {number}", country="BE", language="en", subdomain=f"figures-{number}",
+            name="Olga Owner", email=EMAIL, expires_at=now + timedelta(hours=1), terms_language="en",
+            terms_version=documents.current("terms", today=timezone.localdate(now)).version,
+        )  # fmt: skip
+    browser, to = Client(headers={"user-agent": "Firefox/140.0"}), urlsplit(opening.link(row))
+    began = time.perf_counter()
+    answer = browser.post(to.path, HTTP_HOST=to.netloc)
+    while answer.status_code == 302:
+        to = urlsplit(urljoin(to.geturl(), answer["Location"]))
+        answer = browser.get(to.path, HTTP_HOST=to.netloc)
+    took = time.perf_counter() - began
+    assert answer.status_code == 200 and to.netloc.startswith(row.subdomain), (
+        f"{to.path} answers {answer.status_code}"
+    )
+    return {"seconds": took, "sign_up": str(row.pk)}
 
 
 def touch(hosts: list[str]) -> dict[str, float]:

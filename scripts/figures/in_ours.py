@@ -22,11 +22,10 @@ from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from tenant_apps.contacts.models import Contact
-from tenants import erasure, export, fleet, pool, provision, roles, sagas, snapshot, waves
-from tenants import sign_up as signing_up
+from tenants import erasure, export, fleet, opening, pool, provision, roles, sagas, snapshot, waves
 from tenants.fingerprint import fingerprint
 from tenants.keys import KeyStore
-from tenants.models import Domain, Saga, SignUp, Snapshot
+from tenants.models import Domain, Saga, Snapshot, Tenant
 
 BENCH = scope.Actor("system", "figures", "Figures")
 ACTION = 100  # rows that one transaction writes
@@ -147,10 +146,24 @@ def schema_alone() -> str:
 # --- what a client asks for -------------------------------------------------------------------------------
 
 
-def take_out(id: str) -> float:
-    """Seconds of an export, rows and schema, not encrypted, into a file."""
-    with tempfile.TemporaryFile(dir=settings.SMOALL_DATA) as target:
-        return _timed(lambda: export.write(UUID(id), target, None, now=timezone.now()))
+def take_out(id: str) -> dict[str, float]:
+    """Seconds of an export, rows and schema, not encrypted, into a file: the "whole", and of it the client's "shared" rows."""
+    found, shared_rows = {}, export.shared_rows
+
+    def timed(tenant: Tenant) -> dict[str, Any]:
+        began = time.perf_counter()
+        try:
+            return shared_rows(tenant)
+        finally:
+            found["shared"] = time.perf_counter() - began
+
+    export.shared_rows = timed
+    try:
+        with tempfile.TemporaryFile(dir=settings.SMOALL_DATA) as target:
+            found["whole"] = _timed(lambda: export.write(UUID(id), target, None, now=timezone.now()))
+    finally:
+        export.shared_rows = shared_rows
+    return found
 
 
 def erase(number: int) -> dict[str, float]:
@@ -275,6 +288,11 @@ def status() -> float:
     return median(_timed(fleet.status) for _ in range(20))
 
 
+def migrate_alone() -> float:
+    """The same for a profile: on one connection, so in one thread."""
+    return _timed(lambda: waves.migrate(waves.Options(parallel=1)))
+
+
 def migrate_fleet(expected: int) -> float:
     """Seconds of `migrate_fleet`. Raises AssertionError unless so many came to the release's very tables."""
     began = time.perf_counter()
@@ -311,20 +329,9 @@ def claim() -> float:
     return took
 
 
-def confirm(number: int) -> float:
-    """Seconds from the confirming click to the first page of the own workspace, out of the pool; committed."""
-    fill_pool(1)
-    now = timezone.now()
-    with scope.shared(actor=signing_up.DOOR):
-        row = SignUp.objects.create(
-            company=f"Figures {number}", country="BE", language="en", subdomain=f"figures-{number}",
-            name="Olga Owner", email=asking.EMAIL, expires_at=now + timedelta(hours=1),
-        )  # fmt: skip
-    began = time.perf_counter()
-    with scope.shared(actor=signing_up.DOOR):
-        saga = signing_up.confirm(row, now=now)
-    assert saga.kind != "provision", "the pool was empty"
-    asking.seconds("/sign-in/", [f"figures-{number}.smoall.localhost"], stack="whole")
-    took = time.perf_counter() - began
+def settle(sign_up: str) -> None:
+    """What a worker does after a workspace was opened out of the pool: its key, a mail."""
+    with scope.shared():
+        saga = Saga.objects.get(key=opening.key_of(UUID(sign_up)))
+    assert saga.kind == "open", "the pool was empty"
     sagas.run(saga.pk)
-    return took

@@ -4,6 +4,7 @@ Smoall's fleet stands in a database and a folder of its own, since its tables go
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from scripts.figures.bench import Bench
 from scripts.figures.figure import Figure, at_least, interleaved
@@ -29,6 +30,17 @@ def measure(bench: Bench) -> Iterator[Figure]:
     bench.grow_stock(fleet)
     _fill(bench, ours, fleet)
     yield _migrated(bench, fleet)
+
+
+def profiled(bench: Bench) -> dict[str, Any]:
+    """Where the time of a migration goes, on one connection."""
+    _fill(bench, bench.fleet_side("fleet"), 10 if bench.is_quick else 200)
+    bench.copy("fleet", "fleet_later")
+    side = bench.fleet_side("fleet_later")
+    side.call("in_ours.prepare")
+    found: dict[str, Any] = side.call("profile.of", called="in_ours.migrate_alone", given={})
+    bench.drop("fleet_later")
+    return found
 
 
 def _fill(bench: Bench, ours: Side, to: int) -> None:
@@ -61,5 +73,5 @@ def _migrated(bench: Bench, fleet: int) -> Figure:
     theirs.append(stock("standard"))
     mine.append(ours())
     what = f"Migrate a fleet of {fleet}; all schemas identical afterwards"
-    note = f"prepare, once a release, took {prepared[-1]:.1f} s beside it"
+    note = f"on two connections; prepare, once a release, took {prepared[-1]:.1f} s beside it"
     return Figure.of(ROW, what, "migrate_schemas, standard", [mine, theirs], target=at_least(20), note=note)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from scripts.figures.bench import Bench
 from scripts.figures.figure import Figure, at_least, at_most, interleaved
+from scripts.figures.side import Side
 
 
 def sign_up(bench: Bench) -> Iterator[Figure]:
@@ -19,7 +20,7 @@ def sign_up(bench: Bench) -> Iterator[Figure]:
 
     mine, claimed, opened, theirs = interleaved(
         replayed, lambda: float(ours.call("in_ours.claim")),
-        lambda: float(ours.call("in_ours.confirm", number=bench.another())), migrated,
+        lambda: opened_at_once(bench, ours, bench.side("web")), migrated,
         times=bench.times(5, 2),
     )  # fmt: skip
     for what, runs, target in (
@@ -28,6 +29,14 @@ def sign_up(bench: Bench) -> Iterator[Figure]:
         ("Sign-up, pool empty: schema, rows, address", mine, at_least(5.5)),
     ):
         yield Figure.of("sign-up", what, "create_schema and migrate", [runs, theirs], target=target)
+
+
+def opened_at_once(bench: Bench, ours: Side, web: Side) -> float:
+    """Seconds from the confirming click to the first page of the own workspace, out of the pool, by the pages themselves."""
+    ours.call("in_ours.fill_pool", number=1)
+    made = web.call("asking.open_workspace", number=bench.another())
+    ours.call("in_ours.settle", sign_up=made["sign_up"])
+    return float(made["seconds"])
 
 
 def replay(bench: Bench) -> Iterator[Figure]:

@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from scripts.figures.bench import Bench
+from scripts.figures.opening import opened_at_once
 from scripts.figures.requesting import VIEW
 
 SIZES = (1, 10, 100, 1000, 2000)
@@ -50,7 +51,7 @@ class Size:
     control: list[float] = field(default_factory=list)
     parts: dict[str, list[float]] = field(
         default_factory=dict
-    )  # of an erasure: the DROP itself, the rewriting
+    )  # of an erasure: the DROP itself, the rewriting; of an export: what the shared schema holds
 
     def median(self, name: str) -> float:
         return median(self.runs[name])
@@ -105,6 +106,11 @@ def _works(bench: Bench, found: Size) -> dict[str, Callable[[], list[float]]]:
             found.parts.setdefault(step, []).append(took[step])
         return [took["destroy"]]
 
+    def take_out() -> list[float]:
+        took = ours.call("in_ours.take_out", id=first)
+        found.parts.setdefault("shared", []).append(took["shared"])
+        return [float(took["whole"])]
+
     def drop() -> list[float]:
         return [float(ours.call("in_ours.drop", id=ours.call("in_ours.schema_alone")))]
 
@@ -128,10 +134,10 @@ def _works(bench: Bench, found: Size) -> dict[str, Callable[[], list[float]]]:
         "erase": erase,
         "request": warm,
         "rotating": lambda: requests(next(rotation), 20),
-        "export": lambda: [float(ours.call("in_ours.take_out", id=first))],
+        "export": take_out,
         "pg_dump without loops": lambda: dump(WITHOUT_LOOPS),
         "pg_dump": dump,
-        "claim": lambda: [float(ours.call("in_ours.confirm", number=bench.another()))],
+        "claim": lambda: [opened_at_once(bench, ours, web)],
         "status": lambda: [float(ours.call("in_ours.status"))],
         "list": lambda: [float(ours.call("in_ours.listed")) / bench.tenants],
         "check": lambda: [float(ours.call("in_ours.checked")) / bench.tenants],

@@ -5,6 +5,7 @@ from statistics import median
 
 from scripts.figures.bench import Bench
 from scripts.figures.figure import Figure, at_most, interleaved
+from scripts.figures.opening import opened_at_once
 from scripts.figures.requesting import VIEW
 from scripts.figures.series import SERIES
 from scripts.figures.side import Side
@@ -44,10 +45,10 @@ def _works(bench: Bench, side: Side, web: Side, tenants: int) -> dict[str, Calla
         return float(median(web.call("asking.seconds", path=VIEW, hosts=hosts, times=20)))
 
     return {
-        "claim": lambda: float(side.call("in_ours.confirm", number=bench.another())),
+        "claim": lambda: opened_at_once(bench, side, web),
         "sign-up": lambda: float(side.call("in_ours.sign_up", number=bench.another())["seconds"]),
         "request": lambda: requests(hosts[:1]),
-        "export": lambda: float(side.call("in_ours.take_out", id=first)),
+        "export": lambda: float(side.call("in_ours.take_out", id=first)["whole"]),
         "drop": lambda: float(side.call("in_ours.drop", id=side.call("in_ours.schema_alone"))),
         "erase": lambda: float(side.call("in_ours.erase", number=sign_up())["destroy"]),
         "erase whole": lambda: float(side.call("in_ours.erase", number=sign_up())["whole"]),

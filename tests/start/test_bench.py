@@ -84,9 +84,12 @@ def test_a_target_is_met_or_not() -> None:
     ]
 
 
+SHARED = {"shared": [0.01]}
+
+
 def test_a_busier_minute_makes_nothing_look_dearer() -> None:
-    one = Size(1, {"export": [0.02], "pg_dump": [1.0], "pg_dump without loops": [1.0]}, [0.001])
-    many = Size(2000, {"export": [0.06], "pg_dump": [1.0], "pg_dump without loops": [1.0]}, [0.003])
+    one = Size(1, {"export": [0.02], "pg_dump": [1.0], "pg_dump without loops": [1.0]}, [0.001], SHARED)
+    many = Size(2000, {"export": [0.06], "pg_dump": [1.0], "pg_dump without loops": [1.0]}, [0.003], SHARED)
     *_, grown = among.export([one, many])
     assert grown.ratio == pytest.approx(1.0)
 
