@@ -8,6 +8,7 @@ import base64
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -65,25 +66,22 @@ def write(
     Must be called outside a transaction: it opens its own. Raises CannotAct when the workspace is gone or
     closed for a repair.
     """
-    with scope.shared(), transaction.atomic(durable=False):
-        tenant = Tenant.objects.select_related("client").prefetch_related("domains").filter(pk=id).first()
-        if tenant is None:
-            raise CannotAct(_now("This workspace does not exist any more."))
-        if tenant.is_under_repair:  # it may hold somebody who was erased
-            raise CannotAct(_now("This workspace is closed."))
-        recorded = Snapshot.objects.get(release=tenant.release)
-        shared = json.dumps(shared_rows(tenant), cls=DjangoJSONEncoder, ensure_ascii=False, indent=1)
-        origins = [str(one) for one in persons.origins_of(id)]
-    tables = exported_tables(recorded)
+    with scope.shared():
+        standing(id)
     with ArchiveWriter(target, recipients, keys=KeyStore.default(), made_at=now) as archive:
-        schema, triggers = _ddl(recorded)
-        archive.add_bytes("schema.sql", schema.encode())
-        archive.add_bytes("triggers.sql", triggers.encode())
-        archive.add_bytes("restore.sql", _restore_script(tables).encode())
-        archive.add_bytes("shared.json", shared.encode())
-        counts = {}
-        with scope.tenant(id), connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        with one_moment(id) as (cursor, recorded):
+            with scope.shared():
+                shared = json.dumps(
+                    shared_rows(standing(id)), cls=DjangoJSONEncoder, ensure_ascii=False, indent=1
+                )
+                origins = [str(one) for one in persons.origins_of(id)]
+            tables = exported_tables(recorded)
+            schema, triggers = _ddl(recorded)
+            archive.add_bytes("schema.sql", schema.encode())
+            archive.add_bytes("triggers.sql", triggers.encode())
+            archive.add_bytes("restore.sql", _restore_script(tables).encode())
+            archive.add_bytes("shared.json", shared.encode())
+            counts = {}
             for number, (table, columns) in enumerate(tables):
                 progress(80 * number // len(tables), _("Copying the tables"))
                 rows = Rows(cursor, table, columns)
@@ -103,6 +101,39 @@ def write(
         )
     progress(100, _("Done"))
     return written
+
+
+@contextmanager
+def one_moment(id: UUID) -> Iterator[tuple[Any, Snapshot]]:
+    """A cursor in a workspace's scope, READ ONLY, in one moment of the database, and the tables that it has in that moment.
+
+    A migration that rewrites a table leaves it empty for whoever's moment is older. So the tables are locked before the
+    moment begins (LOCK TABLE takes none): a wave finds the workspace in use, or was first, and then all is read anew.
+    Raises CannotAct.
+    """
+    while True:
+        with scope.shared():
+            recorded = Snapshot.objects.get(release=standing(id).release)
+        tables = ", ".join(table for table, _columns in exported_tables(recorded))
+        with scope.tenant(id), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            cursor.execute(f"LOCK TABLE {tables} IN ACCESS SHARE MODE")
+            with scope.shared():
+                release = standing(id).release
+            if release == recorded.release:
+                yield cursor, recorded
+                return
+
+
+def standing(id: UUID) -> Tenant:
+    """The workspace, with its client and addresses. In the shared scope. Raises CannotAct."""
+    found = Tenant.objects.select_related("client").prefetch_related("domains").filter(pk=id)
+    tenant: Tenant | None = found.first()
+    if tenant is None:
+        raise CannotAct(_now("This workspace does not exist any more."))
+    if tenant.is_under_repair:  # it may hold somebody who was erased
+        raise CannotAct(_now("This workspace is closed."))
+    return tenant
 
 
 def exported_tables(recorded: Snapshot) -> list[list[Any]]:

@@ -16,10 +16,8 @@ from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.core.files.storage import default_storage
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import connection
 from django.db.models import DateField, DateTimeField, FileField, Q, QuerySet, TextField
 from django.db.models.functions import Cast
-from django.utils.translation import gettext as _
 
 from shared_apps.accounts import mine
 from shared_apps.accounts.models import User
@@ -31,7 +29,6 @@ from shared_apps.sharing.models import Order
 from tenants import export, persons, stores
 from tenants.archive import age
 from tenants.holdings import called
-from tenants.models import CannotAct, Snapshot, Tenant
 
 SHORTEST = persons.SHORTEST  # characters of a line that names somebody
 
@@ -65,15 +62,11 @@ def describe(order: Order) -> list[str]:
 def write(order: Order, target: BinaryIO, recipients: Sequence[str | age.Recipient], *, tenant: UUID) -> None:
     """Encrypted to `recipients`, into `target`. One moment of the database. Outside a transaction. Raises CannotAct."""
     with scope.shared():
-        release = Tenant.objects.values_list("release", flat=True).filter(pk=tenant).first()
-        recorded = Snapshot.objects.filter(release=release).first()
-    if recorded is None:
-        raise CannotAct(_("This workspace does not exist any more."))
-    columns = dict(export.exported_tables(recorded))
+        export.standing(tenant)
     sealed = age.Writer(target, recipients)  # type: ignore[arg-type]
     with zipfile.ZipFile(cast(BinaryIO, _Sealed(sealed)), "w", zipfile.ZIP_DEFLATED) as archive:
-        with scope.tenant(tenant), connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        with export.one_moment(tenant) as (cursor, recorded):
+            columns = dict(export.exported_tables(recorded))
             counts, files = {}, set(_folders(order, tenant))
             for part in parts(order):
                 if part.table in columns:

@@ -233,7 +233,7 @@ def renew(target: Snapshot, ways: dict[tuple[str, str], script.Script], *, lock_
 
 def _is_altered(error: Exception) -> bool:
     """Whether the schema itself is the reason, and not the server: a full disk, too many locks, a lost connection."""
-    return isinstance(error, script.Differs) or script.sqlstate(error).startswith(OF_THE_SCHEMA)
+    return isinstance(error, snapshot.Differs) or script.sqlstate(error).startswith(OF_THE_SCHEMA)
 
 
 def _come_forward(id: UUID, target: Snapshot, way: script.Script, lock_timeout: int) -> bool:

@@ -187,7 +187,12 @@ def load(saga: Saga) -> None:
             load=fill,
         )
         if recorded.release != settings.SMOALL_RELEASE:
-            snapshot.bring_forward(tenant)
+            try:
+                snapshot.bring_forward(tenant)
+            except snapshot.Differs as error:
+                raise CannotRestore(
+                    f"Its tables can't be brought to release {settings.SMOALL_RELEASE}: {error}."
+                ) from error
         said = manifest.about.get("origins")  # its workspace may be erased by now; older copies don't say
         before = said if said is not None else [str(one) for one in persons.origins_of(manifest.tenant)]
         saga.data |= {

@@ -36,10 +36,6 @@ class CannotRecord(Exception):
     """The migrations from there to here can't be replayed; the sentence says why."""
 
 
-class Differs(Exception):
-    """A workspace's tables are not the release's after its migration, which is taken back; the text names where."""
-
-
 @dataclass(frozen=True)
 class PythonStep:
     """What a migration does in Python. `apps`: the models as they are before it."""
@@ -230,7 +226,7 @@ def _grants(schema: str) -> list[str]:
 def replay(script: Script, tenant: UUID) -> str:
     """Bring a workspace's tables forward, in the caller's transaction; returns their fingerprint.
 
-    One DDL statement an execute, as Citus asks. Raises Differs, whatever the database raises, and what the migrations'
+    One DDL statement an execute, as Citus asks. Raises snapshot.Differs, whatever the database raises, and what the migrations'
     own Python does, with the step as a note: that is the release's own, no client's.
     """
     schema = scope.schema_of(tenant)
@@ -247,7 +243,7 @@ def replay(script: Script, tenant: UUID) -> str:
                     raise
         found = lines(schema)
     if hash_of(found) != script.fingerprint:
-        raise Differs("; ".join(differences(script.lines, found)[:10]))
+        raise snapshot.Differs("; ".join(differences(script.lines, found)[:10]))
     return script.fingerprint
 
 
@@ -273,7 +269,7 @@ def sqlstate(error: BaseException) -> str:
 
 def what_failed(error: BaseException) -> str:
     """For operators: what the server said of itself, never the values of a client's rows, which stand in its details."""
-    if isinstance(error, Differs):
+    if isinstance(error, snapshot.Differs):
         return f"The tables differ: {error}"
     where = "".join(f" At: {note[:300]}" for note in getattr(error, "__notes__", [])[:1])
     cause: Any = error.__cause__ if isinstance(error, DatabaseError) else None

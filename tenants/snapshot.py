@@ -21,7 +21,7 @@ from shared_apps.kit.rows import uuid7
 from shared_apps.legal import walls as legal_walls
 from shared_apps.sharing import walls
 from tenants import hosts, roles
-from tenants.fingerprint import fingerprint, lines
+from tenants.fingerprint import differences, fingerprint, lines
 from tenants.models import Snapshot, Tenant
 
 TEMPLATE = UUID(int=0)  # never a tenant's
@@ -30,6 +30,10 @@ shared_walls: list[
     Callable[[], list[str]]
 ] = []  # DDL of modules above this one, made anew with every release
 DROPPED_LINES = re.compile(r"(--|\\(un)?restrict |SET |SELECT pg_catalog\.set_config)")
+
+
+class Differs(Exception):
+    """A workspace's tables are not the release's after its migration, which is taken back; the text names where."""
 
 
 class SchemaExists(Exception):
@@ -146,8 +150,21 @@ def migrate(id: UUID) -> str:
 
 
 def bring_forward(tenant: Tenant) -> None:
-    """Migrate a schema of an older release to this one, in the caller's transaction, and note it on the row."""
-    note(tenant, migrate(tenant.id))
+    """Migrate a schema of an older release to this one, in the caller's transaction, and note it on the row.
+
+    Raises Differs: what its rows say of its migrations may not be so, in a copy for example.
+    """
+    target, found = current(), migrate(tenant.id)
+    if found != target.fingerprint:
+        raise Differs(named_differences(tenant.id, target))
+    note(tenant, found)
+
+
+def named_differences(id: UUID, target: Snapshot) -> str:
+    """Where a workspace's tables are not the snapshot's, the first ten."""
+    with scope.owner(tenant=id):
+        found = lines(scope.schema_of(id))
+    return "; ".join(differences(shape(target), found)[:10])
 
 
 def note(tenant: Tenant, found: str) -> None:

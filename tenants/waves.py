@@ -21,7 +21,6 @@ from shared_apps.jobs import TryAgain, guard, job
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope, side_by_side
 from tenants import pool, replay, sagas, script, snapshot
-from tenants.fingerprint import differences, lines
 from tenants.models import CannotAct, FleetEntry, Snapshot, Tenant
 from tenants.script import Script, is_in_use, what_failed
 
@@ -343,18 +342,12 @@ def bring(id: UUID, *, target: Snapshot, ways: Ways, lock_timeout: int, started:
             way = ways.get((tenant.release, tenant.fingerprint))
             found = script.replay(way, id) if way else snapshot.migrate(id)
             if found != target.fingerprint:
-                raise script.Differs(_where(id, target))
+                raise snapshot.Differs(snapshot.named_differences(id, target))
             snapshot.note(tenant, found)
         FleetEntry.objects.filter(_line(id, target)).update(
             status=FleetEntry.Status.DONE, error="", started_at=started, ended_at=timezone.now(),
             attempts=_one_more(id, target),
         )  # fmt: skip
-
-
-def _where(id: UUID, target: Snapshot) -> str:
-    with scope.owner(tenant=id):
-        found = lines(scope.schema_of(id))
-    return "; ".join(differences(snapshot.shape(target), found)[:10])
 
 
 def _line(id: UUID, target: Snapshot) -> Q:

@@ -77,6 +77,23 @@ def restored(path: Path, label: str) -> Tenant:
         return Tenant.objects.prefetch_related("domains").get(pk=saga.subject)
 
 
+def refuses_what_says_more_than_it_has(source: Tenant, folder: Path) -> None:
+    """A copy of this release's tables with the next one's migrations noted: nobody is let onto the tables."""
+    with scope.owner(tenant=source.id, actor=TESTER), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO django_migrations (app, name, applied) VALUES ('contacts', '0002_nickname', now())"
+        )
+    with scope.acting(TESTER):
+        saga = sagas.run(
+            restore.request(written(source, folder), None, subdomain=f"more-{source.id.hex[-6:]}").pk
+        )
+    assert saga.status == Saga.Status.FAILED
+    assert "can't be brought to release 0.2.0" in saga.error
+    assert "column contacts_contact.nickname is missing" in saga.error
+    with scope.shared():
+        assert not Tenant.objects.filter(pk=saga.subject).exists()
+
+
 def contents(tenant: Tenant) -> dict[str, list[Any]]:
     """Every row of the tables that both releases have, by the older one's columns, and the files."""
     with scope.shared():
@@ -106,6 +123,7 @@ def test_a_copy_of_the_release_before_comes_forward_with_all_its_rows(
         copy = restored(path, f"copy-{source.id.hex[-6:]}")
         with scope.owner(tenant=copy.id):
             found = fingerprint(copy.schema_name)
+        refuses_what_says_more_than_it_has(source, tmp_path)
     with scope.shared():
         first = Snapshot.objects.get(release=settings.SMOALL_RELEASE)
     assert recorded.fingerprint != first.fingerprint
