@@ -24,7 +24,7 @@ from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from tenants import contenttypes, roles, snapshot
 from tenants.fingerprint import differences, hash_of, lines, members
-from tenants.models import Snapshot
+from tenants.models import CannotAct, Snapshot
 from tenants.postgresql.schema import not_writing_down, writing_down
 
 PLACE = "t_00000000000000000000000000000000"  # stands for the workspace's schema in a recorded statement
@@ -32,7 +32,7 @@ IN_USE = {"55P03", "40P01", "40001"}  # lock not available, deadlock, serializat
 TRIGGER_ON = re.compile(r"\bTRIGGER \S+ .*? ON (?:\S+\.)?\"?(\w+)\"? FOR EACH ", re.DOTALL)
 
 
-class CannotRecord(Exception):
+class CannotRecord(CannotAct):
     """The migrations from there to here can't be replayed; the sentence says why."""
 
 

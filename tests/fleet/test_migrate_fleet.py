@@ -29,7 +29,7 @@ from tenants import fleet, pool, releases, sign_up, snapshot, waves
 from tenants.fingerprint import hash_of, lines
 from tenants.management.commands import prepare
 from tenants.models import FleetEntry, Snapshot, State, Tenant
-from tenants.script import PLACE, Script
+from tenants.script import PLACE, CannotRecord, Script
 from tenants.waves import Options
 from tests.conftest import TESTER, Cast, make_workspace
 from tests.fleet.conftest import (
@@ -160,13 +160,23 @@ def test_a_migration_that_fails_in_the_57th_of_200_leaves_56_done_it_untouched_a
     assert by_status() == {"done": FLEET}
 
 
-def test_failures_may_be_passed_over_and_a_second_run_at_once_is_refused(small: Small) -> None:
+def test_failures_may_be_passed_over_and_a_second_run_at_once_is_refused(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for tenant in (small.rows[20], small.rows[30]):
         small.name(tenant, "bad")
     with guard.held(waves.LOCK, waves.FLEET), pytest.raises(waves.CannotMigrate):
         waves.migrate(Options())
     result = waves.migrate(Options(parallel=4, stop_after=5, canary=3))
     assert (len(result.done), len(result.failed), result.waiting) == (FEW - 2, 2, 2)
+
+    def refuse(target: Snapshot) -> waves.Ways:
+        raise CannotRecord("0009 is not atomic.")
+
+    monkeypatch.setattr(waves, "scripts", refuse)
+    assert (
+        said("migrate_fleet", "--dry-run") == said("migrate_fleet") == (1, {"error": "0009 is not atomic."})
+    )
 
 
 @pytest.mark.parametrize("point", ["migrate:before", "migrate:after", "migrate:saved", "wave 1", "wave 2"])
@@ -232,8 +242,12 @@ def test_where_a_dump_holds_everything_a_run_stops_soon_and_a_worker_goes_on_by_
     ) as other:
         for tenant in small.rows[1:]:
             other.cursor().execute(f"LOCK TABLE {scope.schema_of(tenant.id)}.thing")
+        start = partial(prepare.Command(stdout=out)._bring_forward, small.target)  # type: ignore[arg-type]
+        with guard.held(waves.LOCK, waves.FLEET):
+            start()
+        assert "migrated already. A worker goes on with what it leaves." in out.getvalue()
         for _start in range(2):
-            prepare.Command(stdout=out)._bring_forward(small.target)  # type: ignore[arg-type]
+            start()
         with scope.shared():
             job = Job.objects.get(name=waves.go_on.name)
             assert FleetEntry.objects.exclude(error="").count() == waves.IN_A_ROW, "the others were let alone"
@@ -394,8 +408,7 @@ def signed_up() -> str:
 def test_prepare_migrates_a_small_fleet_and_leaves_a_large_one_to_the_command(
     real: list[Tenant], committed: tuple[Cast, Cast], own_template: None
 ) -> None:
-    with scope.tenant(real[3].id, actor=TESTER):
-        Contact.objects.update(name="Company 3")
+    """One that fails stops no start."""
     with coming(), scope.acting(TESTER):
         with scope.shared(actor=TESTER):
             first = Snapshot.objects.get(release="0.1.0")
@@ -406,6 +419,13 @@ def test_prepare_migrates_a_small_fleet_and_leaves_a_large_one_to_the_command(
             out = StringIO()
             call_command("prepare", stdout=out)
             assert "6 workspaces have other tables: migrate them by migrate_fleet." in out.getvalue()
+        out, err = StringIO(), StringIO()
+        call_command("prepare", stdout=out, stderr=err)
+        assert "real-3 could not be brought to 0.2.0: " in err.getvalue()
+        assert "3 workspaces wait, as they were: mend what failed" in err.getvalue()
+        assert "real-2 is at release 0.2.0 now." in out.getvalue() and "0.2.0 is ready" in out.getvalue()
+        with scope.tenant(real[3].id, actor=TESTER):
+            Contact.objects.update(name="Company 3")
         out = StringIO()
         call_command("prepare", stdout=out)
         assert "real-5 is at release 0.2.0 now." in out.getvalue()

@@ -13,6 +13,7 @@ from shared_apps.legal.models import Publication
 from tenants import identity, keys, releases, replay, roles, snapshot, waves
 from tenants.ledger import LedgerBroken
 from tenants.models import Snapshot
+from tenants.script import CannotRecord
 
 
 class Command(BaseCommand):
@@ -75,7 +76,10 @@ class Command(BaseCommand):
             )
 
     def _bring_forward(self, recorded: Snapshot) -> None:
-        """A small fleet as migrate_fleet does it; a large one waits for that command, while what can goes on working."""
+        """A small fleet as migrate_fleet does it; a large one waits for that command, while what can goes on working.
+
+        A workspace that fails stops no start: the others work, and operators hear of it (`watch_fleet`).
+        """
         with scope.shared():
             lagging = list(waves.behind(recorded).prefetch_related("domains"))
         if len(lagging) > settings.SMOALL_FLEET_AT_START:
@@ -83,7 +87,12 @@ class Command(BaseCommand):
             return
         try:
             result = waves.migrate(waves.Options(parallel=1))
-        except waves.CannotMigrate as refusal:
+        except waves.CannotMigrate as refusal:  # a run is at it already
+            with scope.shared(actor=snapshot.BUILDER):
+                waves.ask_to_go_on(timezone.now())
+            self.stdout.write(f"{refusal} A worker goes on with what it leaves.")
+            return
+        except CannotRecord as refusal:
             raise CommandError(str(refusal)) from refusal
         labels = {tenant.pk: tenant.subdomain for tenant in lagging}
         for id in result.done:
@@ -91,8 +100,12 @@ class Command(BaseCommand):
         for id, error in result.busy.items():
             self.stdout.write(f"{labels.get(id, id)} is busy, so it is as it was. {error}")
         for id, error in result.failed.items():
-            raise CommandError(f"{labels.get(id, id)} could not be brought to {recorded.release}: {error}")
-        if result.waiting:
+            self.stderr.write(f"{labels.get(id, id)} could not be brought to {recorded.release}: {error}")
+        if result.failed:
+            self.stderr.write(
+                f"{result.waiting} workspaces wait, as they were: mend what failed, then run migrate_fleet."
+            )
+        elif result.waiting:
             with scope.shared(actor=snapshot.BUILDER):
                 waves.ask_to_go_on(timezone.now())
             self.stdout.write(
