@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from shared_apps.jobs import guard, job
 from shared_apps.kit import scope
-from tenants import sagas, script, snapshot
+from tenants import releases, sagas, script, snapshot
 from tenants.fingerprint import fingerprint
 from tenants.keys import KeyStore
 from tenants.models import PoolSchema, Snapshot, Tenant
@@ -31,6 +31,7 @@ DEMAND_OF = timedelta(days=1)
 LOCK_TIMEOUT = 500  # milliseconds
 # SQLSTATE classes: data, constraints, names and rights that are not as they were.
 OF_THE_SCHEMA = ("22", "23", "42")
+LEFT_TO_LATER = timedelta(days=1)
 AT_ONCE = 50  # schemas that one job makes, so that it ends in time
 # One statement: whoever claims at the same moment passes over a row that somebody else holds, and gets the next.
 CLAIM = """
@@ -83,10 +84,11 @@ def ready(target: Snapshot) -> "QuerySet[PoolSchema]":
 
 
 def stale(target: Snapshot) -> "QuerySet[PoolSchema]":
-    """Ready ones with other tables than the target's."""
-    return PoolSchema.objects.filter(is_ready=True, is_discarded=False).exclude(
+    """Ready ones with other tables than the target's, but for those of a later release. In the shared scope."""
+    others = PoolSchema.objects.filter(is_ready=True, is_discarded=False).exclude(
         release=target.release, fingerprint=target.fingerprint
     )
+    return others.exclude(release__in=releases.newer(target.release))
 
 
 # --- filling ----------------------------------------------------------------------------------------------
@@ -107,7 +109,8 @@ def refill() -> None:
 def tend(now: datetime, *, low_water: float = 1.0) -> int:
     """Finish what was begun, discard what is of an older release, and fill when below that share of what is wanted.
 
-    Returns how many schemas were made. One at a time over the deployment; a second call does nothing.
+    Returns how many schemas were made. One at a time over the deployment; a second call does nothing. An old process
+    makes none for a day after a later release came: the new ones would only take them away.
     """
     with guard.held(LOCK, POOL) as taken:
         if not taken:
@@ -116,12 +119,15 @@ def tend(now: datetime, *, low_water: float = 1.0) -> int:
             target = Snapshot.objects.filter(release=settings.SMOALL_RELEASE).first()
             if target is None:
                 return 0
-            unfinished = list(PoolSchema.objects.exclude(is_ready=True, is_discarded=False))
-            unfinished += list(stale(target))
-        for row in unfinished:
-            _discard_unless_in_use(row.id)
+            unfinished, old = PoolSchema.objects.exclude(is_ready=True, is_discarded=False), stale(target)
+            doomed = [(row.id, rows) for rows in (unfinished, old) for row in rows.all()]
+        for id, rows in doomed:
+            _discard_unless_in_use(id, rows)
         with scope.shared():
             there, goal = ready(target).count(), wanted(now)
+            later = Snapshot.objects.filter(release__in=releases.newer(target.release))
+            if later.filter(recorded_at__gt=now - LEFT_TO_LATER).exists():
+                goal = 0
         missing = goal - there if there < goal * low_water else 0
         made = 0
         for _ in range(min(missing, AT_ONCE)):
@@ -155,14 +161,18 @@ def make(id: UUID, target: Snapshot) -> str:
 
 
 @sagas.verb("discard")
-def discard(id: UUID, *, lock_timeout: int = LOCK_TIMEOUT) -> None:
+def discard(
+    id: UUID, among: "QuerySet[PoolSchema] | None" = None, *, lock_timeout: int = LOCK_TIMEOUT
+) -> None:
     """Schema and row go together. Does nothing to one that was claimed, be it this moment. A key is never touched.
 
+    `among`: the rows that are to go; one that is none of them any more, since it came forward for example, stays.
     `lock_timeout`: milliseconds; raises what script.is_in_use knows when somebody's transaction lasts longer.
     """
     with scope.shared(actor=snapshot.BUILDER):
         _wait_at_most(lock_timeout)
-        row = PoolSchema.objects.select_for_update().filter(pk=id).first()
+        rows = PoolSchema.objects.all() if among is None else among.all()
+        row = rows.select_for_update().filter(pk=id).first()
         if row is None or Tenant.objects.filter(pk=id).exists():
             return
         with scope.owner(tenant=id), connection.cursor() as cursor:
@@ -170,10 +180,10 @@ def discard(id: UUID, *, lock_timeout: int = LOCK_TIMEOUT) -> None:
         row.delete()
 
 
-def _discard_unless_in_use(id: UUID, lock_timeout: int = LOCK_TIMEOUT) -> None:
+def _discard_unless_in_use(id: UUID, among: "QuerySet[PoolSchema]", lock_timeout: int = LOCK_TIMEOUT) -> None:
     """One in use, by a dump for example, is left to the next `tend`: a DROP that waited would have everybody wait."""
     try:
-        discard(id, lock_timeout=lock_timeout)
+        discard(id, among, lock_timeout=lock_timeout)
     except DatabaseError as error:
         if not script.is_in_use(error):
             raise
@@ -211,15 +221,16 @@ def renew(target: Snapshot, ways: dict[tuple[str, str], script.Script], *, lock_
     stops no release. Raises what is the server's own trouble.
     """
     with scope.shared():
-        rows = list(stale(target))
+        old = stale(target)
+        rows = list(old)
     renewed = Renewed()
     for row in rows:
         way = ways.get((row.release, row.fingerprint))
         if way is None:
-            _discard_unless_in_use(row.id, lock_timeout)
+            _discard_unless_in_use(row.id, old, lock_timeout)
             continue
         try:
-            renewed.came += _come_forward(row.id, target, way, lock_timeout)
+            renewed.came += _come_forward(row, target, way, lock_timeout)
         except Exception as error:
             if script.is_in_use(error):
                 continue
@@ -227,7 +238,7 @@ def renew(target: Snapshot, ways: dict[tuple[str, str], script.Script], *, lock_
                 raise
             renewed.discarded[row.id] = script.what_failed(error)
             log.error("ALARM: the pool's schema %s is discarded: %s", row.id, renewed.discarded[row.id])
-            _discard_unless_in_use(row.id, lock_timeout)
+            _discard_unless_in_use(row.id, old, lock_timeout)
     return renewed
 
 
@@ -236,12 +247,20 @@ def _is_altered(error: Exception) -> bool:
     return isinstance(error, snapshot.Differs) or script.sqlstate(error).startswith(OF_THE_SCHEMA)
 
 
-def _come_forward(id: UUID, target: Snapshot, way: script.Script, lock_timeout: int) -> bool:
+def _come_forward(known: PoolSchema, target: Snapshot, way: script.Script, lock_timeout: int) -> bool:
+    """False for one that somebody has in hand, or that isn't as it was when it was read."""
     with scope.shared(actor=snapshot.BUILDER), transaction.atomic():
         _wait_at_most(lock_timeout)
-        row: Any = PoolSchema.objects.select_for_update(skip_locked=True).filter(pk=id).first()
+        as_known = PoolSchema.objects.filter(
+            pk=known.pk,
+            release=known.release,
+            fingerprint=known.fingerprint,
+            is_ready=True,
+            is_discarded=False,
+        )
+        row: Any = as_known.select_for_update(skip_locked=True).first()
         if row is None:
             return False
-        row.fingerprint, row.release = script.replay(way, id), target.release
+        row.fingerprint, row.release = script.replay(way, row.id), target.release
         row.save(update_fields=["release", "fingerprint"])
     return True

@@ -20,7 +20,7 @@ from django.utils import timezone
 from shared_apps.jobs import TryAgain, guard, job
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope, side_by_side
-from tenants import pool, replay, sagas, script, snapshot
+from tenants import pool, releases, replay, sagas, script, snapshot
 from tenants.models import CannotAct, FleetEntry, Snapshot, Tenant
 from tenants.script import Script, is_in_use, what_failed
 
@@ -83,9 +83,12 @@ class InUse(Exception):
 
 
 def behind(target: Snapshot) -> "QuerySet[Tenant]":
-    """Workspaces whose tables are not the snapshot's, the oldest first. In the shared scope."""
+    """Workspaces whose tables are not the snapshot's yet, the oldest first. In the shared scope.
+
+    Those of a later release are none of an older process's business.
+    """
     found: QuerySet[Tenant] = Tenant.objects.exclude(release=target.release, fingerprint=target.fingerprint)
-    return found.order_by("created_at", "id")
+    return found.exclude(release__in=releases.newer(target.release)).order_by("created_at", "id")
 
 
 def _owed() -> Any:
@@ -331,14 +334,18 @@ def _recover() -> None:
 
 @sagas.verb("migrate")
 def bring(id: UUID, *, target: Snapshot, ways: Ways, lock_timeout: int, started: datetime) -> None:
-    """Tables, the row that says what they are, and the line in the ledger: together or not at all."""
+    """Tables, the row that says what they are, and the line in the ledger: together or not at all.
+
+    One that a later release has meanwhile stays as it is: an old process has nothing to do there.
+    """
     with scope.shared(actor=snapshot.BUILDER):
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL lock_timeout TO {int(lock_timeout)}")
         tenant = Tenant.objects.select_for_update().filter(pk=id).first()
         if tenant is None:  # erased meanwhile, and its line with it
             return
-        if (tenant.release, tenant.fingerprint) != (target.release, target.fingerprint):
+        is_there = (tenant.release, tenant.fingerprint) == (target.release, target.fingerprint)
+        if not is_there and releases.order(tenant.release) <= releases.order(target.release):
             way = ways.get((tenant.release, tenant.fingerprint))
             found = script.replay(way, id) if way else snapshot.migrate(id)
             if found != target.fingerprint:

@@ -23,11 +23,11 @@ from shared_apps.clients.models import Client
 from shared_apps.jobs import timed
 from shared_apps.kit import scope
 from shared_apps.legal import documents
-from tenants import erasure, fleet, names, opening, pool, provision, sagas, script, sign_up, snapshot
+from tenants import erasure, fleet, names, opening, pool, provision, sagas, script, sign_up, snapshot, waves
 from tenants.keys import KeyStore
 from tenants.models import PoolSchema, Saga, Snapshot, Tenant
 from tests.conftest import TESTER
-from tests.fleet.conftest import as_it_is, committed, current, filled, later, own_template
+from tests.fleet.conftest import LATER, as_it_is, committed, current, filled, later, own_template
 from tests.isolation import catalog
 from tests.toys.fixtures import undone
 
@@ -310,6 +310,36 @@ def test_at_a_new_release_the_pool_comes_forward_or_is_discarded(
     assert list(rows()) == [fine]
     with override_settings(SMOALL_POOL_FLOOR=1, SMOALL_POOL_CEILING=1):
         assert pool.tend(timezone.now()) == 0
+
+
+def test_an_old_process_leaves_what_a_later_release_made_alone(
+    later: Snapshot, emptied: None, committed: Any
+) -> None:
+    """Pool and workspaces: a release without DDL would else be stamped back to the one before, and made anew again."""
+    ready = PoolSchema(release=LATER, fingerprint=later.fingerprint, is_ready=True)
+    with scope.shared(actor=TESTER), override_settings(SMOALL_RELEASE="0.1.0"):
+        ready.save(force_insert=True)
+        tenant = committed[0].tenant
+        before = Snapshot.objects.get(release="0.1.0")
+        Tenant.objects.filter(pk=tenant.pk).update(release=LATER, fingerprint=later.fingerprint)
+    with override_settings(SMOALL_RELEASE="0.1.0", SMOALL_POOL_FLOOR=1, SMOALL_POOL_CEILING=1):
+        now = timezone.now()
+        assert pool.tend(now) == 0 and rows() == {ready.pk: True}
+        with scope.shared():
+            assert not pool.stale(before).exists() and pool.stale(later).count() == 0
+            assert not waves.behind(before).filter(pk=tenant.pk).exists()
+        assert waves.move(tenant.pk, target=before, ways={}, options=waves.Options()) == ""
+        assert pool.tend(now + timedelta(days=2)) == 1, "the code was put back, and that is how it stays"
+    with scope.shared():
+        assert Tenant.objects.get(pk=tenant.pk).release == LATER
+    made = next(id for id in rows() if id != ready.pk)
+    with override_settings(SMOALL_POOL_FLOOR=0, SMOALL_POOL_CEILING=0):
+        with scope.shared():
+            stale = pool.stale(later)
+            assert stale.get().pk == made
+            PoolSchema.objects.filter(pk=made).update(release=LATER, fingerprint=later.fingerprint)
+        pool.discard(made, stale)
+        assert made in rows(), "it came forward since it was read"
 
 
 def test_the_pool_is_tended_by_the_schedule() -> None:

@@ -14,8 +14,9 @@ from django.db import connection
 
 from config import secrets
 from shared_apps.kit import scope
-from tenants import identity, neutral, pool, roles, snapshot, waves
+from tenants import identity, neutral, pool, releases, roles, snapshot, waves
 from tenants.management.client_command import ClientCommand, Refused
+from tenants.models import Tenant
 
 FOLDER = "shared_apps.mail.backend.FolderBackend"  # mails stay in the data folder, and on development's page
 AT_WORK = """
@@ -78,7 +79,10 @@ class Command(ClientCommand):
         recorded = snapshot.record()
         with scope.shared():
             lagging = waves.behind(recorded).exists()
-        if lagging and (left := waves.migrate(waves.Options(parallel=1)).waiting):
+        left = waves.migrate(waves.Options(parallel=1)).waiting if lagging else 0
+        with scope.shared():
+            left += Tenant.objects.filter(release__in=releases.newer(recorded.release)).count()
+        if left:
             raise Refused(f"{left} workspaces could not be brought to this release: see migrate_fleet.")
 
     def _new_secret(self) -> None:
