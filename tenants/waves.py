@@ -13,6 +13,7 @@ from time import sleep
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -111,14 +112,20 @@ def stuck(release: str, fingerprint: str) -> "QuerySet[FleetEntry]":
     return found.exclude(status=FleetEntry.Status.WAITING, error="").order_by("-ended_at", "id")
 
 
-def late(release: str, fingerprint: str, now: datetime) -> "QuerySet[FleetEntry]":
-    """Lines of workspaces that should have had those tables an hour ago, failed or not, in their order. In the shared scope."""
-    planned = FleetEntry.objects.filter(
-        release=release, fingerprint=fingerprint, created_at__lt=now - LATE_AFTER
+def late(target: Snapshot, now: datetime) -> "QuerySet[Tenant]":
+    """Workspaces that should have had those tables an hour ago, planned or not, failed or not, the oldest first. In the
+    shared scope.
+
+    A run that has begun with one within the hour has its time; one that an old process opened has none who would plan it.
+    """
+    since = now - LATE_AFTER
+    begun = FleetEntry.objects.filter(
+        release=target.release, fingerprint=target.fingerprint, created_at__gte=since
     )
-    return planned.exclude(status=FleetEntry.Status.DONE).exclude(
-        tenant__release=release, tenant__fingerprint=fingerprint
+    found = (
+        behind(target).filter(created_at__lt=since) if target.recorded_at < since else Tenant.objects.none()
     )
+    return found.exclude(pk__in=_owed()).exclude(pk__in=begun.values("tenant"))
 
 
 def scripts(target: Snapshot) -> Ways:
@@ -388,6 +395,13 @@ def go_on() -> None:
         raise TryAgain(str(refusal)) from refusal
     if result.waiting and not result.failed:
         raise TryAgain(f"{result.waiting} workspaces still wait")
+
+
+def go_on_with_few(target: Snapshot, now: datetime) -> None:
+    """So few as `prepare` would do itself are gone on with, unless one failed: then somebody has to look. In the shared scope."""
+    few = 0 < behind(target).exclude(pk__in=_owed()).count() <= settings.SMOALL_FLEET_AT_START
+    if few and not failures(target.release, target.fingerprint).exists():
+        ask_to_go_on(now)
 
 
 def ask_to_go_on(now: datetime) -> None:

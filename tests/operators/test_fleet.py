@@ -19,7 +19,7 @@ from shared_apps.kit import scope
 from shared_apps.mail.models import Message
 from shared_apps.operators import jobs
 from tenants import snapshot, waves
-from tenants.models import Drift, FleetEntry, PoolSchema, Tenant
+from tenants.models import Drift, FleetEntry, PoolSchema, Snapshot, Tenant
 from tests.conftest import TESTER, Cast
 from tests.operators.conftest import OPS, UNKNOWN, page_of
 
@@ -119,19 +119,30 @@ def test_drift_is_found_at_night_told_once_and_shown(here: Browser, opal: User, 
 
 @pytest.mark.usefixtures("acme", "zenith")
 def test_what_still_waits_after_an_hour_is_mailed_once_a_day(opal: User) -> None:
+    long_ago, asked = timezone.now() - timedelta(hours=2), Job.objects.filter(name=waves.go_on.name)
     failed(2)
     with scope.shared(actor=TESTER):
-        first, _second = FleetEntry.objects.order_by("wave")
+        first, second = FleetEntry.objects.order_by("wave")
         FleetEntry.objects.filter(pk=first.pk).update(status="waiting", error="")
+        Tenant.objects.filter(release="0.0.9").update(created_at=long_ago)
         jobs.watch_fleet.function()
-        assert not Message.objects.exists(), "a run may be at it"
-        FleetEntry.objects.update(created_at=timezone.now() - timedelta(hours=2))
+        Snapshot.objects.update(recorded_at=long_ago)
+        jobs.watch_fleet.function()
+        assert not Message.objects.exists(), "the release came a moment ago, or a run may be at it"
+        FleetEntry.objects.update(created_at=long_ago)
         for _hour in range(2):
             jobs.watch_fleet.function()
         (message,) = Message.objects.filter(purpose="operators.inspect")
         assert message.to_address == opal.email and "canceling statement (55P03)." in message.body
+        assert not asked.exists(), "one failed: somebody has to look"
+        # An old process opened it: no run ever planned it.
+        FleetEntry.objects.all().delete()
+        target = Snapshot.objects.get()
+        assert set(waves.late(target, timezone.now())) == {first.tenant, second.tenant}
+        jobs.watch_fleet.function()
+        assert asked.count() == 1
         Tenant.objects.filter(release="0.0.9").update(release=first.release, fingerprint=first.fingerprint)
-        assert not waves.late(first.release, first.fingerprint, timezone.now()).exists(), "they have them"
+        assert not waves.late(target, timezone.now()).exists(), "they have them"
     assert "shared_apps.operators.jobs.watch_fleet" in {one.job for one in TIMED_JOBS}
 
 
