@@ -67,14 +67,25 @@ def _is_moving(id: UUID, noted: str) -> bool:
 
 
 def note(found: list[Found], *, now: datetime) -> list[Found]:
-    """Keep what this look found instead of what the last one did; returns what is new since then."""
+    """Keep what this look found instead of what the last one did; returns what is new since then.
+
+    What was found before, and is the same still, keeps its first night. Who was erased meanwhile is left out.
+    """
     with scope.shared(actor=snapshot.BUILDER):
-        before = dict(Drift.objects.values_list("tenant_id", "differences"))
-        here = set(Tenant.objects.filter(pk__in=[one.tenant for one in found]).values_list("pk", flat=True))
+        before = {one.tenant_id: one for one in Drift.objects.all()}
+        here = Tenant.standing(one.tenant for one in found)
+        known = {one.tenant: before[one.tenant] for one in found if _is_the_same(one, before)}
         Drift.objects.all().delete()
         Drift.objects.bulk_create(
-            Drift(tenant_id=one.tenant, differences=list(one.differences), found_at=now)
+            Drift(
+                tenant_id=one.tenant, differences=list(one.differences),
+                found_at=known[one.tenant].found_at if one.tenant in known else now,
+            )
             for one in found
             if one.tenant in here
-        )
-    return [one for one in found if before.get(one.tenant) != list(one.differences)]
+        )  # fmt: skip
+    return [one for one in found if one.tenant not in known]
+
+
+def _is_the_same(one: Found, before: dict[UUID, Drift]) -> bool:
+    return one.tenant in before and before[one.tenant].differences == list(one.differences)

@@ -179,9 +179,12 @@ def migrate(options: Options | None = None, *, told: Told = lambda done, whole, 
 def _plan(target: Snapshot, lagging: list[Tenant], options: Options) -> None:
     """A line for each, and which wave it belongs to; those that failed before come first.
 
-    A line that waits though its workspace has the tables, by whatever way they came, is done.
+    A line that waits though its workspace has the tables, by whatever way they came, is done. `lagging` may be minutes old:
+    who was erased since has none.
     """
     with scope.shared(actor=snapshot.BUILDER):
+        there = Tenant.standing(tenant.pk for tenant in lagging)
+        lagging = [tenant for tenant in lagging if tenant.pk in there]
         mine = FleetEntry.objects.filter(release=target.release, fingerprint=target.fingerprint)
         mine.filter(
             status=FleetEntry.Status.WAITING,

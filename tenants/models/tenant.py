@@ -1,10 +1,11 @@
 """A workspace, its state, and its addresses."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NoReturn, Self
 from uuid import UUID
 
-from django.db import models
+from django.db import connection, models
 from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
@@ -89,6 +90,16 @@ class Tenant(TenantMixin):
         if found is None:
             raise CannotAct(_now("This workspace does not exist any more."))
         return found
+
+    @classmethod
+    def standing(cls, ids: Iterable[UUID]) -> set[UUID]:
+        """Those of them that are there, and stay so until the transaction ends: rows may be made that refer to them.
+
+        An erasure that began is waited for; a change of the row is not. In the shared scope.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT id FROM tenants_tenant WHERE id = ANY(%s) FOR KEY SHARE", [list(ids)])
+            return {id for (id,) in cursor.fetchall()}
 
     def suspend(self, *, reason: str, now: datetime) -> None:
         """Reading, export, leaving and erasure stay open; everybody signs in anew. Raises CannotAct."""

@@ -1,6 +1,7 @@
 """Tables that are not as their release made them are found, with what differs; and what looks at schemas stays cheap."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from shared_apps.kit import scope
+from shared_apps.kit.rows import uuid7
 from tenants import drift, fingerprint, fleet
 from tenants.models import Drift, Tenant
 from tests.conftest import TESTER, Cast, make_workspace
@@ -43,10 +45,15 @@ def test_what_is_new_since_the_last_look_is_told_and_what_is_put_right_forgotten
     now = timezone.now()
     with scope.owner(tenant=acme.id), connection.cursor() as cursor:
         cursor.execute("CREATE INDEX by_hand ON contacts_contact (notes)")
-    assert [one.tenant for one in drift.note(list(drift.look()), now=now)] == [acme.id]
-    assert drift.note(list(drift.look()), now=now) == [], "known since the night before"
+    (found,) = drift.look()
+    erased = drift.Found(uuid7(), found.release, found.differences)
+    assert drift.note([found], now=now) == [found]
+    assert drift.note([found, erased], now=now + timedelta(days=1)) == [erased], (
+        "known since the night before"
+    )
     with scope.shared():
-        assert Drift.objects.get().differences == ["index by_hand is too many"]
+        kept = Drift.objects.get()
+        assert (kept.differences, kept.found_at) == (["index by_hand is too many"], now)
     with scope.owner(tenant=acme.id), connection.cursor() as cursor:
         cursor.execute("DROP INDEX by_hand")
     assert drift.note(list(drift.look()), now=now) == []
