@@ -251,7 +251,7 @@ class _Run:
         """
         wave, result = self._wave(), self.result
         for _ in range(AHEAD):
-            if result.done or result.failed or not self.todo:
+            if result.done or result.failed or not self.todo or not self._may_go_on():
                 break
             _later, ahead = self.todo.pop(0)
             with scope.shared(actor=snapshot.BUILDER):

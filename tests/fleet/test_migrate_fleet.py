@@ -170,6 +170,11 @@ def test_failures_may_be_passed_over_and_a_second_run_at_once_is_refused(
     result = waves.migrate(Options(parallel=4, stop_after=5, canary=3))
     assert (len(result.done), len(result.failed), result.waiting) == (FEW - 2, 2, 2)
 
+    with monkeypatch.context() as patch:  # an old process may have opened them since
+        patch.setattr(waves, "migrate", lambda options, told: waves.Result(waiting=2))
+        code, shown = said("migrate_fleet")
+    assert (code, shown["problems"][0].partition(":")[0]) == (1, "2 are waiting, as they were")
+
     def refuse(target: Snapshot) -> waves.Ways:
         raise CannotRecord("0009 is not atomic.")
 
@@ -275,7 +280,13 @@ def test_one_in_use_is_tried_some_times_in_a_row(small: Small, monkeypatch: pyte
             waves.move(
                 first.id, target=small.target, ways=small.ways, options=Options(lock_timeout=10, tries=3)
             )
-    assert pauses == [waves.BACK_OFF, 2 * waves.BACK_OFF]
+        assert pauses == [waves.BACK_OFF, 2 * waves.BACK_OFF]
+        # A canary of many, all of them in use: none is passed over untried, and they go on when they come free.
+        for tenant in small.rows[1:]:
+            other.cursor().execute(f"LOCK TABLE {scope.schema_of(tenant.id)}.thing")
+        monkeypatch.setattr(waves, "sleep", lambda seconds: other.rollback())
+        result = waves.migrate(Options(canary=12, parallel=1, lock_timeout=10, tries=1, rounds=1))
+    assert (len(result.done), result.waiting) == (FEW, 0)
 
 
 def test_a_workspace_that_was_erased_during_a_run_harms_nobody(

@@ -58,6 +58,7 @@ class Command(ClientCommand):
             return self._dry(target)
         chosen = {name: options[name] for name in ("parallel", "canary", "stop_after", "lock_timeout")}
         result = waves.migrate(Options(**chosen), told=self._told)
+        left = f"{result.waiting} are waiting, as they were: run migrate_fleet again to go on with them."
         return {
             "release": target.release,
             "migrated": len(result.done),
@@ -65,7 +66,11 @@ class Command(ClientCommand):
             "waiting": result.waiting,
             "discarded": [f"{id}: {why}" for id, why in result.discarded.items()],
             "busy": (busy := _named(result.busy)),
-            "problems": [*_named(result.failed), *(f"Busy, {one}" for one in busy)],
+            "problems": [
+                *_named(result.failed),
+                *(f"Busy, {one}" for one in busy),
+                *([left] if result.waiting else []),
+            ],
         }
 
     def _told(self, done: int, whole: int, text: str) -> None:
@@ -106,10 +111,6 @@ class Command(ClientCommand):
         if result["pooled"]:
             told.append(f"{result['pooled']} schemas of the pool came along.")
         told += [f"A schema of the pool was altered and is discarded: {one}" for one in result["discarded"]]
-        if result["waiting"]:
-            told.append(
-                f"{result['waiting']} are waiting, as they were: run migrate_fleet again to go on with them."
-            )
         return "\n".join([*told, *result["problems"]])
 
 
