@@ -21,7 +21,6 @@ from tenants.models import FleetEntry, Snapshot, Tenant
 
 log = logging.getLogger("smoall.operators")
 MOST_LATE = 50  # that a mail lists
-AT_ONCE = 200  # workspaces whose sizes are asked for in one statement
 
 
 @job(purpose="operators.copy")
@@ -161,9 +160,5 @@ def _sizes() -> dict[UUID, int]:
     """Bytes by client."""
     with scope.shared():
         tenants = list(Tenant.objects.all())
-    found: dict[UUID, int] = {}
-    for first in range(0, len(tenants), AT_ONCE):
-        some = tenants[first : first + AT_ONCE]
-        by_tenant = fleet.sizes(some)
-        found |= {tenant.client_id: by_tenant.get(tenant.id, 0) for tenant in some}
-    return found
+    by_tenant = fleet.sizes(tenants)
+    return {tenant.client_id: by_tenant.get(tenant.id, 0) for tenant in tenants}

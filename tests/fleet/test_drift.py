@@ -112,6 +112,16 @@ def test_a_connection_is_exchanged_after_a_hundred_workspaces(
                 inner.execute("SELECT pg_backend_pid()")
                 assert inner.fetchone()[0] == backends[-1], "never within a transaction"
     assert 3 <= len(set(backends)) <= 5
+    # Who asks for sizes opens each table too, without entering a workspace.
+    monkeypatch.setattr(fleet, "AT_ONCE", 3)
+    with scope.shared():
+        everybody = list(Tenant.objects.all())
+    for _ in range(2):
+        with scope.shared(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            backends.append(cursor.fetchone()[0])
+        assert len(fleet.sizes(everybody)) == len(everybody) >= 4
+    assert backends[-1] != backends[-2]
     assert current().fingerprint
 
 
