@@ -5,8 +5,11 @@ and what it finds stands with that snapshot. A workspace whose tables this code 
 until it is migrated; all others go on. For the tests and the house rules, FINISHED says where each finished release ended.
 """
 
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from django.apps import apps
 from django.conf import settings
@@ -31,10 +34,13 @@ FINISHED: dict[str, dict[str, str]] = {}
 # {release: why}: said on purpose, its code doesn't run on the tables before it. Each of its workspaces then shows the
 # maintenance page until its own migration is over.
 CLOSES: dict[str, str] = {}
+INTEGERS = ["smallint", "integer", "bigint"]
+PRINTED = {"time": "time without time zone"}
 CONTRACTING = (RemoveField, DeleteModel, RenameField, RenameModel, AlterModelTable)
 
-NULLABLE = """
-    SELECT c.relname, a.attname, a.attnotnull AND d.oid IS NULL AND a.attidentity = '' AND a.attgenerated = ''
+COLUMNS = """
+    SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+           a.attnotnull AND d.oid IS NULL AND a.attidentity = '' AND a.attgenerated = ''
       FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r'
       LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
      WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attrelid = ANY (ARRAY(
@@ -92,7 +98,7 @@ def look() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for one in older:
         refused = (
-            _lacking_in(one)
+            _why_not(one)
             if previous and one.release == previous.release
             else ["Only the tables of this release and of the one before are worked on."]
         )
@@ -105,8 +111,10 @@ def look() -> dict[str, list[str]]:
     return found
 
 
-def _lacking_in(recorded: Snapshot) -> list[str]:
-    """In a schema that the snapshot makes and that is taken back."""
+def _why_not(recorded: Snapshot) -> list[str]:
+    """What is said on purpose; else what is found in a schema that the snapshot makes and that is taken back."""
+    if settings.SMOALL_RELEASE in CLOSES:
+        return [CLOSES[settings.SMOALL_RELEASE]]
     id = uuid7()
     with scope.shared(actor=snapshot.BUILDER), transaction.atomic():
         snapshot.replay(id, recorded)
@@ -116,27 +124,72 @@ def _lacking_in(recorded: Snapshot) -> list[str]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Column:
+    """As it is in a workspace's table. `is_needed`: it must be filled, and nothing fills it by itself."""
+
+    type: str
+    is_filled: bool
+    is_needed: bool
+
+
 def lacking() -> Iterator[str]:
-    """Why this release's models can't work on the tables of the scope in force, a workspace's: each a sentence."""
+    """Why this release's models can't work on the tables of the scope in force, a workspace's: each a sentence.
+
+    Tables, columns, their types and whether they may be empty. What a migration does beside the models (RunSQL,
+    a constraint that it eases) nobody compares: who writes it puts the release into CLOSES where its code relies on it.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(NULLABLE)
-        columns = {(table, column): is_needed for table, column, is_needed in cursor.fetchall()}
+        cursor.execute(COLUMNS)
+        columns = {(table, name): Column(*rest) for table, name, *rest in cursor.fetchall()}
     tables = {table for table, _column in columns}
-    known: dict[str, set[str]] = {}
+    known: dict[str, dict[str, Any]] = {}
     for model in apps.get_models(include_auto_created=True):
         if router.allow_migrate_model("default", model) and model._meta.managed and not model._meta.proxy:
-            fields = {str(field.column) for field in model._meta.local_concrete_fields}
-            known.setdefault(model._meta.db_table, set()).update(fields)
+            fields = {str(field.column): field for field in model._meta.local_concrete_fields}
+            known.setdefault(model._meta.db_table, {}).update(fields)
     for table in sorted(known):
         if table not in tables:
             yield f"table {table} is not there yet"
             continue
-        for column in sorted(known[table]):
-            if (table, column) not in columns:
-                yield f"column {table}.{column} is not there yet"
-    for (table, column), is_needed in sorted(columns.items()):
-        if is_needed and table in known and column not in known[table]:
-            yield f"column {table}.{column} must be filled, and this release's code doesn't know it"
+        for name, field in sorted(known[table].items()):
+            column = columns.get((table, name))
+            if column is None:
+                yield f"column {table}.{name} is not there yet"
+            elif not _holds(column.type, wanted := _type_of(field)):
+                yield f"column {table}.{name} is {column.type}, and this release's code writes {wanted}"
+            elif column.is_filled and field.null:
+                yield f"column {table}.{name} must be filled, and this release's code may leave it empty"
+    for (table, name), column in sorted(columns.items()):
+        if column.is_needed and table in known and name not in known[table]:
+            yield f"column {table}.{name} must be filled, and this release's code doesn't know it"
+
+
+def _type_of(field: Any) -> str:
+    """A field's type as PostgreSQL prints it."""
+    said = str(field.db_type(connection)).replace(", ", ",")
+    return re.sub(r"^varchar", "character varying", PRINTED.get(said, said))
+
+
+def _holds(found: str, wanted: str) -> bool:
+    """Whether a column of the one type takes every value of the other: the same, or a wider one of its kind."""
+    if found == wanted:
+        return True
+    if wanted in INTEGERS:
+        return found in INTEGERS[INTEGERS.index(wanted) :]
+    (kind, *sizes), (kind_there, *sizes_there) = _taken_apart(wanted), _taken_apart(found)
+    if kind == "character varying":
+        return found in ("text", kind) or (kind_there == kind and bool(sizes) and sizes_there >= sizes)
+    if kind == kind_there == "numeric" and sizes and sizes_there:
+        (digits, scale), (digits_there, scale_there) = sizes, sizes_there
+        return bool(scale_there >= scale and digits_there - scale_there >= digits - scale)
+    return False
+
+
+def _taken_apart(type: str) -> list[Any]:
+    """["numeric", 10, 2] of numeric(10,2)."""
+    name, _, sizes = type.partition("(")
+    return [name, *(int(one) for one in re.findall(r"\d+", sizes))]
 
 
 # --- for the house rules and the tests --------------------------------------------------------------------
@@ -167,6 +220,10 @@ def refused_operations() -> Iterator[str]:
 
 
 def contractions(migration: Migration) -> Iterator[str]:
+    """What it does to tables by its own state. RunSQL, and the database's side of SeparateDatabaseAndState, are how a column
+    is dropped a release after its state went, so they pass: whoever writes them sees to it that the release before doesn't
+    use what they drop, narrow or forbid.
+    """
     for operation in migration.operations:
         if isinstance(operation, CONTRACTING):
             yield (

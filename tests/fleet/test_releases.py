@@ -61,22 +61,52 @@ def test_what_a_later_release_only_adds_is_no_hindrance(later: Snapshot) -> None
     assert releases.serves("0.1.0") and releases.serves(LATER) and not releases.serves("0.0.1")
 
 
-def test_code_that_needs_a_new_column_is_not_let_onto_older_tables(later: Snapshot) -> None:
+NARROWER = {
+    r"\n\s+city character varying\(\d+\) NOT NULL,": "",
+    r"(\n\s+name) character varying\(\d+\) NOT NULL": r"\1 character varying(20) NOT NULL",
+    r"(\n\s+company_id uuid),": r"\1 NOT NULL,",
+}
+
+
+def test_code_that_needs_another_column_than_is_there_is_not_let_onto_older_tables(
+    later: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with scope.shared(actor=TESTER):
         older = Snapshot.objects.get(release="0.1.0")
-        Snapshot.objects.filter(pk="0.1.0").update(
-            ddl=re.sub(r"\n\s+city character varying\(\d+\) NOT NULL,", "", older.ddl, count=1).replace(
-                "city_folded", "city_folded"
-            )
-        )
-        assert Snapshot.objects.get(pk="0.1.0").ddl != older.ddl
+        before, table, rest = older.ddl.partition(f"CREATE TABLE {older.schema}.contacts_contact (")
+        for found, instead in NARROWER.items():
+            rest, made = re.subn(found, instead, rest, count=1)
+            assert made
+        Snapshot.objects.filter(pk="0.1.0").update(ddl=before + table + rest)
     try:
-        found = releases.look()["0.1.0"]
-        assert found == ["column contacts_contact.city is not there yet"]
+        assert releases.look()["0.1.0"] == [
+            "column contacts_contact.city is not there yet",
+            "column contacts_contact.company_id must be filled, and this release's code may leave it empty",
+            "column contacts_contact.name is character varying(20), and this release's code writes character varying(200)",
+        ]
         assert not releases.serves("0.1.0")
+        monkeypatch.setattr(releases, "CLOSES", {LATER: "said on purpose"})
+        assert releases.look()["0.1.0"] == ["said on purpose"]
     finally:
         with scope.shared(actor=TESTER):
             Snapshot.objects.filter(pk="0.1.0").update(ddl=older.ddl)
+
+
+def test_a_column_that_holds_more_is_no_hindrance() -> None:
+    wider = {
+        "character varying(20)": ["character varying(21)", "character varying", "text"],
+        "integer": ["bigint"],
+        "numeric(10,2)": ["numeric(10,2)", "numeric(11,3)"],
+    }
+    narrower = {
+        "character varying(20)": ["character varying(19)", "bigint"],
+        "text": ["character varying(20)"],
+        "bigint": ["integer"],
+        "numeric(10,2)": ["numeric(10,3)", "numeric(12,1)", "integer"],
+        "uuid": ["text"],
+    }
+    assert all(releases._holds(one, wanted) for wanted, found in wider.items() for one in found)
+    assert not any(releases._holds(one, wanted) for wanted, found in narrower.items() for one in found)
 
 
 def test_a_column_that_must_be_filled_and_that_nobody_knows_is_a_hindrance(later: Snapshot) -> None:
