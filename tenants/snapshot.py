@@ -22,7 +22,7 @@ from shared_apps.legal import walls as legal_walls
 from shared_apps.sharing import walls
 from tenants import hosts, roles
 from tenants.fingerprint import differences, fingerprint, lines
-from tenants.models import Snapshot, Tenant
+from tenants.models import CannotAct, Snapshot, Tenant
 
 TEMPLATE = UUID(int=0)  # never a tenant's
 BUILDER = scope.Actor("system", "release", "Smoall")
@@ -34,6 +34,10 @@ DROPPED_LINES = re.compile(r"(--|\\(un)?restrict |SET |SELECT pg_catalog\.set_co
 
 class Differs(Exception):
     """A workspace's tables are not the release's after its migration, which is taken back; the text names where."""
+
+
+class AlreadyRecorded(CannotAct):
+    """Clients have this release with other tables; the sentence says what to do."""
 
 
 class SchemaExists(Exception):
@@ -89,12 +93,22 @@ def history(schema: str) -> list[str]:
 
 
 def record() -> Snapshot:
-    """Build the template and record it as this release's snapshot, unless the same one is recorded already."""
+    """Build the template and record it as this release's snapshot, unless the same one is recorded already.
+
+    While a release is being made its tables may change under its number. In production they may not, once a workspace has
+    it: which tables this code works on is known by the number alone. Raises AlreadyRecorded.
+    """
     found = build_template()
     with scope.shared():
         known = Snapshot.objects.filter(release=settings.SMOALL_RELEASE).first()
         if known and known.fingerprint == found:
             return known
+        release = Tenant.objects.filter(release=settings.SMOALL_RELEASE)
+        if settings.SMOALL_IS_PRODUCTION and release.exclude(fingerprint=found).exists():
+            raise AlreadyRecorded(
+                f"Workspaces have release {settings.SMOALL_RELEASE} with other tables than this code makes: "
+                "it needs a release number of its own (config/settings.py), or go back to the code that made them."
+            )
     schema = scope.schema_of(TEMPLATE)
     ddl = _dumped(schema)
     with scope.owner(tenant=TEMPLATE):

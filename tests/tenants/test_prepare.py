@@ -65,6 +65,21 @@ def test_a_workspace_of_an_older_release_is_brought_forward_with_its_rows(commit
     assert [problem for problem in fleet.problems() if str(acme.id) in problem] == []
 
 
+def test_in_production_a_release_that_clients_have_does_not_get_other_tables(committed: Any) -> None:
+    """While one is being made they may change under its number, and its workspaces come along."""
+    with scope.shared(actor=TESTER):
+        made = Snapshot.objects.get().fingerprint
+        Snapshot.objects.update(fingerprint="0" * 64)
+        Tenant.objects.update(fingerprint="0" * 64)
+    with override_settings(SMOALL_IS_PRODUCTION=True), pytest.raises(CommandError, match="with other tables"):
+        prepared()
+    with scope.shared():
+        assert Snapshot.objects.get().fingerprint == "0" * 64
+    assert "acme is at release" in prepared()
+    with scope.shared():
+        assert {*Tenant.objects.values_list("fingerprint", flat=True)} == {made}
+
+
 # --- on somebody else's server ----------------------------------------------------------------------------
 
 

@@ -31,7 +31,10 @@ class Command(BaseCommand):
         roles.set_up(*place)
         snapshot.build_shared()
         self._note_texts()
-        recorded = snapshot.record()
+        try:
+            recorded = snapshot.record()
+        except snapshot.AlreadyRecorded as refusal:
+            raise CommandError(str(refusal)) from refusal
         self._at_home(identity.claim)
         self._replay()
         for release, reasons in releases.look().items():
