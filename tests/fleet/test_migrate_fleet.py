@@ -175,6 +175,12 @@ def test_failures_may_be_passed_over_and_a_second_run_at_once_is_refused(
         code, shown = said("migrate_fleet")
     assert (code, shown["problems"][0].partition(":")[0]) == (1, "2 are waiting, as they were")
 
+    with monkeypatch.context() as patch:  # recorded, and no way from there: that is said beforehand
+        patch.setattr(waves, "scripts", lambda target: {})
+        code, shown = said("migrate_fleet", "--dry-run")
+    assert (code, shown["from"], shown["by_migrations"]) == (1, [], [])
+    assert shown["problems"][0].startswith("2 workspaces of release 0.1.9: its tables are recorded, and")
+
     def refuse(target: Snapshot) -> waves.Ways:
         raise CannotRecord("0009 is not atomic.")
 

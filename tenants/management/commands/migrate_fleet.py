@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from shared_apps.kit import scope
-from tenants import fleet, snapshot, waves
+from tenants import fleet, releases, snapshot, waves
 from tenants.management.client_command import ClientCommand, Refused
 from tenants.models import Snapshot, Tenant
 from tenants.waves import Options
@@ -80,10 +80,14 @@ class Command(ClientCommand):
     def _dry(self, target: Snapshot) -> dict[str, Any]:
         ways = waves.scripts(target)
         counted = {(one.release, one.fingerprint): one.workspaces for one in fleet.status().standings}
+        with scope.shared():
+            recorded = set(Snapshot.objects.values_list("release", "fingerprint"))
+            beyond = releases.newer(target.release)
         plain = {
-            place: number
-            for place, number in counted.items()
-            if place not in ways and place != (target.release, target.fingerprint)
+            (release, fingerprint): number
+            for (release, fingerprint), number in counted.items()
+            if (release, fingerprint) not in {*ways, (target.release, target.fingerprint)}
+            and release not in beyond
         }
         return {
             "release": target.release,
@@ -99,6 +103,13 @@ class Command(ClientCommand):
             "by_migrations": [
                 {"release": release, "fingerprint": fingerprint, "workspaces": number}
                 for (release, fingerprint), number in sorted(plain.items())
+                if (release, fingerprint) not in recorded
+            ],
+            "problems": [
+                f"{number} workspaces of release {release}: its tables are recorded, and the migrations do not lead from "
+                f"there to those of {target.release}, so a run fails at the first of them."
+                for (release, fingerprint), number in sorted(plain.items())
+                if (release, fingerprint) in recorded
             ],
         }
 
@@ -124,6 +135,7 @@ def _said_dry(result: dict[str, Any]) -> str:
             f"-- {one['workspaces']} workspaces of release {one['release']}: no snapshot has their tables, "
             "so each is migrated by the migrations themselves"
         )
+    told += [f"-- {one}" for one in result["problems"]]
     return "\n".join(told) or f"-- Every workspace has the tables of release {result['release']}."
 
 
