@@ -313,7 +313,7 @@ def test_at_a_new_release_the_pool_comes_forward_or_is_discarded(
 
 
 def test_an_old_process_leaves_what_a_later_release_made_alone(
-    later: Snapshot, emptied: None, committed: Any
+    later: Snapshot, emptied: None, committed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pool and workspaces: a release without DDL would else be stamped back to the one before, and made anew again."""
     ready = PoolSchema(release=LATER, fingerprint=later.fingerprint, is_ready=True)
@@ -332,14 +332,37 @@ def test_an_old_process_leaves_what_a_later_release_made_alone(
         assert pool.tend(now + timedelta(days=2)) == 1, "the code was put back, and that is how it stays"
     with scope.shared():
         assert Tenant.objects.get(pk=tenant.pk).release == LATER
-    made = next(id for id in rows() if id != ready.pk)
-    with override_settings(SMOALL_POOL_FLOOR=0, SMOALL_POOL_CEILING=0):
-        with scope.shared():
-            stale = pool.stale(later)
-            assert stale.get().pk == made
-            PoolSchema.objects.filter(pk=made).update(release=LATER, fingerprint=later.fingerprint)
-        pool.discard(made, stale)
-        assert made in rows(), "it came forward since it was read"
+    # While the new process brings one forward, a sign-up passes over it; one that was claimed is passed over in its turn.
+    (made,) = rows().keys() - {ready.pk}
+    way, bring, got = script.record(before), script.replay, []
+
+    def claimed_meanwhile(way: script.Script, id: UUID) -> str:
+        got.extend([claimed(other, "0.1.0"), claimed(other, LATER)])
+        return bring(way, id)
+
+    monkeypatch.setattr(script, "replay", claimed_meanwhile)
+    ways = {(before.release, before.fingerprint): way}
+    with scope.shared():
+        stale = pool.stale(later)
+    with closing(
+        psycopg2.connect(settings.SMOALL_ADMIN_URL, dbname=connection.settings_dict["NAME"])
+    ) as other:
+        assert claimed(other, "0.1.0") == str(made)
+        assert pool.renew(later, ways, lock_timeout=50) == pool.Renewed()
+        other.rollback()
+        assert pool.renew(later, ways, lock_timeout=50) == pool.Renewed(1)
+        other.rollback()
+    assert got == [None, str(ready.pk)] and as_it_is(made) == later.fingerprint
+    pool.discard(made, stale)
+    assert made in rows(), "it came forward since it was read"
+
+
+def claimed(other: Any, release: str) -> str | None:
+    """By somebody whose transaction goes on."""
+    cursor = other.cursor()
+    cursor.execute("SET search_path TO public; " + pool.CLAIM, [release])
+    row = cursor.fetchone()
+    return str(row[0]) if row else None
 
 
 def test_the_pool_is_tended_by_the_schedule() -> None:
