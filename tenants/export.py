@@ -69,11 +69,9 @@ def write(
     with scope.shared():
         standing(id)
     with ArchiveWriter(target, recipients, keys=KeyStore.default(), made_at=now) as archive:
-        with one_moment(id) as (cursor, recorded):
+        with one_moment(id) as (cursor, tenant, recorded):
             with scope.shared():
-                shared = json.dumps(
-                    shared_rows(standing(id)), cls=DjangoJSONEncoder, ensure_ascii=False, indent=1
-                )
+                shared = json.dumps(shared_rows(tenant), cls=DjangoJSONEncoder, ensure_ascii=False, indent=1)
                 origins = [str(one) for one in persons.origins_of(id)]
             tables = exported_tables(recorded)
             schema, triggers = _ddl(recorded)
@@ -104,8 +102,8 @@ def write(
 
 
 @contextmanager
-def one_moment(id: UUID) -> Iterator[tuple[Any, Snapshot]]:
-    """A cursor in a workspace's scope, READ ONLY, in one moment of the database, and the tables that it has in that moment.
+def one_moment(id: UUID) -> Iterator[tuple[Any, Tenant, Snapshot]]:
+    """A cursor in a workspace's scope, READ ONLY, in one moment of the database; its row and its tables as of that moment.
 
     A migration that rewrites a table leaves it empty for whoever's moment is older. So the tables are locked before the
     moment begins (LOCK TABLE takes none): a wave finds the workspace in use, or was first, and then all is read anew.
@@ -119,9 +117,9 @@ def one_moment(id: UUID) -> Iterator[tuple[Any, Snapshot]]:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             cursor.execute(f"LOCK TABLE {tables} IN ACCESS SHARE MODE")
             with scope.shared():
-                release = standing(id).release
-            if release == recorded.release:
-                yield cursor, recorded
+                tenant = standing(id)
+            if tenant.release == recorded.release:
+                yield cursor, tenant, recorded
                 return
 
 

@@ -65,7 +65,7 @@ def write(order: Order, target: BinaryIO, recipients: Sequence[str | age.Recipie
         export.standing(tenant)
     sealed = age.Writer(target, recipients)  # type: ignore[arg-type]
     with zipfile.ZipFile(cast(BinaryIO, _Sealed(sealed)), "w", zipfile.ZIP_DEFLATED) as archive:
-        with export.one_moment(tenant) as (cursor, recorded):
+        with export.one_moment(tenant) as (cursor, _row, recorded):
             columns = dict(export.exported_tables(recorded))
             counts, files = {}, set(_folders(order, tenant))
             for part in parts(order):
