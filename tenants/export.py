@@ -1,6 +1,6 @@
 """Taking a client's data out: one archive of everything, written as a stream and encrypted to its recipient (P29).
 
-The container is archive.py's matter. Here: what goes in, in one repeatable-read transaction, and the saga that makes
+The container is archive/'s matter. Here: what goes in, in one repeatable-read transaction, and the saga that makes
 an export for an owner.
 """
 
