@@ -23,15 +23,17 @@ from billing import ending, events, gateway, vat
 from billing.events import projects
 from billing.gateway import id_of, once, read, talking
 from billing.models import Account, Parting, Seats, Subscription, TaxStatus
-from billing.models.account import changed
+from billing.models.account import PROMISED, changed
 from shared_apps.clients.models import Client
 from shared_apps.jobs import TryAgain, job
+from shared_apps.jobs.run import described
 from shared_apps.kit import scope
+from shared_apps.kit.dates import day_of
 from shared_apps.kit.numbers import PREFIXES
 from shared_apps.kit.places import EU
 from shared_apps.kit.rows import uuid7
 from shared_apps.sharing.models import CannotShare, Partner
-from tenants import correction, forgetting
+from tenants import certificate, correction, forgetting
 from tenants.models import CannotAct, Departure, Tenant
 
 log = logging.getLogger("smoall.billing")
@@ -396,7 +398,30 @@ def keys(client: UUID) -> list[str]:
     return [str(key) for key in found]
 
 
-FURTHER = forgetting.Further(is_ready=is_ready, forget=forget, keys=keys, counted=counted)
+def follow_up(client: UUID) -> None:
+    """Have the record deleted now, before the certificate is signed; where that fails, `part`'s own job does it later."""
+    with scope.shared():
+        asked = list(Parting.objects.filter(client_uuid=client).values_list("customer_id", flat=True))
+    for customer_id in asked:
+        try:
+            with scope.shared(), transaction.atomic():
+                part(customer_id)
+        except Exception as error:
+            log.warning("A record at the processor is not deleted yet: %s.", described(error))
+
+
+def left(client: UUID, now: datetime) -> list[certificate.Kept]:
+    """The record that the processor has still, with the day on which it should be gone unless that is over."""
+    found = Parting.objects.filter(client_uuid=client).order_by("asked_at").first()
+    if found is None:
+        return []
+    until = None if Parting.late(now=now).filter(pk=found.pk).exists() else day_of(found.asked_at + PROMISED)
+    return [certificate.Kept("processor_record", certificate.ASKED_FOR, until)]
+
+
+FURTHER = forgetting.Further(
+    is_ready=is_ready, forget=forget, keys=keys, counted=counted, follow_up=follow_up, left=left
+)
 
 
 @job(purpose="billing.customer", retries=20)

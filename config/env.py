@@ -1,6 +1,9 @@
-"""Every setting that may come from the environment: its name, type, default and meaning, in one list.
+"""The settings that may come from the environment: name, type, default and meaning, in one list.
 
-`Env.read()` is called once a process, by settings.py or payments.py; nothing else reads os.environ.
+`Env.read()` is called once a process, by settings.py or payments.py. Elsewhere are only what the web server is started
+with (web.py: SMOALL_BIND, SMOALL_WEB_WORKERS, SMOALL_WEB_THREADS, SMOALL_PROXIES) and keys, which stand in no list
+(secrets.py: SMOALL_SECRET_KEY; tenants/keys.py: SMOALL_MASTER_KEY, SMOALL_MASTER_KEY_FILE). The supervisor reads what it
+needs before there are settings.
 """
 
 import os
@@ -62,7 +65,6 @@ class Env:
     seller_iban: (
         str  # SMOALL_SELLER_IBAN: the account for clients who pay by transfer; empty: no transfer is offered
     )
-    files_bucket: str  # SMOALL_FILES_BUCKET: an S3 bucket for uploaded files; empty: files in SMOALL_DATA
 
     @property
     def is_production(self) -> bool:
@@ -134,7 +136,6 @@ class Env:
             seller_iban=os.environ.get(
                 "SMOALL_SELLER_IBAN", EXAMPLE_IBAN if environment != "production" else ""
             ),
-            files_bucket=os.environ.get("SMOALL_FILES_BUCKET", ""),
         )
 
 

@@ -9,7 +9,7 @@ from shared_apps.kit.outgoing import Destination
 
 
 def servers(env: Env, database: dict[str, Any], mail: dict[str, Any]) -> Iterable[Destination]:
-    """Database, mail server, the web process, the payment processor's stand-in, and the store of files when it is an address.
+    """Database, mail server, the web process, and the payment processor's stand-in.
 
     Loopback is always allowed. The payment processor itself is none of ours: it is reached as a verified partner.
     """
@@ -26,7 +26,3 @@ def _servers(env: Env, database: dict[str, Any], mail: dict[str, Any]) -> Iterat
     web = urlsplit(env.web)
     if web.hostname:
         yield Destination(web.hostname, web.port or (443 if web.scheme == "https" else 80), is_ours=True)
-    store = urlsplit(env.files_bucket)
-    if store.scheme in ("http", "https") and store.hostname:
-        port = store.port or (443 if store.scheme == "https" else 80)
-        yield Destination(store.hostname, port, is_ours=True)

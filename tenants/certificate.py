@@ -21,6 +21,7 @@ from tenants.keys import KeyStore, PublicKeys, Signature
 
 FORMAT, VERSION = "smoall-erasure-certificate", 1
 PHYSICAL_DAYS = 7  # I13: the longest that a write-ahead log, replica or cluster backup may stay
+ASKED_FOR = "its deletion is asked for, and again each hour until it is done"  # of what somebody else holds
 CODE = re.compile(r"[a-z][a-z0-9_.:-]{0,79}\Z")
 DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
@@ -48,7 +49,7 @@ class Store:
 @dataclass(frozen=True, slots=True)
 class Kept:
     what: str  # issued_invoices, contact_details, or words
-    legal_basis: str
+    legal_basis: str  # or ASKED_FOR
     until: date | None  # None: for as long as the basis says
 
 
@@ -305,6 +306,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "mail_refusal": "refused mails",
         "mail_suppression": "addresses that mails came back from",
         "proofs": "proofs of what the client wrote",
+        "processor_record": "record at the payment operator",
+        ASKED_FOR: ASKED_FOR,
     },
     "fr": {
         "title": "Certificat d’effacement",
@@ -364,6 +367,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "mail_refusal": "mails refusés",
         "mail_suppression": "adresses dont des mails sont revenus",
         "proofs": "preuves de ce que le client a écrit",
+        "processor_record": "dossier chez l’opérateur de paiement",
+        ASKED_FOR: "effacement demandé, puis redemandé chaque heure jusqu’à ce que ce soit fait",
     },
 }
 
@@ -413,7 +418,7 @@ class _Printer:
 
     def kept(self, one: Kept) -> str:
         until = f", {self.words['until']} {self.day(one.until)}" if one.until else ""
-        return f"  {self.word(one.what)}{until}: {one.legal_basis}"
+        return f"  {self.word(one.what)}{until}: {self.word(one.legal_basis)}"
 
     def copy(self, one: Copy) -> str:
         size = f"{self.number(one.bytes)} {self.words['bytes']}"

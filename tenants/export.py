@@ -1,6 +1,6 @@
 """Taking a client's data out: one archive of everything, written as a stream and encrypted to its recipient (P29).
 
-The container is archive.py's matter. Here: what goes in, in one repeatable-read transaction, and the saga that makes
+The container is archive/'s matter. Here: what goes in, in one repeatable-read transaction, and the saga that makes
 an export for an owner.
 """
 
@@ -487,7 +487,8 @@ def expire(now: datetime) -> int:
     """Remove copies that nobody took in time, and passphrases that wait for nothing any more. How many copies."""
     with scope.shared():
         late = list(Export.objects.filter(expires_at__lte=now, taken_at=None))
-        for saga in Saga.objects.filter(kind="export", status__in=sagas.OVER, data__has_key="sealed"):
+        over = Saga.objects.filter(kind="export", status__in=sagas.OVER, data__has_key="sealed")
+        for saga in over.select_for_update():
             del saga.data["sealed"]
             saga.save(update_fields=["data", "updated_at"])
     removed = 0

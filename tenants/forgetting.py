@@ -50,13 +50,17 @@ class Further:
     Each is called in the shared scope. `is_ready`: whether what still needs the contact details is done; it is waited
     for as mails are, an hour at most. `forget` removes the rows, in the transaction that removes all others, in a replay
     too. `keys`: of its rows in whose history people of the workspace stand as authors, which goes with the data already.
-    `counted` gives (store, what, number) for the certificate: zero everywhere once forgotten.
+    `counted` gives (store, what, number) for the certificate: zero everywhere once forgotten. `follow_up` has others
+    delete what they hold, once, after the rows are gone; it waits for nobody and raises nothing. `left` is what they
+    hold still, which the certificate names.
     """
 
     is_ready: Callable[[UUID], bool]
     forget: Callable[[UUID], None]
     keys: Callable[[UUID], list[str]]
     counted: Callable[[UUID], list[tuple[str, str, int]]]
+    follow_up: Callable[[UUID], None]
+    left: Callable[[UUID, datetime], list[certificate.Kept]]
 
 
 further: list[Further] = []
@@ -159,7 +163,10 @@ def _is_data_under_way(tenant: UUID) -> bool:
 
 @FORGET.step(_("Removing mails and proofs"), outside=True)
 def purge(saga: Saga) -> None:
-    purge_files(UUID(saga.data["client"]))
+    client = UUID(saga.data["client"])
+    purge_files(client)
+    for one in further:
+        one.follow_up(client)
 
 
 @FORGET.step(_("Rewriting the shared tables"), outside=True, weight=2)
@@ -325,6 +332,7 @@ def _count(client: UUID) -> list[dict[str, Any]]:
 def _certificate(saga: Saga, leaving: Departure) -> certificate.Certificate:
     with scope.shared():
         left = {(one["store"], one["what"]): one["count"] for one in _count(leaving.client_uuid)}
+        elsewhere = [kept for one in further for kept in one.left(leaving.client_uuid, timezone.now())]
     erased_at = datetime.fromisoformat(saga.data["erased_at"])
     requested_at = datetime.fromisoformat(saga.data["requested_at"])
     assert leaving.data_erased_at is not None
@@ -342,7 +350,7 @@ def _certificate(saga: Saga, leaving: Departure) -> certificate.Certificate:
             certificate.Store(one["store"], one["what"], one["count"], left[one["store"], one["what"]])
             for one in saga.data["stores"]
         ],
-        exceptions=kept_by_law(leaving.client_uuid, now=erased_at),
+        exceptions=[*kept_by_law(leaving.client_uuid, now=erased_at), *elsewhere],
         copies=(),
         last_physical_copy_on=physical.last_copy_on(saga, day_of(erased_at)),
         release=settings.SMOALL_RELEASE,

@@ -28,6 +28,26 @@ LOOK = {
 }
 
 
+class TypedNameForm(forms.Form):
+    """The workspace's name, typed by whoever has it destroyed."""
+
+    typed_name = forms.CharField(
+        label=_("Name of the workspace"),
+        max_length=200,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
+    )
+
+    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.name = name
+
+    def clean_typed_name(self) -> str:
+        if self.cleaned_data["typed_name"].strip().lower() != self.name:
+            said = gettext("Type %(name)s, exactly as it stands in the address.")
+            raise ValidationError(said % {"name": self.name})
+        return self.name
+
+
 class LineField(forms.CharField):
     """One line, with single spaces; it stands in the head of mails, so nothing may break or turn it."""
 

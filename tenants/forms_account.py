@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from shared_apps.accounts.forms import ProofForm
 from tenants.archive import BadRecipient, parse_recipient
+from tenants.forms import TypedNameForm
 
 
 class ExportForm(forms.Form):
@@ -70,14 +71,9 @@ class KeyForm(forms.Form):
         return key
 
 
-class EraseForm(ProofForm):
+class EraseForm(TypedNameForm, ProofForm):
     """The workspace's name and the owner's password; `with_contacts` for the contact details too."""
 
-    typed_name = forms.CharField(
-        label=_("Name of the workspace"),
-        max_length=200,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
-    )
     with_contacts = forms.BooleanField(
         label=_("Erase our contact details too"),
         required=False,
@@ -87,17 +83,6 @@ class EraseForm(ProofForm):
     )
 
     field_order = ("typed_name", "current", "code", "with_contacts")
-
-    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.name = name
-
-    def clean_typed_name(self) -> str:
-        if self.cleaned_data["typed_name"].strip().lower() != self.name:
-            raise forms.ValidationError(
-                _now("Type %(name)s, exactly as it stands in the address.") % {"name": self.name}
-            )
-        return self.name
 
 
 class ErasePersonForm(ProofForm):

@@ -2,7 +2,7 @@
 
 A master key wraps all others: one age key a tenant, the Ed25519 key that signs certificates and archives, the
 key of keyed hashes. Destroying a tenant's key makes everything that was encrypted to it unreadable. What is
-encrypted and signed with them is elsewhere: archive.py, certificate.py, ledger.py.
+encrypted and signed with them is elsewhere: archive/, certificate.py, ledger.py.
 """
 
 import base64
@@ -203,10 +203,6 @@ class KeyStore:
     def name_hash(self, label: str) -> str:
         """The hash of a freed subdomain: 64 hexadecimal digits, which name nobody. Case is ignored."""
         return self._hash(b"subdomain", label.strip().lower())
-
-    def account_hash(self, email: str) -> str:
-        """The hash that failed sign-ins of an address are counted under (P12). Case is ignored."""
-        return self._hash(b"account", email.strip().casefold())
 
     def deployment(self) -> str:
         """What the database knows this folder by (identity.py): 64 hexadecimal digits that open nothing."""

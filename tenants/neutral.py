@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.apps import apps
 from django.conf import settings
 from django.db import connection, models
 
@@ -22,10 +21,9 @@ from shared_apps.history import registry
 from shared_apps.history.models import LogEntry
 from shared_apps.kit import scope
 from shared_apps.kit.module import Holding, all_holdings
-from tenants import identity, physical, stores
+from tenants import identity, physical, router, stores
 from tenants.keys import KeyStore
 from tenants.models import CannotAct, State, Tenant
-from tenants.router import SchemaRouter
 
 NEUTRALISER = scope.Actor("system", "neutralise", "Smoall")
 OF_DJANGO = ("django_migrations", "django_content_type")
@@ -175,15 +173,8 @@ def _is_file(one: Any) -> bool:
 
 def models_of(tenant: UUID | None) -> list[type[models.Model]]:
     """Every model with a table in the shared schema, or in a workspace's."""
-    router = SchemaRouter()
-    with scope._entered(scope.Scope("tenant", "", "", tenant) if tenant else scope.SHARED, None):
-        return [
-            model
-            for model in apps.get_models(include_auto_created=True)
-            if not (model._meta.proxy or model._meta.swapped)
-            and router.allow_migrate("default", model._meta.app_label)
-            and model._meta.db_table not in OF_DJANGO
-        ]
+    found = router.models_of(shared=tenant is None)
+    return [model for model in found if model._meta.db_table not in OF_DJANGO]
 
 
 # --- doing it ---------------------------------------------------------------------------------------------

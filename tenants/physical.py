@@ -134,7 +134,7 @@ def enforce(saga: Saga, *, give_up: bool = False) -> None:
         since = saga.data.setdefault("rewriting_since", now.isoformat())
         waited = now - datetime.fromisoformat(since)
         if not (give_up and waited > GIVE_UP):
-            _remember(saga)
+            sagas.remember(saga)
             raise sagas.NotYet(now + timedelta(seconds=10))
     if outcome.is_gone:
         saga.data["gone_on"] = day_of(now).isoformat()
@@ -154,11 +154,6 @@ def last_copy_on(saga: Saga, destroyed_on: date) -> date:
         return limit
     gone_on = date.fromisoformat(saga.data["gone_on"])
     return min(limit, gone_on + timedelta(days=settings.SMOALL_COPIES_DAYS))
-
-
-def _remember(saga: Saga) -> None:
-    with scope.shared():
-        Saga.objects.filter(pk=saga.pk).update(data=saga.data)
 
 
 # --- the server -------------------------------------------------------------------------------------------

@@ -122,7 +122,8 @@ def _owe(recorded: Recorded, saga: Saga) -> None:
         tenant = Tenant.objects.select_for_update().filter(pk=saga.subject).first()
         before = owed(saga.subject).first()
         opens = before.data["opens"] if before else _close(tenant) if tenant else ""
-        Saga.objects.filter(pk=saga.pk).update(data={**saga.data, "opens": opens})
+        saga.data["opens"] = opens
+        sagas.remember(saga)
         _applied(recorded)
         alarm(
             f"{saga.subject}: somebody who was erased stands there again (entry {recorded.seq} of the ledger), so it is "

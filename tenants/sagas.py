@@ -189,10 +189,10 @@ def start(
     The same `key` again returns the first saga. It acts as the author in force, kept in `data["actor"]`.
     """
     kind(name)
-    who = scope.actor_or_none()
     saga = Saga(kind=name, subject=subject, key=key, due_at=due_at or timezone.now())
-    saga.data = {**(data or {}), "actor": asdict(who) if who else None}
     with scope.shared():
+        who = scope.actor_or_none()
+        saga.data = {**(data or {}), "actor": asdict(who) if who else None}
         Saga.objects.bulk_create([saga], ignore_conflicts=True)
         kept = Saga.objects.get(key=key)
         if kept.pk == saga.pk:
@@ -313,7 +313,7 @@ def _begin(id: UUID, *, now: datetime) -> Saga | None:
 def _do(saga: Saga) -> bool:
     """Run the step at the cursor. False when the saga is done, waits, failed, or is somebody else's now."""
     step = kind(saga.kind).steps[saga.cursor]
-    author = _author(saga)
+    author = _author(saga)  # as stored when the step began
     try:
         _die_here(_point(saga, "before"))
         with _around(step, author):
@@ -357,7 +357,9 @@ def _note(saga: Saga) -> None:
     """Move the cursor, if the saga is still where the step found it. Raises _Overtaken."""
     declared, done = kind(saga.kind), saga.cursor + 1
     is_last = done == len(declared.steps)
-    moved = Saga.objects.filter(pk=saga.pk, cursor=saga.cursor, status=Saga.Status.RUNNING).update(
+    here = Saga.objects.filter(pk=saga.pk, cursor=saga.cursor, status=Saga.Status.RUNNING)
+    _keep_author(saga, here.select_for_update().first())
+    moved = here.update(
         cursor=done,
         attempts=0,
         data=saga.data,
@@ -369,6 +371,20 @@ def _note(saga: Saga) -> None:
     )
     if not moved:
         raise _Overtaken
+
+
+def remember(saga: Saga) -> None:
+    """Save what a step wrote into `saga.data` before the step ends."""
+    with scope.shared(), transaction.atomic():
+        here = Saga.objects.filter(pk=saga.pk)
+        _keep_author(saga, here.select_for_update().first())
+        here.update(data=saga.data)
+
+
+def _keep_author(saga: Saga, found: Saga | None) -> None:
+    """As whoever asked for the saga is stored now, locked: they may have been erased since the step began (P40)."""
+    if found is not None:
+        saga.data["actor"] = found.data.get("actor")
 
 
 def _failed(saga: Saga, error: BaseException, *, now: datetime) -> None:

@@ -18,7 +18,6 @@ DATA = Path(tempfile.mkdtemp(prefix="smoall-test-"))
 for name in (
     "DATABASE_URL",
     "SMOALL_SMTP",
-    "SMOALL_FILES_BUCKET",
     "SMOALL_SECRET_KEY",
     "SMOALL_MASTER_KEY",
     "SMOALL_MASTER_KEY_FILE",

@@ -15,6 +15,8 @@ from shared_apps.kit.rows import Row
 # What goes to the processor of the contact details, and comes back when it is changed there.
 TOLD = ("company", "vat_number", "street", "postal_code", "city", "country", "contact_email", "phone")
 
+PROMISED = timedelta(days=1)  # for the processor's record to be gone, once the client is (P40)
+
 
 class TaxStatus(models.TextChoices):
     """The processor's words; `none` where there is no number."""
@@ -30,7 +32,7 @@ class Account(Row):
     """Made with the first order: before it the processor knows nothing of the client.
 
     `sent` is what the processor has of the contact details, as far as we know: what differs there from it was changed
-    there, what differs here was changed here (billing/accounts.py).
+    there, what differs here was changed here (billing/customers.py).
     """
 
     client_uuid = models.UUIDField(unique=True)
@@ -94,8 +96,8 @@ class Parting(Row):
 
     @classmethod
     def late(cls, *, now: datetime) -> "models.QuerySet[Parting]":
-        """Those that should be gone by now: a day is promised (P40)."""
-        return cls.objects.filter(asked_at__lt=now - timedelta(days=1))
+        """Those that should be gone by now."""
+        return cls.objects.filter(asked_at__lt=now - PROMISED)
 
 
 def client_of(customer: str) -> UUID | None:

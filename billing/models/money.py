@@ -1,6 +1,6 @@
 """What moved: payments, refunds, disputes and payouts at the processor, its account of each, and what is open.
 
-Copied field by field from the processor's objects (billing/projecting.py), never whole, and never a detail of a card or an
+Copied field by field from the processor's objects (billing/ledger.py), never whole, and never a detail of a card or an
 account: of the way of paying its kind alone ("card", "sepa_debit", "bancontact"). Amounts are euro cents.
 """
 

@@ -104,7 +104,6 @@ class Bench:
         unset = (
             "DATABASE_URL",
             "SMOALL_SMTP",
-            "SMOALL_FILES_BUCKET",
             "SMOALL_MAIL_PROVIDER",
             "SMOALL_KILL_AT",
         )

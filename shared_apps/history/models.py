@@ -1,8 +1,10 @@
 """One entry for each changed row, in the schema of that row; only the triggers write them (triggers.py). And events."""
 
+from collections.abc import Collection
 from typing import Any
 
 from auditlog.models import AbstractLogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -73,6 +75,13 @@ class LogEntry(AbstractLogEntry):
             models.Index(fields=["actor_id", "-timestamp", "-id"], name="history_by_actor"),
             models.Index(fields=["module", "-timestamp", "-id"], name="history_by_module"),
         ]
+
+    @classmethod
+    def on_behalf(cls, keys: Collection[str]) -> "models.QuerySet[LogEntry]":
+        """Entries of the rows with these keys, of whatever tables, that were made for somebody. By their index."""
+        types = list(ContentType.objects.order_by().values_list("pk", flat=True))
+        found = cls.objects.filter(content_type_id__in=types, object_pk__in=keys)
+        return found.exclude(actor_behalf="").order_by()  # type: ignore[no-any-return]
 
 
 class Event(Row):

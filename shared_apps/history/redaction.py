@@ -5,6 +5,8 @@ Only the owner role may do it: a runtime role gets "permission denied" from the 
 
 import json
 from collections.abc import Collection, Mapping
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -57,15 +59,17 @@ def redact(
     fields: of this row, every value of these fields; None: of all its fields, and its name, as an author too.
     about: keys. As an author only of rows that are one of these, or named one of them at some time; None: of all rows.
     A copy of a workspace has its people's keys too: what they did elsewhere stays theirs.
-    values: wherever one of these stands alone in the schema's history, as a value or a name.
-    Its use is recorded as an entry of the row, by the system on behalf of the author in force.
+    values: wherever one of these stands alone in the schema's history, as a value or a name; with `about` only as
+    whoever something was done for in those very rows, since another client may have somebody of that name.
+    Its use is recorded as an entry of the row, by the system on behalf of the author in force; a workspace's person
+    is not named so in the shared schema, where their own erasure would not find it.
     Raises ScopeError outside the owner's scope.
     """
-    here = scope.current()
+    here, who = scope.current(), _asked_by()
     if here.kind != "owner":
         raise scope.ScopeError("only the owner role changes the history")
     meta: Any = model._meta
-    with connection.cursor() as cursor:
+    with scope.acting(who) if who else nullcontext(), connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {named('redact_history', here.schema)}(%s, %s, %s, %s::text[], %s::text[], %s::text[])",
             [
@@ -89,7 +93,7 @@ def redact_values(model: type[Model], key: UUID | str | int, *, values: Mapping[
     here = scope.current()
     if here.kind != "owner":
         raise scope.ScopeError("only the owner role changes the history")
-    author, meta = scope.actor_or_none(), model._meta
+    author, meta = _asked_by(), model._meta
     with connection.cursor() as cursor:
         cursor.execute(
             SOME_VALUES.format(schema=here.schema),
@@ -104,3 +108,11 @@ def redact_values(model: type[Model], key: UUID | str | int, *, values: Mapping[
             },
         )
         return int(cursor.fetchone()[0])
+
+
+def _asked_by() -> scope.Actor | None:
+    """The author in force as the note names them: a workspace's person not in the shared schema (P40)."""
+    who = scope.actor_or_none()
+    if who and who.kind == "user" and scope.tenant_id() is None:
+        return replace(who, name="", behalf="")
+    return who

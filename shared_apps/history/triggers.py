@@ -166,7 +166,12 @@ BEGIN
     END IF;
     meant := authored || ARRAY(SELECT e.id FROM SCHEMA.history_logentry e
                                 WHERE e.content_type_id = type_id AND e.object_pk = in_key);
-    IF cardinality(in_values) > 0 THEN  -- the one case that has to read every entry
+    IF cardinality(in_values) > 0 AND in_about IS NOT NULL THEN
+        meant := meant || ARRAY(
+            SELECT e.id FROM SCHEMA.django_content_type t
+              JOIN SCHEMA.history_logentry e ON e.content_type_id = t.id AND e.object_pk = ANY (in_about)
+             WHERE e.actor_behalf = ANY (in_values));
+    ELSIF cardinality(in_values) > 0 THEN  -- the one case that has to read every entry
         meant := meant || ARRAY(
             SELECT e.id FROM SCHEMA.history_logentry e
              WHERE e.parent_type_id = type_id AND e.parent_pk = in_key

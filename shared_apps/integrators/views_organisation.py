@@ -1,8 +1,5 @@
 """An integrator's own page: the code that clients ask for, and the people who sign in for it."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -19,22 +16,9 @@ from shared_apps.accounts.models import CannotChange, User
 from shared_apps.integrators.forms import InviteForm, OrganisationForm
 from shared_apps.integrators.views import organisation_of
 from shared_apps.kit.places import language_name
+from shared_apps.kit.refusals import said_on
 
-View = Callable[..., HttpResponse]
-
-
-def says_refusals(view: View) -> View:
-    """A verb that was refused is said on the organisation's page; nothing was changed."""
-
-    @wraps(view)
-    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            return view(request, *args, **kwargs)
-        except CannotChange as error:
-            messages.error(request, str(error))
-            return redirect("organisation:home")
-
-    return wrapped
+says_refusals = said_on("organisation:home", CannotChange)
 
 
 def _colleague(request: HttpRequest, id: UUID) -> User:

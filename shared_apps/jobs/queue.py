@@ -26,7 +26,7 @@ def put(function: JobFunction[Any], args: list[Any], *, key: str, at: datetime |
     now, tenant = timezone.now(), None if function.saga else scope.tenant_id()
     job = Job(
         tenant_uuid=tenant,
-        actor=_remembered(scope.actor_or_none(), tenant),
+        actor=_remembered(tenant),
         purpose=function.purpose,
         name=function.name,
         args=_json(args),
@@ -70,11 +70,20 @@ def drop(found: QuerySet[Job]) -> int:
         return found.delete()[0]
 
 
-def _remembered(who: scope.Actor | None, tenant: UUID | None) -> dict[str, str] | None:
-    """The author as the row keeps it. Rows that no erasure of a client finds don't name its people."""
-    if who is None:
-        return None
-    return asdict(who if tenant or who.kind != "user" else replace(who, name="", behalf=""))
+def _remembered(tenant: UUID | None) -> dict[str, str] | None:
+    """The author in force as the row keeps it. Rows that no erasure of a client finds don't name its people.
+
+    So no user either, nor the reason for which an operator is in a workspace. A job's "behalf" may stay: where
+    the job works for one of a workspace's people, it doesn't come through the shared door.
+    """
+    if tenant:
+        who = scope.actor_or_none()
+        return asdict(who) if who else None
+    with scope.shared():
+        who = scope.actor_or_none()
+    if who and who.kind != "job":
+        who = replace(who, name="" if who.kind == "user" else who.name, behalf="")
+    return asdict(who) if who else None
 
 
 def _json(args: list[Any]) -> list[Any]:

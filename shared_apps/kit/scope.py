@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 from uuid import UUID
 
@@ -129,12 +129,23 @@ def _entered(scope: Scope, actor: Actor | None, realm: str | None = None) -> Ite
 @contextmanager
 def _in_transaction(scope: Scope, actor: Actor | None, realm: str | None = None) -> Iterator[Scope]:
     """Enter, in a transaction of its own unless one is open: the settings are local to it."""
-    with _entered(scope, actor, realm):
+    with _entered(scope, actor or _outside(scope), realm):
         if connection.in_atomic_block:
             yield scope
         else:
             with transaction.atomic():
                 yield scope
+
+
+def _outside(scope: Scope) -> Actor | None:
+    """Whose name stays behind when a workspace is left for shared rows: the person's for whom a job works.
+
+    Those rows and their history know the job alone. By its key no erasure would find the person (P40).
+    """
+    who = _actor.get()
+    if who and who.kind == "job" and _scope.get().tenant and not scope.tenant:
+        return replace(who, behalf="")
+    return None
 
 
 def tenant(id: UUID, *, actor: Actor | None = None) -> "_Manager":

@@ -1,11 +1,8 @@
 """The shape of what operators type."""
 
-from typing import Any
-
 from django import forms
 from django.conf import settings
 from django.core.files.base import File
-from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
@@ -13,7 +10,7 @@ from shared_apps.accounts.models import ONE_LINE
 from shared_apps.kit import uploads
 from shared_apps.operators.models import HOURS, Scope
 from shared_apps.operators.words import one_line
-from tenants.forms import CompanyForm, LineField
+from tenants.forms import CompanyForm, LineField, TypedNameForm
 from tenants.forms_leaving import DayForm, DaysForm
 
 
@@ -30,31 +27,15 @@ class ProvisionForm(CompanyForm):
     email = forms.EmailField(label=_("E-mail address of the first owner"))
 
 
-class EraseForm(forms.Form):
+class EraseForm(TypedNameForm):
     """The workspace's name, typed, and why."""
 
-    typed_name = forms.CharField(
-        label=_("Name of the workspace"),
-        max_length=200,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
-    )
     reason = forms.CharField(label=_("Reason"), max_length=300)
     with_contacts = forms.BooleanField(
         label=_("Erase the contact details too"),
         required=False,
         help_text=_("Otherwise they are kept for twelve months, as the privacy policy says."),
     )
-
-    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.name = name
-
-    def clean_typed_name(self) -> str:
-        if self.cleaned_data["typed_name"].strip().lower() != self.name:
-            raise forms.ValidationError(
-                _now("Type %(name)s, exactly as it stands in the address.") % {"name": self.name}
-            )
-        return self.name
 
     def clean_reason(self) -> str:
         return one_line(self.cleaned_data["reason"])

@@ -3,8 +3,6 @@
 The pages run in the tenant's scope; the shared rows are those of this workspace alone.
 """
 
-from collections.abc import Callable
-from functools import wraps
 from uuid import UUID
 
 from django.contrib import messages
@@ -19,13 +17,13 @@ from shared_apps.accounts.access import person_of, public, requires
 from shared_apps.accounts.models import Cause
 from shared_apps.kit import scope
 from shared_apps.kit.paging import page_of
+from shared_apps.kit.refusals import said_on
 from shared_apps.operators.middleware import IN_SESSION
 from shared_apps.operators.models import CannotEnter, ConsentRule, Grant
 from shared_apps.operators.words import page_name
 from tenants.models import Tenant, host_url
 
 ROWS = 100
-View = Callable[..., HttpResponse]
 
 
 def _tenant() -> Tenant:
@@ -48,16 +46,7 @@ def _grant(id: UUID) -> Grant:
     return found
 
 
-def says_refusals(view: View) -> View:
-    @wraps(view)
-    def wrapped(request: HttpRequest, id: UUID) -> HttpResponse:
-        try:
-            return view(request, id)
-        except CannotEnter as error:
-            messages.error(request, str(error))
-            return redirect("support:home")
-
-    return wrapped
+says_refusals = said_on("support:home", CannotEnter)
 
 
 @require_safe

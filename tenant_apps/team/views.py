@@ -1,8 +1,5 @@
 """The people of a workspace: who they are, what they may, and the end of their sessions (P23)."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -21,24 +18,12 @@ from shared_apps.accounts.access import person_of, requires, rights_of
 from shared_apps.accounts.models import CannotChange, User, has_second_factor
 from shared_apps.accounts.views import end_session
 from shared_apps.kit.module import Role, all_rights, modules
+from shared_apps.kit.refusals import said_on
 from tenant_apps.team.forms import InviteForm, RoleForm
 
-View = Callable[..., HttpResponse]
 SIGN_INS = 20
 
-
-def says_refusals(view: View) -> View:
-    """A verb that was refused is said on the person's page; nothing was changed."""
-
-    @wraps(view)
-    def wrapped(request: HttpRequest, id: UUID, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            return view(request, id, *args, **kwargs)
-        except CannotChange as error:
-            messages.error(request, str(error))
-            return redirect("team:person", id=id)
-
-    return wrapped
+says_refusals = said_on("team:person", CannotChange, "id")
 
 
 @require_safe

@@ -99,10 +99,6 @@ class Departure(Row):
         """The last day as it was promised with the notice."""
         return self.data_promised_on if category == Category.DATA else self.contacts_promised_on
 
-    @property
-    def is_withdrawable(self) -> bool:
-        return self.withdrawn_at is None and self.data_erased_at is None
-
 
 PROOFS = "departures"  # below it a folder a client, which goes with the contact details, strays of a crash included
 

@@ -20,7 +20,7 @@ from tenants.keys import KeyStore
 from tenants.ledger import Entry, Ledger
 from tenants.models import CannotAct, Saga, State, Tenant
 from tenants.persons.person import LABEL, Person, longest_first, model_of, person_of, subjects, why_not
-from tenants.persons.redaction import forget_mails, note, redact_shared, redact_workspace
+from tenants.persons.redaction import forget_mails, hold_work, note, redact_shared, redact_workspace
 
 ERASE_PERSON = sagas.Kind("erase_person", no_return="redact_everything")
 DELAY = timedelta(hours=12)
@@ -172,6 +172,7 @@ def redact_again(entry: Entry, saga: Saga) -> Person | None:
 def _take_out(person: Person, tenant: Tenant, saga: Saga, *, is_noted: bool = False) -> None:
     """Records, history, mails and shared rows; and a note in the workspace's history, unless it has one."""
     client = tenant.client
+    hold_work(person, tenant)
     with scope.tenant(tenant.pk):
         mail_stems = forget_mails(person)
         done = redact_workspace(person, tenant.pk)

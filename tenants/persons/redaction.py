@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -19,13 +20,15 @@ from shared_apps.clients.models import Client
 from shared_apps.history.models import Event, LogEntry
 from shared_apps.history.redaction import redact, redact_values
 from shared_apps.history.registry import is_registered
+from shared_apps.jobs import guard
 from shared_apps.jobs.models import Job
+from shared_apps.jobs.run import LOCK as JOB_LOCK
 from shared_apps.kit import scope
 from shared_apps.kit.dates import day_of
 from shared_apps.kit.module import all_holdings, stands_in
 from shared_apps.kit.text import fold
 from shared_apps.mail.models import Message
-from tenants import correction, sagas
+from tenants import correction, forgetting, sagas
 from tenants.holdings import rows_about
 from tenants.models import Departure, Domain, Export, Saga, Tenant
 from tenants.persons.found import (
@@ -43,6 +46,7 @@ from tenants.persons.found import (
 )
 from tenants.persons.person import LABEL, MOST, Person, model_of
 
+A_MOMENT = timedelta(minutes=1)
 # Corrected on their own page; redacted by the owner role; made of numbers and roles (requests.py).
 LEFT_IN_SHARED = ("clients.Client", "history.LogEntry", "tenants.SignUp", "jobs.Job")
 
@@ -207,21 +211,57 @@ def redact_shared(person: Person, tenant: Tenant, mail_stems: list[tuple[UUID | 
             watcher(client.pk)
     if not isinstance(person.row, User):
         return
-    for job in Job.objects.filter(tenant_uuid=tenant.id, actor__id=key):
-        job.actor = {**(job.actor or {}), "name": LABEL}
+    for job in _jobs_of(person, tenant):
+        job.actor = _unnamed(job.actor or {}, person)
         job.save(update_fields=["actor"])
-    for saga in Saga.objects.filter(subject=tenant.id, data__actor__id=key):
-        Saga.objects.filter(pk=saga.pk).update(
-            data={**saga.data, "actor": {**saga.data["actor"], "name": LABEL}}
-        )
+    for saga in _sagas_of(person, tenant):
+        saga.data["actor"] = _unnamed(saga.data["actor"], person)
+        saga.save(update_fields=["data"])
         _rename_jobs(saga, key)
     own = [str(tenant.id), str(client.pk)]
     for model in (Domain, Export, Departure):
         name = "tenant_id" if model is Domain else "tenant_uuid"
         rows: QuerySet[Any] = model._default_manager.filter(**{name: tenant.id})  # type: ignore[misc]
         own += [str(one) for one in rows.order_by().values_list("pk", flat=True)]
+    own += [own_key for one in forgetting.further for own_key in one.keys(client.pk)]
     with scope.owner():
-        redact(User, key, fields=None, about=own)
+        redact(User, key, fields=None, about=own, values=_said_on_behalf(person.words, own))
+
+
+def hold_work(person: Person, tenant: Tenant) -> None:
+    """Nothing works in the person's name from here to the end of the transaction: it would write the name again.
+
+    Raises NotYet while something does. In the shared scope.
+    """
+    if not isinstance(person.row, User):
+        return
+    live = _jobs_of(person, tenant).filter(state__in=(Job.State.WAITING, Job.State.RUNNING))
+    work = [(JOB_LOCK, job.pk) for job in live]
+    work += [(sagas.LOCK, saga.pk) for saga in _sagas_of(person, tenant)]
+    if not all(guard.lock_here(kind, id) for kind, id in work):
+        raise sagas.NotYet(timezone.now() + A_MOMENT)
+
+
+def _jobs_of(person: Person, tenant: Tenant) -> "QuerySet[Job]":
+    """Those that the person asked for, or others on their behalf."""
+    asked = Q(actor__id=str(person.row.pk)) | Q(actor__behalf__in=person.words)
+    return Job.objects.select_for_update().filter(asked, tenant_uuid=tenant.id).order_by("pk")
+
+
+def _sagas_of(person: Person, tenant: Tenant) -> "QuerySet[Saga]":
+    asked = Q(data__actor__id=str(person.row.pk)) | Q(data__actor__behalf__in=person.words)
+    return Saga.objects.select_for_update().filter(asked, subject=tenant.id).order_by("pk")
+
+
+def _unnamed(actor: dict[str, str], person: Person) -> dict[str, str]:
+    name = LABEL if actor.get("id") == str(person.row.pk) else actor.get("name", "")
+    return {**actor, "name": name, "behalf": without(actor.get("behalf", ""), person.words)}
+
+
+def _said_on_behalf(words: Sequence[str], keys: Collection[str]) -> list[str]:
+    """What the shared history of these rows says of whom something was done for, where that names the person."""
+    said = LogEntry.on_behalf(keys).values_list("actor_behalf", flat=True).distinct()
+    return sorted(one for one in said if without(one, words) != one)
 
 
 def _rename_in_shared(person: Person, tenant: Tenant) -> bool:

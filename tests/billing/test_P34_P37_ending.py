@@ -19,9 +19,12 @@ from shared_apps.clients.models import Client
 from shared_apps.jobs.models import Job
 from shared_apps.jobs.run import drain
 from shared_apps.kit import scope
+from shared_apps.kit.dates import day_of
 from shared_apps.mail.models import Message
-from tenants import departure, forgetting, sagas
+from tenants import certificate, departure, forgetting, sagas
+from tenants.keys import KeyStore
 from tenants.models import Departure, Domain, Saga, Tenant
+from tenants.verifiers import verify_certificate
 from tests.billing.conftest import LATE
 from tests.billing.half_used import YEAR, life, refunds
 from tests.billing.life import Life
@@ -89,10 +92,24 @@ def test_P37_contact_details_wait_for_it_and_go_after_it(life: Life) -> None:
         drain_but(saga)
         Message.objects.all().delete()
         assert customers.is_ready(life.client) and len(refunds(life)) == 1
+        forgetting.take_stock(saga)
         forgetting.forget(saga)
+        forgetting.purge(saga)
+        assert kept(saga, given) == ["billing.Invoice"], (
+            "the record at the processor is gone before it is signed"
+        )
         assert not Client.objects.filter(pk=life.client).exists()
         assert not Account.objects.filter(client_uuid=life.client).exists()
     assert len(notes(life)) == 1
+
+
+def kept(saga: Saga, given: Departure) -> list[str]:
+    """What the certificate of the contact details says that there still is; anybody can check it."""
+    given.refresh_from_db()
+    issued = certificate.issue(forgetting._certificate(saga, given), KeyStore.default())
+    assert certificate.verify(issued.text, KeyStore.default().public_keys())
+    assert "Kept:" in verify_certificate.describe(dict(issued.document))
+    return [one["what"] for one in issued.document["exceptions"]]
 
 
 def drain_but(saga: Saga) -> None:
@@ -147,8 +164,15 @@ def test_P37_a_processor_that_is_down_delays_nothing_and_is_asked_again_later(
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(gateway, "client", down)
             drain_but(saga)
+            forgetting.take_stock(saga)
             forgetting.forget(saga)  # raises nothing
+            forgetting.purge(saga)  # nor does this
             drain()
+        assert kept(saga, given) == ["billing.Invoice", "processor_record"]
+        (named,) = customers.left(life.client, timezone.now())
+        assert named.until == day_of(Parting.objects.get().asked_at + timedelta(days=1))
+        (late,) = customers.left(life.client, timezone.now() + timedelta(days=2))
+        assert late.until is None, "no day is stated that is over"
         assert not Client.objects.filter(pk=life.client).exists() and api
         (left,) = Payback.waiting()
         assert left.cents == 0 and "could not be ended yet" in left.trouble

@@ -6,12 +6,17 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
-from billing import limits
+from billing import limits, subscriptions
 from billing.models import Account, Seats, Subscription
+from shared_apps.accounts.models import User
+from shared_apps.history.models import LogEntry
+from shared_apps.jobs.models import Job
+from shared_apps.jobs.run import drain
 from shared_apps.kit import scope
+from shared_apps.kit.module import MEMBER
 from shared_apps.mail.models import Message
 from tests.billing.paper import HOME, Paper, deliver, event, ordered
-from tests.conftest import TESTER, Cast
+from tests.conftest import PASSWORD, TESTER, Cast
 
 
 @pytest.fixture
@@ -54,6 +59,23 @@ def test_two_that_look_at_the_same_time_say_it_once(
     sent: list[Any] = []
     monkeypatch.setattr("billing.mails.mail.send", lambda **said: sent.append(said))
     assert count(11) == [] and not read and len(sent) == 1
+
+
+def test_P40_what_follows_from_a_count_names_nobody_of_the_workspace_in_the_shared_tables(
+    acme: Cast, account: Account, paper: Paper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever invites somebody has a job count in their name; what comes of it stands where no erasure finds it."""
+    monkeypatch.setattr(subscriptions, "bring_in_line", lambda client, *, now: False)
+    deliver(event("evt_1", paper.put(ordered(quantity=3))))
+    monkeypatch.setattr(Seats, "of", lambda client: 8)
+    with acme.inside(acme.colleague):
+        User.objects.create_user(name="New", email="new@acme.test", role=MEMBER, password=PASSWORD)
+    drain()
+    with scope.shared():
+        assert Subscription.objects.get(processor_id="sub_1").room == "near", "it went all the way"
+        aligned = Job.objects.get(name="billing.subscriptions.align")
+        assert acme.colleague.name not in str(aligned.actor)
+        assert not LogEntry.objects.filter(actor_behalf=acme.colleague.name).exists()
 
 
 @pytest.mark.parametrize(

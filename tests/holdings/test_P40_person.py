@@ -14,7 +14,9 @@ from django.utils import timezone
 
 from shared_apps import mail
 from shared_apps.accounts.models import Session, SignIn, User
+from shared_apps.clients.models import Client
 from shared_apps.history.models import Event, LogEntry
+from shared_apps.jobs import guard
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
 from shared_apps.kit.dates import day_of
@@ -134,7 +136,9 @@ def test_P40_a_contact_is_nowhere_afterwards_and_the_neighbour_is_unchanged(acme
     assert not any(word in Ledger.default().path.read_text() for word in WORDS)
 
 
-def test_P40_a_former_colleague_is_nowhere_afterwards(acme: Cast, browser: Callable[..., Browser]) -> None:
+def test_P40_a_former_colleague_is_nowhere_afterwards(
+    acme: Cast, zenith: Cast, browser: Callable[..., Browser]
+) -> None:
     browser(acme, acme.colleague)
     with acme.inside(acme.colleague):
         acme.colleague.name, acme.colleague.email = NAME, EMAIL
@@ -153,6 +157,13 @@ def test_P40_a_former_colleague_is_nowhere_afterwards(acme: Cast, browser: Calla
             client_uuid=acme.tenant.client_id, from_name=NAME, from_address=EMAIL, text=f"{NAME} asks.",
         )  # fmt: skip
         sagas.start("export", acme.id, key="theirs", due_at=timezone.now() + timedelta(days=1))
+    with scope.shared(actor=scope.Actor("job", "1", "billing.align", behalf=NAME)):  # of an earlier release
+        Client.objects.filter(pk=acme.tenant.client_id).update(phone="+32 2 555 01 01")
+        Client.objects.filter(pk=zenith.tenant.client_id).update(phone="+32 2 555 01 01")
+        job.objects.create(tenant_uuid=acme.id, purpose="tenants.saga", name="tests.toys.jobs.work",
+                           actor={"kind": "job", "id": "1", "name": "mail", "behalf": NAME})  # fmt: skip
+        sagas.start("export", acme.id, key="for them", due_at=timezone.now() + timedelta(days=1))
+    with scope.shared(actor=acme.colleague.as_actor()):
         Message.objects.create(
             purpose="accounts.reset", to_address=EMAIL, to_name=NAME, language="en", subject="x", key="shared",
             about=acme.id,
@@ -161,6 +172,10 @@ def test_P40_a_former_colleague_is_nowhere_afterwards(acme: Cast, browser: Calla
     assert all(everywhere(acme, word) for word in (FIRST, LAST))
     erase(acme, acme.colleague)
     assert [row for word in (FIRST, LAST) for row in everywhere(acme, word)] == []
+    with scope.shared():
+        theirs = LogEntry.objects.filter(object_pk=str(zenith.tenant.client_id), actor_behalf=NAME)
+        assert theirs.count() == 1, "somebody of that name elsewhere"
+        assert not LogEntry.objects.filter(actor_id="redact_history", actor_behalf=acme.owner.name).exists()
     with acme.inside():
         left = User.objects.get(pk=acme.colleague.pk)
         assert (left.name, left.has_usable_password()) == (persons.LABEL, False)
@@ -169,6 +184,36 @@ def test_P40_a_former_colleague_is_nowhere_afterwards(acme: Cast, browser: Calla
         assert LogEntry.objects.filter(actor_id=str(left.pk)).exists(), (
             "what they did stays, without the name"
         )
+
+
+def test_P40_nobody_is_erased_while_something_works_in_their_name_and_would_write_it_again(
+    acme: Cast,
+) -> None:
+    with scope.shared(actor=acme.colleague.as_actor()):
+        theirs = sagas.start("export", acme.id, key="theirs", due_at=timezone.now() + timedelta(days=1))
+    with acme.inside(acme.colleague):
+        mine = mail.send(
+            purpose="accounts.reset", to="x@x.test", language="en", template="accounts/mail/reset", key="job",
+            context={"person": acme.owner, "link": "http://x.test"},
+        )  # fmt: skip
+    with scope.shared():
+        job = Job.objects.get(args=[str(mine.pk)])
+    deactivate(acme)
+    saga = ask(acme, acme.colleague)
+    for kind, id in ((sagas.LOCK, theirs.pk), ("job", job.pk)):
+        with guard.held(kind, id):
+            waiting = sagas.run(saga.pk)
+        assert (waiting.status, waiting.attempts, waiting.error) == (Saga.Status.WAITING, 0, "")
+        assert timezone.now() < waiting.due_at < timezone.now() + timedelta(minutes=2)
+        with acme.inside():
+            assert User.objects.get(pk=acme.colleague.pk).name == acme.colleague.name, "nothing half done"
+        with scope.shared():
+            Saga.objects.filter(pk=saga.pk).update(due_at=timezone.now())
+    assert sagas.run(saga.pk).status == Saga.Status.DONE
+    with scope.shared():
+        theirs.refresh_from_db()
+        job.refresh_from_db()
+    assert theirs.data["actor"]["name"] == job.actor["name"] == persons.LABEL
 
 
 def test_P40_whoever_let_an_operator_in_is_named_there_no_more(acme: Cast) -> None:

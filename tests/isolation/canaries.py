@@ -4,9 +4,7 @@ Built from the models' fields alone, so that tomorrow's models, columns and file
 """
 
 import itertools
-import json
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ from shared_apps.clients.models import Client
 from shared_apps.history.triggers import READ_ONLY_TABLES
 from shared_apps.kit import scope
 from shared_apps.kit.module import all_holdings
-from tenants.models import Domain, Tenant
+from tenants.models import Tenant
 from tests.conftest import TESTER
 from tests.history.build import build
 from tests.isolation.catalog import models_of
@@ -198,18 +196,3 @@ def is_text(field: Any) -> bool:
     if field.primary_key or field.is_relation or field.choices:
         return False
     return isinstance(field, models.CharField | models.TextField | models.JSONField | models.FileField)
-
-
-def domain_of(tenant: Tenant) -> str:
-    with scope.shared():
-        return str(Domain.objects.get(tenant=tenant, is_primary=True).domain)
-
-
-def as_text(value: Any) -> str:
-    with suppress(TypeError):
-        return json.dumps(value, default=str)
-    return str(value)
-
-
-def uuids_of(planted: Planted, label: str) -> list[UUID]:
-    return [row.pk for row in planted.rows.get(label, [])]

@@ -5,25 +5,17 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from django.apps import apps
 from django.db import connection, models
 
 from shared_apps.kit import scope
-from tenants.router import SchemaRouter
+from tenants import router
 
 CHECKSUM = "SELECT %s, coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM {} t {}"
 
 
 def models_of(*, tenant: bool) -> list[type[models.Model]]:
     """Every concrete model with a table in that kind of schema, those of many-to-many fields too."""
-    here = scope.Scope("tenant", "", "", UUID(int=0)) if tenant else scope.SHARED
-    with scope._entered(here, None):
-        return [
-            model
-            for model in apps.get_models(include_auto_created=True)
-            if not (model._meta.proxy or model._meta.swapped)
-            and SchemaRouter().allow_migrate("default", model._meta.app_label)
-        ]
+    return list(router.models_of(shared=not tenant))
 
 
 def tables(schema: str) -> list[str]:

@@ -1,10 +1,7 @@
 """Workspaces of tests that commit, transactions that are undone, threads that are ended."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-
-from django.db import connection
 
 from shared_apps.clients.models import Client
 from shared_apps.kit import scope
@@ -44,27 +41,3 @@ def undone() -> Iterator[None]:
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
-
-
-def in_thread(work: Callable[[], Any]) -> Any:
-    """The result of the work in a thread of its own, whose connections are closed. Raises what it raised."""
-    from threading import Thread
-
-    ended: list[Any] = []
-
-    def run() -> None:
-        try:
-            ended.append((work(), None))
-        except BaseException as error:  # handed to the caller
-            ended.append((None, error))
-        finally:
-            connection.close()
-
-    thread = Thread(target=run)
-    thread.start()
-    thread.join(60)
-    assert ended, "the thread hangs"
-    result, error = ended[0]
-    if error:
-        raise error
-    return result

@@ -92,6 +92,13 @@ def test_a_clients_person_is_not_named_in_a_job_of_the_shared_schema(acme: Cast)
         job = toy.leave.later("x")
     assert job.tenant_uuid is None
     assert "Olga" not in str(job.actor)
+    for kind in ("job", "operator"):  # on whose behalf; why a client let an operator in
+        with acme.inside(), scope.acting(scope.Actor(kind, "1", "Opal", behalf="Olga Acme")):
+            assert toy.leave_alone.later("x").actor["behalf"] == ""
+            with scope.shared():
+                assert toy.leave.later("x").actor["behalf"] == ""
+    with scope.shared(actor=scope.Actor("job", "1", "toys.play", behalf="Opal")):
+        assert toy.leave.later("x").actor["behalf"] == "Opal", "an operator, who asked here"
     with scope.shared(actor=TESTER):
         assert toy.leave.later("y").actor["name"] == "Tests"
 

@@ -46,7 +46,6 @@ __all__ = ["quiet"]
 DELICATE = {"the schedule", "a worker", "owner withdraws", "owner cancels by the link", "owner erases"}
 REPEATS = 3  # of pairs of these
 DONE = "done"
-Verb = Callable[[Place, datetime], object]
 STATES = (
     "active", "suspended", "leaving", "leaving_over", "erasing", "erasing_leaving_due",
     "erased", "erased_over", "forgetting",

@@ -288,11 +288,6 @@ def test_another_operators_grant_is_not_ones_own(
 # --- told and asked -----------------------------------------------------------------------------------------
 
 
-def mails_of(cast: Cast) -> list[tuple[str, str]]:
-    with cast.inside():
-        return list(Message.objects.filter(purpose="operators.grant").values_list("to_address", "body"))
-
-
 def test_owners_are_told_at_once(here: Browser, acme: Cast) -> None:
     ask(here, acme)
     run.drain()

@@ -315,17 +315,15 @@ def test_this_machine_is_always_reached(db: None) -> None:
     right.close()
 
 
-def test_the_deployments_servers_are_its_database_mail_server_and_store(
+def test_the_deployments_servers_are_its_database_mail_server_and_web_process(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("SMOALL_FILES_BUCKET", "https://store.example:9000/bucket")
     monkeypatch.setenv("SMOALL_WEB", "http://web.internal:8080")
     found = servers(
         Env.read(), {"HOST": "Db.internal", "PORT": 5432}, {"EMAIL_HOST": "mx.internal", "EMAIL_PORT": 587}
     )
     assert [(one.host, one.port, one.is_ours) for one in found] == [
         ("db.internal", 5432, True), ("mx.internal", 587, True), ("web.internal", 8080, True),
-        ("store.example", 9000, True),
     ]  # fmt: skip
 
 

@@ -168,10 +168,15 @@ def test_names_of_its_people_leave_what_stays_with_the_contact_details(doomed: T
             client_id=doomed.client_id, tenant_uuid=doomed.pk, operator=make_operator("Opal"), operator_name="Opal",
             reason="Help", hours=1, asked_at=now, consented_by="Olga Doomed", ended_by="Ada Doomed",
         )  # fmt: skip
+    for name in ("Olga Doomed", "Opal"):  # who had work done, as an earlier release noted it
+        with scope.shared(actor=scope.Actor("job", "1", "billing.align", behalf=name)):
+            Client.objects.filter(pk=doomed.client_id).update(phone=name)
     erase(doomed)
     with scope.shared():
         grant.refresh_from_db()
         assert (grant.consented_by, grant.ended_by, grant.operator_name) == ("", "", "Opal")
+        of_jobs = LogEntry.objects.filter(object_pk=str(doomed.client_id), actor_kind="job").order_by("pk")
+        assert [entry.actor_behalf for entry in of_jobs] == ["[erased]", "Opal"]
 
 
 def test_an_erasure_that_was_cancelled_before_leaves_no_entry_in_the_queue(doomed: Tenant) -> None:

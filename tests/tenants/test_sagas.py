@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from threading import Thread
 from time import monotonic
 from uuid import UUID
@@ -100,6 +101,30 @@ def test_a_verb_inside_an_open_transaction_is_saved_with_it() -> None:
     assert not dies_at("wink:saved", winks), "nothing was committed"
     assert dies_at("wink:undone", winks), "and it came to the end"
     assert left() == []
+
+
+def test_P40_whoever_is_erased_while_a_step_runs_is_not_written_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The step holds what it read before; the step after it acts as whoever is stored then."""
+    from tests.toys import saga as toy
+
+    saga, authors = begin(), []
+
+    def erase_meanwhile(running: Saga) -> Path:
+        authors.append(scope.actor().name)
+        with scope.shared(), transaction.atomic():
+            stored = Saga.objects.get(pk=running.pk)
+            stored.data["actor"]["name"] = "[erased]"
+            stored.save(update_fields=["data"])
+        running.data["noted"] = True
+        sagas.remember(running)
+        return file_of(running)
+
+    file_of = toy.file_of
+    monkeypatch.setattr(toy, "file_of", erase_meanwhile)
+    assert sagas.run(saga.pk).status == Status.DONE
+    found = now_of(saga).data
+    assert (found["actor"]["name"], found["noted"], found["opened"]) == ("[erased]", True, 1)
+    assert authors == [TESTER.name, "[erased]"]
 
 
 def test_no_name_is_given_twice() -> None:

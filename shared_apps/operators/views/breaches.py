@@ -1,13 +1,11 @@
 """The register of breaches of security: facts, the authority's 72 hours, and the clients concerned, who are told once each."""
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from shared_apps.accounts.access import person_of, requires
 from shared_apps.clients.models import Client
 from shared_apps.kit.paging import page_of
+from shared_apps.kit.refusals import said_on
 from shared_apps.operators.forms_requests import AuthorityForm, BreachForm, NotAuthorityForm, NoticeForm
 from shared_apps.operators.views.requests import tabs
 from shared_apps.requests import mails
@@ -30,7 +29,6 @@ STATES: dict[str, tuple[Any, str]] = {
     "told": (pgettext_lazy("a breach", "authority told"), "positive"),
     "not": (pgettext_lazy("a breach", "no risk for anybody"), ""),
 }
-View = Callable[..., HttpResponse]
 
 
 def _row(breach: Breach) -> dict[str, Any]:
@@ -105,18 +103,7 @@ def _page(request: HttpRequest, found: Breach, **forms: Any) -> HttpResponse:
     return render(request, "operators/requests/breach.html", context)
 
 
-def says_refusals(view: View) -> Callable[..., HttpResponseBase]:
-    """A verb that was refused is said on the breach's page; nothing was changed."""
-
-    @wraps(view)
-    def wrapped(request: HttpRequest, id: UUID) -> HttpResponseBase:
-        try:
-            return view(request, id)
-        except CannotNote as error:
-            messages.error(request, str(error))
-            return redirect("operators:breach", id=id)
-
-    return wrapped
+says_refusals = said_on("operators:breach", CannotNote, "id")
 
 
 @require_POST

@@ -1,7 +1,5 @@
 """Legal texts: which versions there are, putting one into force by two operators, and what came of it."""
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from django.contrib import messages
@@ -17,6 +15,7 @@ from shared_apps import mail
 from shared_apps.accounts.access import person_of, requires
 from shared_apps.clients.models import Client
 from shared_apps.kit.paging import page_of
+from shared_apps.kit.refusals import said_on
 from shared_apps.legal import differences, documents
 from shared_apps.legal.documents import AUTHENTIC, Document
 from shared_apps.legal.models import CannotPublish, Notice, Publication
@@ -33,21 +32,8 @@ STATES: dict[str, tuple[Any, str]] = {
     "prepared": (pgettext_lazy("a text", "prepared"), ""),
     "former": (pgettext_lazy("a text", "no longer in force"), ""),
 }
-View = Callable[..., HttpResponse]
 
-
-def says_refusals(view: View) -> View:
-    """A verb that was refused is said on the version's page; nothing was changed."""
-
-    @wraps(view)
-    def wrapped(request: HttpRequest, kind: str, version: str) -> HttpResponse:
-        try:
-            return view(request, kind, version)
-        except CannotPublish as error:
-            messages.error(request, str(error))
-            return redirect("operators:document", kind=kind, version=version)
-
-    return wrapped
+says_refusals = said_on("operators:document", CannotPublish, "kind", "version")
 
 
 def _document(kind: str, version: str) -> Document:

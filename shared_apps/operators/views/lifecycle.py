@@ -1,8 +1,6 @@
 """What operators do to a client: make, suspend, resume, ask for a copy, erase. The verbs are tenants'."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import wraps
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +15,7 @@ from django.views.decorators.http import require_POST
 from shared_apps.accounts.access import requires
 from shared_apps.accounts.models import fold_email
 from shared_apps.kit import scope
+from shared_apps.kit.refusals import said_on
 from shared_apps.operators import erasures, jobs
 from shared_apps.operators.forms import EraseForm, ProvisionForm
 from shared_apps.operators.views.clients import client_and_tenant
@@ -24,22 +23,9 @@ from shared_apps.operators.words import one_line
 from tenants import erasure, export, names, sign_up
 from tenants.models import CannotAct, Saga, SignUp, Tenant, host_url
 
-View = Callable[..., HttpResponse]
 SAME_CLICK = timedelta(minutes=2)  # within which the same form again is the same wish
 
-
-def says_refusals(view: View) -> View:
-    """A verb that was refused is said on the client's page; nothing was changed."""
-
-    @wraps(view)
-    def wrapped(request: HttpRequest, id: UUID) -> HttpResponse:
-        try:
-            return view(request, id)
-        except CannotAct as error:
-            messages.error(request, str(error))
-            return redirect("operators:client", id=id)
-
-    return wrapped
+says_refusals = said_on("operators:client", CannotAct, "id")
 
 
 def _workspace(id: UUID) -> Tenant:

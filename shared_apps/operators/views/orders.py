@@ -1,7 +1,5 @@
 """Judicial orders: one operator registers, another confirms, fetches what is given and keeps the signed record."""
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +16,7 @@ from shared_apps.accounts.access import person_of, requires
 from shared_apps.clients.models import Client
 from shared_apps.kit import uploads
 from shared_apps.kit.paging import page_of
+from shared_apps.kit.refusals import said_on
 from shared_apps.operators.forms_sharing import ConfirmForm, OrderForm, ProlongForm
 from shared_apps.operators.views.sharing import tabs
 from shared_apps.sharing.models import CannotShare, Order
@@ -32,21 +31,8 @@ STATES: dict[str, tuple[Any, str]] = {
     "made": (pgettext_lazy("an order", "to be fetched"), "accent"),
     "taken": (pgettext_lazy("an order", "carried out"), "positive"),
 }
-View = Callable[..., HttpResponseBase]
 
-
-def says_refusals(view: View) -> View:
-    """A verb that was refused is said on the order's page; nothing was changed."""
-
-    @wraps(view)
-    def wrapped(request: HttpRequest, id: UUID) -> HttpResponseBase:
-        try:
-            return view(request, id)
-        except CannotShare as error:
-            messages.error(request, str(error))
-            return redirect("operators:order", id=id)
-
-    return wrapped
+says_refusals = said_on("operators:order", CannotShare, "id")
 
 
 def _order(id: UUID) -> Order:

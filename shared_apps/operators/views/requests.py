@@ -1,7 +1,5 @@
 """The register of requests: what people ask about their data by mail, by post or on their page, and the month for the answer."""
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 from uuid import UUID
 
@@ -19,12 +17,11 @@ from shared_apps.clients.models import Client
 from shared_apps.kit import uploads
 from shared_apps.kit.dates import day_of
 from shared_apps.kit.paging import page_of
+from shared_apps.kit.refusals import said_on
 from shared_apps.operators.forms_requests import AnswerForm, ExtendForm, RequestForm
 from shared_apps.requests import mails
 from shared_apps.requests.models import Breach, CannotAnswer, Request
 from shared_apps.requests.views import state_of
-
-View = Callable[..., HttpResponse]
 
 
 def tabs(active: str) -> list[dict[str, Any]]:
@@ -126,18 +123,7 @@ def _page(
     return render(request, "operators/requests/request.html", context)
 
 
-def says_refusals(view: View) -> Callable[..., HttpResponseBase]:
-    """A verb that was refused is said on the request's page; nothing was changed."""
-
-    @wraps(view)
-    def wrapped(request: HttpRequest, id: UUID) -> HttpResponseBase:
-        try:
-            return view(request, id)
-        except CannotAnswer as error:
-            messages.error(request, str(error))
-            return redirect("operators:request", id=id)
-
-    return wrapped
+says_refusals = said_on("operators:request", CannotAnswer, "id")
 
 
 @require_POST

@@ -1,7 +1,5 @@
 """The operators themselves. All are equal; nobody deactivates themselves, so somebody always stays."""
 
-from collections.abc import Callable
-from functools import wraps
 from uuid import UUID
 
 from django.contrib import messages
@@ -17,24 +15,11 @@ from shared_apps.accounts import mails
 from shared_apps.accounts.access import person_of, requires
 from shared_apps.accounts.models import CannotChange, Kind, Passkey, Totp, User
 from shared_apps.kit.module import OWNER
+from shared_apps.kit.refusals import said_on
 from shared_apps.operators import mails as operator_mails
 from shared_apps.operators.forms import InviteForm
 
-View = Callable[..., HttpResponse]
-
-
-def says_refusals(view: View) -> View:
-    """A verb that was refused is said on the list; nothing was changed."""
-
-    @wraps(view)
-    def wrapped(request: HttpRequest, id: UUID) -> HttpResponse:
-        try:
-            return view(request, id)
-        except CannotChange as error:
-            messages.error(request, str(error))
-            return redirect("operators:team")
-
-    return wrapped
+says_refusals = said_on("operators:team", CannotChange)
 
 
 def _operator(id: UUID) -> User:

@@ -3,13 +3,10 @@
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
 from pathlib import Path
-from uuid import UUID
 
-from django.apps import apps
 from django.conf import settings
-from django.db import connection, models, router
+from django.db import connection, models
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
@@ -18,6 +15,7 @@ from shared_apps.kit import scope
 from shared_apps.kit.module import all_holdings
 from shared_apps.promises.checking import Result, Round, check, kept_if, reading, rows, unknown
 from tenants import roles
+from tenants.router import models_of
 
 OF_OURS = "(n.nspname = 'public' OR n.nspname LIKE 't\\_%%')"
 COLUMNS = """
@@ -52,18 +50,6 @@ CROSSINGS = """
          OR n.nspname = 'public' AND has_table_privilege(%(tenant)s, c.oid, 'SELECT, INSERT, UPDATE, DELETE')
          OR has_table_privilege(%(web)s, c.oid, 'SELECT, INSERT, UPDATE, DELETE'))
 """.replace("OURS", OF_OURS)
-
-
-@cache
-def models_of(*, shared: bool) -> tuple[type[models.Model], ...]:
-    """The models whose tables stand in the shared schema, or in every workspace's."""
-    here = scope.SHARED if shared else scope.Scope("tenant", "", "", UUID(int=0))
-    with scope._entered(here, None):
-        return tuple(
-            model
-            for model in apps.get_models(include_auto_created=True)
-            if not (model._meta.proxy or model._meta.swapped) and router.allow_migrate_model("default", model)
-        )
 
 
 @check("P02", title=_("Tables and columns, beside the register"))

@@ -1,7 +1,7 @@
 """What somebody asks about their data, by mail, post or on the workspace's page, and the answer within a month (P44)."""
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Self
 from uuid import UUID
 
@@ -21,7 +21,6 @@ from shared_apps.kit.rows import Row
 
 MONTHS, MORE_MONTHS = 1, 2  # GDPR, article 12(3): one month, and two more where that is needed
 NAMES_KEPT_MONTHS = 36  # after the answer
-SOON = timedelta(days=7)
 MOST_OPEN = 20  # of one client
 FOLDER = "requests"
 
@@ -112,9 +111,6 @@ class Request(Row):
 
     def is_overdue(self, today: date) -> bool:
         return self.answered_at is None and self.due_on < today
-
-    def is_urgent(self, today: date) -> bool:
-        return self.answered_at is None and self.due_on <= today + SOON
 
     # --- verbs ---------------------------------------------------------------------------------------------
 
