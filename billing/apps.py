@@ -136,8 +136,9 @@ class BillingConfig(Module):
             views_contact,
             walls,
         )
-        from tenants import correction, departure, export, forgetting, provision, snapshot
-        from tenants import views_contact as contact_pages
+        from tenants import correction, departure, export, forgetting, provision
+        from tenants.schemas import snapshot
+        from tenants.views import contact as contact_pages
 
         join(accounts.watchers, seats.ask)
         join(correction.watchers, customers.details_changed)

@@ -11,11 +11,11 @@ from billing.models import Document, Invoice
 from shared_apps.accounts.access import public
 from shared_apps.kit import tokens
 from tenants import departure
-from tenants.views_contact import Paper
+from tenants.views.contact import Paper
 
 
 def papers(client: UUID) -> list[Paper]:
-    """For tenants.views_contact. In the shared scope."""
+    """For tenants.views.contact. In the shared scope."""
     found = Invoice.objects.of(client).values_list("pk", "number", "issued_on")
     return [Paper(number, on, "invoices-contact:pdf", id) for id, number, on in found]
 

@@ -1,6 +1,6 @@
 """What the database itself refuses: an issued invoice that changes or goes, and a number that is left out or given twice.
 
-Triggers of the shared schema, made anew with every release (tenants/snapshot.py), made as kit/walls.py says, but for two
+Triggers of the shared schema, made anew with every release (tenants/schemas/snapshot.py), made as kit/walls.py says, but for two
 things: nobody may go around these, not even the owner; and they fire always, in a session that
 replicates too. SQLSTATE: BI001 an invoice, its lines and documents; BI002 a series.
 

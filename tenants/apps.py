@@ -288,12 +288,14 @@ class TenantsConfig(Module):
             export,
             forgetting,
             persons,
-            pool,
             publishing,
-            releases,
             replay,
             restore,
             sign_up,
+        )
+        from tenants.schemas import (  # noqa: F401  (their sagas are known from the start)
+            pool,
+            releases,
             waves,
         )
 

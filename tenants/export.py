@@ -34,12 +34,13 @@ from shared_apps.legal.models import Acceptance
 from shared_apps.legal.models import Notice as PolicyNotice
 from shared_apps.requests.models import Notice, Request
 from shared_apps.sharing.models import Disclosure
-from tenants import persons, sagas, snapshot, stores
+from tenants import persons, sagas, stores
 from tenants.archive import ArchiveWriter, BadRecipient, ManifestFields, Written, age, parse_recipient
 from tenants.keys import KeyStore
 from tenants.models import CannotAct, Departure, Export, Saga, Snapshot, State, Tenant
 from tenants.requests import role_of
 from tenants.roles import EXTENSIONS
+from tenants.schemas import snapshot
 
 NEUTRAL = "workspace"  # the schema's name in an archive
 KEPT = timedelta(days=7)

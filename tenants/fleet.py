@@ -18,11 +18,12 @@ from django_q.models import OrmQ
 from shared_apps.clients.models import Client
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
-from tenants import drift, gate, releases, replay, retention, roles
+from tenants import gate, replay, retention, roles
 from tenants.keys import KeyStore
 from tenants.ledger import Ledger, LedgerBroken
 from tenants.models import Departure, Instruction, PoolSchema, Saga, SignUp, State, Tenant
-from tenants.snapshot import TEMPLATE
+from tenants.schemas import drift, releases
+from tenants.schemas.snapshot import TEMPLATE
 
 SIZES = """
     SELECT n.nspname, (

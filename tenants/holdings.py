@@ -1,7 +1,7 @@
 """What Smoall holds about a client (P38), made from the register of holdings and nothing else: words, places, numbers.
 
 Each holding says itself how its rows about a client are found (kit.module.Holding.about). The page and its download are
-views_holdings.py.
+views/holdings.py.
 """
 
 from collections.abc import Collection, Iterable

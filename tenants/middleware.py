@@ -17,8 +17,9 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from shared_apps.kit import languages, scope
-from tenants import gate, hosts, releases
+from tenants import gate, hosts
 from tenants.models import State, host_url
+from tenants.schemas import releases
 
 LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 SHARED_HOSTS = {"app": "config.urls_app", "ops": "config.urls_ops"}

@@ -13,8 +13,9 @@ from shared_apps.accounts.models import User
 from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.kit.module import OWNER
-from tenants import names, snapshot
+from tenants import names
 from tenants.models import Domain, SignUp, Snapshot, State, Tenant
+from tenants.schemas import snapshot
 
 # Told of a workspace that was made, in the transaction that makes it: modules above join it in their `ready`.
 watchers: list[Callable[[Tenant], None]] = []

@@ -20,10 +20,11 @@ from shared_apps.accounts.models import User
 from shared_apps.jobs import guard
 from shared_apps.kit import scope
 from shared_apps.kit.dates import day_of
-from tenants import certificate, erasure, forgetting, gate, persons, physical, sagas, snapshot
+from tenants import certificate, erasure, forgetting, gate, persons, physical, sagas
 from tenants.keys import KeyStore
 from tenants.ledger import Entry, Ledger, Recorded
 from tenants.models import Departure, Erasure, RetiredName, Saga, State, Tenant
+from tenants.schemas import snapshot
 
 log = logging.getLogger("smoall.ledger")
 REPLAYER = scope.Actor("system", "replay", "Smoall")

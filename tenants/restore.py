@@ -27,11 +27,12 @@ from shared_apps.kit import scope
 from shared_apps.kit.module import Role
 from shared_apps.kit.rows import uuid7
 from shared_apps.mail.models import Message
-from tenants import contract, departure, export, names, persons, provision, replay, sagas, snapshot, stores
+from tenants import contract, departure, export, names, persons, provision, replay, sagas, stores
 from tenants.archive import ArchiveReader, BadArchive, Manifest, Report
 from tenants.keys import KeyStore
 from tenants.ledger import Ledger
 from tenants.models import CannotAct, Saga, Snapshot, State, Tenant
+from tenants.schemas import snapshot
 
 RESTORE = sagas.Kind("restore")
 BLOCK = 1024 * 1024

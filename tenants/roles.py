@@ -11,7 +11,7 @@ import psycopg2
 from psycopg2 import sql
 
 from shared_apps.history.triggers import READ_ONLY_TABLES
-from tenants.fingerprint import Member, members
+from tenants.schemas.fingerprint import Member, members
 
 OWNER, SHARED, TENANT = "smoall_owner", "smoall_shared", "smoall_tenant"
 WEB, WORKER = "smoall_web", "smoall_worker"

@@ -1,7 +1,7 @@
 """Opening a workspace, from the form to the first owner's door; and finding one's workspaces again by mail.
 
 A SignUp row holds what was typed until the workspace is there, the pool gives one or the saga "provision" makes it,
-and the mailed link leads to wherever that stands (opening.py). Pages are in views_app.py, the shape of what is typed in
+and the mailed link leads to wherever that stands (opening.py). Pages are in views/app.py, the shape of what is typed in
 forms.py. What a workspace may be called is names.py's matter, how a schema is made provision.py's.
 """
 
@@ -28,9 +28,10 @@ from shared_apps.legal.documents import Document
 from shared_apps.legal.documents import find as find_document
 from shared_apps.legal.models import Acceptance
 from shared_apps.mail.models import Message
-from tenants import departure, names, opening, pool, provision, sagas
+from tenants import departure, names, opening, provision, sagas
 from tenants.keys import KeyStore
 from tenants.models import CannotAct, Saga, SignUp, Tenant, WorkspaceSearch, host_url
+from tenants.schemas import pool
 
 log = logging.getLogger("smoall.sign_up")
 CONFIRM_WITHIN = timedelta(hours=24)  # also how long a name is held

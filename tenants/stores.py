@@ -11,8 +11,8 @@ from django.db import connection
 from shared_apps import jobs, mail
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
-from tenants.fingerprint import members
 from tenants.keys import KeyStore
+from tenants.schemas.fingerprint import members
 
 FOLDERS = {
     "files": "files",

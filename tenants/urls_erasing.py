@@ -2,10 +2,10 @@
 
 from django.urls import path, re_path
 
-from tenants import views_erasing
+from tenants.views import erasing
 
 app_name = "erasing"
 urlpatterns = [
-    path("erasure/cancel/<str:token>/", views_erasing.cancel, name="cancel"),
-    re_path(r"^", views_erasing.closed, name="closed"),
+    path("erasure/cancel/<str:token>/", erasing.cancel, name="cancel"),
+    re_path(r"^", erasing.closed, name="closed"),
 ]

@@ -22,10 +22,11 @@ from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from tenant_apps.contacts.models import Contact
-from tenants import erasure, export, fleet, opening, pool, provision, roles, sagas, snapshot, waves
-from tenants.fingerprint import fingerprint
+from tenants import erasure, export, fleet, opening, provision, roles, sagas
 from tenants.keys import KeyStore
 from tenants.models import Domain, Saga, Snapshot, Tenant
+from tenants.schemas import pool, snapshot, waves
+from tenants.schemas.fingerprint import fingerprint
 
 BENCH = scope.Actor("system", "figures", "Figures")
 ACTION = 100  # rows that one transaction writes

@@ -1,7 +1,7 @@
 """Triggers by which the database itself refuses what a module's rules forbid: made anew with every release.
 
-A module says what its walls are in its `walls.py`; tenants/snapshot.py builds them. The owner role owns them and alone may
-go around them. Each function names every table with its schema and has a fixed search_path, as the history's do, for the
+A module says what its walls are in its `walls.py`; tenants/schemas/snapshot.py builds them. The owner role owns them and alone
+may go around them. Each function names every table with its schema and has a fixed search_path, as the history's do, for the
 same reasons (shared_apps/history/triggers.py).
 """
 

@@ -16,8 +16,9 @@ from shared_apps.kit.dates import day_of
 from shared_apps.operators import mails
 from shared_apps.operators.models import Grant, Inspection
 from shared_apps.requests.models import Breach, Request
-from tenants import drift, fleet, retention, waves
+from tenants import fleet, retention
 from tenants.models import FleetEntry, Snapshot, Tenant
+from tenants.schemas import drift, waves
 
 log = logging.getLogger("smoall.operators")
 MOST_LATE = 50  # that a mail lists

@@ -8,7 +8,7 @@ from shared_apps.kit.rows import Row
 
 
 class PoolSchema(Row):
-    """A schema that waits for its client (pool.py): the row's UUID becomes the tenant's, and the row goes with that.
+    """A schema that waits for its client (schemas/pool.py): the row's UUID becomes the tenant's, and the row goes with that.
 
     Its schema is there once it is ready. A row that is not ready is being made, or was when somebody died.
     """
@@ -63,7 +63,7 @@ class FleetEntry(Row):
 
 
 class Drift(Row):
-    """A workspace whose tables are not those that its release makes, and where: the last look's findings (drift.py)."""
+    """A workspace whose tables are not those that its release makes, and where: the last look's findings (schemas/drift.py)."""
 
     tenant = models.OneToOneField("tenants.Tenant", on_delete=models.CASCADE, related_name="drift")
     differences = models.JSONField()  # sentences, in English: "column contacts_contact.city is missing"

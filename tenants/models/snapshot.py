@@ -13,7 +13,7 @@ class Snapshot(models.Model):
     ddl = models.TextField()
     tables = models.JSONField()  # [[table, [column, …]], …] in an order that loads
     seeds = models.JSONField()  # {table: CSV}
-    # {release: [why its code doesn't run on these tables]}, as `prepare` of that release found it (releases.py)
+    # {release: [why its code doesn't run on these tables]}, as `prepare` of that release found it (schemas/releases.py)
     refused_by = models.JSONField(default=dict)
     recorded_at = models.DateTimeField(default=timezone.now)
 

@@ -1,4 +1,4 @@
-"""Django's schema editor, which also writes down the DDL that it sends, while somebody records it (script.py)."""
+"""Django's schema editor, which also writes down the DDL that it sends, while somebody records it (schemas/script.py)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

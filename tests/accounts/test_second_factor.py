@@ -229,7 +229,7 @@ def test_a_sealed_secret_opens_only_in_its_own_row_and_workspace(
 
 
 def test_no_factor_leaves_with_an_export(acme: Cast) -> None:
-    from tenants import snapshot
+    from tenants.schemas import snapshot
 
     with scope.shared():
         leaving = {table for table, _columns in export.exported_tables(snapshot.current())}

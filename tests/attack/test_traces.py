@@ -21,7 +21,7 @@ from shared_apps.operators.jobs import tell_of_grant
 from shared_apps.operators.models import ConsentRule, Grant
 from tenants import correction, departure
 from tenants.models import Category, Tenant
-from tenants.views_contact import _person
+from tenants.views.contact import _person
 from tests.conftest import TESTER
 from tests.isolation import catalog, stage
 from tests.leaving.stage import quiet

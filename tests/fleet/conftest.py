@@ -11,9 +11,10 @@ from django.test import override_settings
 from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
-from tenants import gate, pool, releases, snapshot
-from tenants.fingerprint import fingerprint
+from tenants import gate
 from tenants.models import Domain, PoolSchema, Snapshot, Tenant
+from tenants.schemas import pool, releases, snapshot
+from tenants.schemas.fingerprint import fingerprint
 from tests.conftest import TESTER
 from tests.toys.fixtures import committed
 

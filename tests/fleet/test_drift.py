@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
-from tenants import drift, fingerprint, fleet
+from tenants import fleet
 from tenants.models import Drift, Tenant
+from tenants.schemas import drift, fingerprint
 from tests.conftest import TESTER, Cast, make_workspace
 from tests.fleet.conftest import committed, current, later, own_template
 

@@ -25,12 +25,13 @@ from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from shared_apps.operators.jobs import ask_for_copy
 from tenant_apps.contacts.models import Contact
-from tenants import fleet, releases, sagas, sign_up, snapshot, waves
-from tenants.fingerprint import hash_of, lines
+from tenants import fleet, sagas, sign_up
 from tenants.management.commands import prepare
 from tenants.models import FleetEntry, Saga, Snapshot, State, Tenant
-from tenants.script import PLACE, CannotRecord, Script
-from tenants.waves import Options
+from tenants.schemas import releases, snapshot, waves
+from tenants.schemas.fingerprint import hash_of, lines
+from tenants.schemas.script import PLACE, CannotRecord, Script
+from tenants.schemas.waves import Options
 from tests.conftest import TESTER, Cast, make_workspace
 from tests.fleet.conftest import (
     LATER,

@@ -23,9 +23,10 @@ from shared_apps.clients.models import Client
 from shared_apps.jobs import timed
 from shared_apps.kit import scope
 from shared_apps.legal import documents
-from tenants import erasure, fleet, names, opening, pool, provision, sagas, script, sign_up, snapshot, waves
+from tenants import erasure, fleet, names, opening, provision, sagas, sign_up
 from tenants.keys import KeyStore
 from tenants.models import PoolSchema, Saga, Snapshot, Tenant
+from tenants.schemas import pool, script, snapshot, waves
 from tests.conftest import TESTER
 from tests.fleet.conftest import LATER, as_it_is, committed, current, filled, later, own_template
 from tests.isolation import catalog
@@ -367,7 +368,7 @@ def claimed(other: Any, release: str) -> str | None:
 
 def test_the_pool_is_tended_by_the_schedule() -> None:
     names_of = {one.job for one in timed.everything()}
-    assert {"tenants.pool.top_up", "tenants.pool.refill"} <= names_of
+    assert {"tenants.schemas.pool.top_up", "tenants.schemas.pool.refill"} <= names_of
 
 
 def test_sign_up_costs_the_same_among_many_clients(emptied: None, statements: Callable[[], Any]) -> None:

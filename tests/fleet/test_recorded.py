@@ -15,9 +15,10 @@ from shared_apps.history.models import LogEntry
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from tenant_apps.contacts.models import Contact
-from tenants import releases, roles, script, snapshot, waves
-from tenants.fingerprint import differences, fingerprint, hash_of, lines
+from tenants import roles
 from tenants.models import Snapshot, Tenant
+from tenants.schemas import releases, script, snapshot, waves
+from tenants.schemas.fingerprint import differences, fingerprint, hash_of, lines
 from tests.conftest import TESTER, make_workspace
 from tests.fleet.conftest import again, as_it_is, committed, current, later, own_template
 

@@ -13,8 +13,8 @@ from django.test import override_settings
 
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
-from tenants import releases, snapshot
 from tenants.models import Snapshot
+from tenants.schemas import releases, snapshot
 from tests.conftest import TESTER
 from tests.fleet.conftest import LATER, committed, later, own_template
 

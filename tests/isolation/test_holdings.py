@@ -15,7 +15,8 @@ from django.db import models
 
 from shared_apps.kit import scope
 from shared_apps.kit.module import Holding, all_holdings, all_purposes, modules
-from tenants import export, snapshot, stores
+from tenants import export, stores
+from tenants.schemas import snapshot
 from tests.conftest import Cast
 from tests.isolation.catalog import models_of, tables
 

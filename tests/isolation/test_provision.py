@@ -14,9 +14,10 @@ from shared_apps.accounts.models import User
 from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
-from tenants import fleet, names, provision, snapshot
+from tenants import fleet, names, provision
 from tenants.keys import KeyStore
 from tenants.models import Domain, Tenant
+from tenants.schemas import snapshot
 from tests.conftest import TESTER
 from tests.isolation import catalog, stage
 
@@ -83,7 +84,7 @@ def test_whatever_statement_fails_neither_rows_nor_schema_are_left() -> None:
 @pytest.mark.parametrize(
     "place",
     [
-        "tenants.snapshot.replay",
+        "tenants.schemas.snapshot.replay",
         "tenants.models.Domain.save",
         "tenants.roles.grants",
         "shared_apps.accounts.models.User.save",

@@ -18,8 +18,8 @@ from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
 from shared_apps.mail.models import Message
 from shared_apps.operators import jobs
-from tenants import snapshot, waves
 from tenants.models import Drift, FleetEntry, PoolSchema, Snapshot, Tenant
+from tenants.schemas import snapshot, waves
 from tests.conftest import TESTER, Cast
 from tests.operators.conftest import OPS, UNKNOWN, page_of
 
@@ -82,7 +82,7 @@ def test_the_button_has_a_worker_migrate_one_workspace_again(here: Browser, acme
     for _click in range(2):
         assert here.post(f"/fleet/{entry.pk}/retry/").headers["Location"] == "/fleet/"
     with scope.shared():
-        asked = Job.objects.filter(name="tenants.waves.migrate_one")
+        asked = Job.objects.filter(name="tenants.schemas.waves.migrate_one")
         assert asked.count() == 1
     assert "It has not failed" in page_of(here, "/fleet/"), "of the second click"
     # Its worker died too often: the workspace still waits, on the page with its button, which asks again.

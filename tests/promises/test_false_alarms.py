@@ -18,9 +18,9 @@ from shared_apps.promises import checking
 from shared_apps.promises.checks import doors, held, leaving
 from shared_apps.promises.checks.billing import is_card
 from shared_apps.promises.models import Proof
-from tenants import views_holdings
 from tenants.keys import KeyStore
 from tenants.models import Export, Tenant
+from tenants.views import holdings
 from tests.conftest import TESTER, Cast
 from tests.promises.conftest import looked
 
@@ -88,7 +88,7 @@ def test_P15_the_number_of_a_french_company_is_no_card() -> None:
 
 def test_P38_a_workspace_that_goes_while_its_page_is_made_is_passed_over(db: None) -> None:
     gone = Tenant(id=uuid7())
-    pages = lambda: held.page_of(views_holdings.home, "workspace:holdings", "en")  # noqa: E731
+    pages = lambda: held.page_of(holdings.home, "workspace:holdings", "en")  # noqa: E731
     assert list(checking.Round(timezone.now()).in_share(pages, only=[gone])) == []
 
 

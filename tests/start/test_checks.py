@@ -65,7 +65,7 @@ SOUND = [
     ("tenants/export.py", 'archive.add_bytes("schema.sql", schema.encode())'),
     ("tenants/export.py", 'cursor.execute(f"SELECT * FROM {table} WHERE id = %s", [id])'),
     ("tenants/export.py", 'raise ValueError(f"{self.kind} has no place in {scope.current().schema}")'),
-    ("tenants/snapshot.py", 'cursor.execute(f"CREATE SCHEMA {scope.schema_of(id)}")'),
+    ("tenants/schemas/snapshot.py", 'cursor.execute(f"CREATE SCHEMA {scope.schema_of(id)}")'),
     ("shared_apps/kit/scope.py", "schema_of(id)"),
     ("tenant_apps/contacts/models.py", 'text = "An owner set the role of whoever has the t_shirt"'),
     ("tenants/export.py", "import os\nsubprocess.run(['pg_dump'], env={**os.environ, 'PGPASSWORD': x})"),

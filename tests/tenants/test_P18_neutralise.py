@@ -33,8 +33,9 @@ from shared_apps.kit import scope
 from shared_apps.kit.logs import WithoutAddress
 from shared_apps.kit.module import all_holdings
 from tenant_apps.contacts.models import Contact
-from tenants import gate, neutral, pool, roles, snapshot, stores
+from tenants import gate, neutral, roles, stores
 from tenants.models import PoolSchema, Tenant
+from tenants.schemas import pool, snapshot
 from tests import as_found
 from tests.billing.issued import issued
 from tests.conftest import TESTER, Cast

@@ -8,8 +8,8 @@ from django.db import connection, models
 from django.db.migrations.loader import MigrationLoader
 
 from shared_apps.kit import scope
-from tenants import snapshot
-from tenants.fingerprint import fingerprint, lines
+from tenants.schemas import snapshot
+from tenants.schemas.fingerprint import fingerprint, lines
 from tests.conftest import Cast
 
 TENANT_SCHEMAS = r"n.nspname ~ '^t_[0-9a-f]{32}$'"

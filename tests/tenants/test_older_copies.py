@@ -16,10 +16,11 @@ from django.utils import timezone
 from shared_apps.history.models import LogEntry
 from shared_apps.kit import scope
 from tenant_apps.contacts.models import Attachment, Contact
-from tenants import export, restore, sagas, snapshot, stores
-from tenants.fingerprint import fingerprint
+from tenants import export, restore, sagas, stores
 from tenants.keys import KeyStore
 from tenants.models import Saga, Snapshot, State, Tenant
+from tenants.schemas import snapshot
+from tenants.schemas.fingerprint import fingerprint
 from tests.conftest import TESTER, make_workspace
 from tests.toys.fixtures import committed
 

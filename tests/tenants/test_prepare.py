@@ -15,8 +15,8 @@ from django.test import override_settings
 from shared_apps.accounts.models import User
 from shared_apps.kit import scope
 from tenants import fleet, roles
-from tenants.fingerprint import fingerprint
 from tenants.models import Deployment, Snapshot, Tenant
+from tenants.schemas.fingerprint import fingerprint
 from tests.conftest import TESTER
 from tests.toys.fixtures import committed
 

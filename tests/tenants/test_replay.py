@@ -24,10 +24,11 @@ from shared_apps.jobs.run import drain
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from shared_apps.mail.models import Message
-from tenants import erasure, export, fleet, gate, names, persons, replay, sagas, waves
+from tenants import erasure, export, fleet, gate, names, persons, replay, sagas
 from tenants.keys import KeyStore
 from tenants.ledger import Entry, Ledger
 from tenants.models import CannotAct, Erasure, LedgerHead, Saga, State, Tenant
+from tenants.schemas import waves
 from tests.conftest import TESTER, make_workspace
 from tests.crash.older import Older
 from tests.operators.conftest import make_operator

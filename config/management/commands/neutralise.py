@@ -14,9 +14,10 @@ from django.db import connection
 
 from config import secrets
 from shared_apps.kit import scope
-from tenants import identity, neutral, pool, releases, roles, snapshot, waves
+from tenants import identity, neutral, roles
 from tenants.management.client_command import ClientCommand, Refused
 from tenants.models import Tenant
+from tenants.schemas import pool, releases, snapshot, waves
 
 FOLDER = "shared_apps.mail.backend.FolderBackend"  # mails stay in the data folder, and on development's page
 AT_WORK = """

@@ -19,8 +19,8 @@ from shared_apps.kit.paging import page_of
 from shared_apps.operators.models import Inspection
 from shared_apps.operators.views.overview import largest
 from tenants import fleet as verbs
-from tenants import pool, waves
 from tenants.models import Drift, FleetEntry, PoolSchema, Snapshot
+from tenants.schemas import pool, waves
 
 ROWS = 25
 DRIFTS = 25

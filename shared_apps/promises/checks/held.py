@@ -18,7 +18,7 @@ from shared_apps.accounts.models import Kind, User
 from shared_apps.clients.models import Client
 from shared_apps.kit.module import OWNER, all_holdings
 from shared_apps.promises.checking import Result, Round, check, kept_if
-from tenants import views_holdings
+from tenants.views import holdings
 
 WORKSPACE = "config.urls_tenant"
 PAGES = 3  # workspaces of a round whose page is made
@@ -32,7 +32,7 @@ def page_shows_the_register(around: Round) -> Result:
     pages = silent = missing = 0
     for code, _name in settings.LANGUAGES:
         with translation.override(code):
-            for body in _pages(around, views_holdings.home, "workspace:holdings", code):
+            for body in _pages(around, holdings.home, "workspace:holdings", code):
                 pages += 1
                 missing += sum(f'id="{slugify(one.what)}"' not in body for one in held)
                 silent += sum(
@@ -58,7 +58,7 @@ def details_can_be_changed(around: Round) -> Result:
     pages = missing = locked = 0
     for code, _name in settings.LANGUAGES:
         with translation.override(code):
-            for body in _pages(around, views_holdings.correct, "workspace:holdings-correct", code):
+            for body in _pages(around, holdings.correct, "workspace:holdings-correct", code):
                 found = fields_of(body)
                 pages += 1
                 missing += len(wanted - found.keys())

@@ -6,9 +6,10 @@ from typing import Any
 from django.utils import timezone
 
 from shared_apps.kit import scope
-from tenants import fleet, pool, waves
+from tenants import fleet
 from tenants.management.client_command import ClientCommand
 from tenants.models import Drift, Snapshot
+from tenants.schemas import pool, waves
 
 
 class Command(ClientCommand):

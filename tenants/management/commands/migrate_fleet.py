@@ -9,10 +9,11 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from shared_apps.kit import scope
-from tenants import fleet, releases, snapshot, waves
+from tenants import fleet
 from tenants.management.client_command import ClientCommand, Refused
 from tenants.models import Snapshot, Tenant
-from tenants.waves import Options
+from tenants.schemas import releases, snapshot, waves
+from tenants.schemas.waves import Options
 
 BAR = 30  # signs of the progress bar
 

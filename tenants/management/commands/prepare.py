@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from shared_apps.kit import scope
 from shared_apps.legal.models import Publication
-from tenants import identity, keys, releases, replay, roles, snapshot, waves
+from tenants import identity, keys, replay, roles
 from tenants.ledger import LedgerBroken
 from tenants.models import Snapshot
-from tenants.script import CannotRecord
+from tenants.schemas import releases, snapshot, waves
+from tenants.schemas.script import CannotRecord
 
 
 class Command(BaseCommand):

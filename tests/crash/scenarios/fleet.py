@@ -12,10 +12,11 @@ from shared_apps.accounts.models import User
 from shared_apps.clients.models import Client
 from shared_apps.jobs import guard
 from shared_apps.kit import scope
-from tenants import pool, sagas, sign_up, snapshot, waves
-from tenants.fingerprint import fingerprint
+from tenants import sagas, sign_up
 from tenants.keys import KeyStore
 from tenants.models import FleetEntry, PoolSchema, Saga, SignUp, Tenant
+from tenants.schemas import pool, snapshot, waves
+from tenants.schemas.fingerprint import fingerprint
 from tests.conftest import TESTER
 from tests.crash.scenarios.stage import Case, is_done, label, run, scenario, workspace
 from tests.isolation import catalog

@@ -21,8 +21,8 @@ from shared_apps.kit.rows import uuid7
 from shared_apps.legal import walls as legal_walls
 from shared_apps.sharing import walls
 from tenants import hosts, roles
-from tenants.fingerprint import differences, fingerprint, lines
 from tenants.models import CannotAct, Snapshot, Tenant
+from tenants.schemas.fingerprint import differences, fingerprint, lines
 
 TEMPLATE = UUID(int=0)  # never a tenant's
 BUILDER = scope.Actor("system", "release", "Smoall")

@@ -21,9 +21,10 @@ from django.utils import timezone
 from shared_apps.jobs import TryAgain, guard, job
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope, side_by_side
-from tenants import pool, releases, replay, sagas, script, snapshot
+from tenants import replay, sagas
 from tenants.models import CannotAct, FleetEntry, Snapshot, Tenant
-from tenants.script import Script, is_in_use, what_failed
+from tenants.schemas import pool, releases, script, snapshot
+from tenants.schemas.script import Script, is_in_use, what_failed
 
 log = logging.getLogger("smoall.fleet")
 LOCK, FLEET = "fleet", UUID(int=0)

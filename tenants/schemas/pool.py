@@ -20,10 +20,11 @@ from django.utils import timezone
 
 from shared_apps.jobs import guard, job
 from shared_apps.kit import scope
-from tenants import releases, sagas, script, snapshot
-from tenants.fingerprint import fingerprint
+from tenants import sagas
 from tenants.keys import KeyStore
 from tenants.models import PoolSchema, Snapshot, Tenant
+from tenants.schemas import releases, script, snapshot
+from tenants.schemas.fingerprint import fingerprint
 
 log = logging.getLogger("smoall.fleet")
 LOCK, POOL = "pool", UUID(int=0)

@@ -11,9 +11,9 @@ from uuid import UUID
 from django.db import ProgrammingError
 
 from shared_apps.kit import scope
-from tenants import snapshot
-from tenants.fingerprint import differences, hash_of, lines
 from tenants.models import Drift, Snapshot, State, Tenant
+from tenants.schemas import snapshot
+from tenants.schemas.fingerprint import differences, hash_of, lines
 
 MOST = 50  # differences that are kept of one workspace
 

@@ -26,8 +26,8 @@ from django.db.migrations.loader import MigrationLoader
 
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
-from tenants import snapshot
 from tenants.models import Snapshot
+from tenants.schemas import snapshot
 
 # {release: {app with tables in workspaces: its last migration}}, the oldest first. A release enters when it is published.
 FINISHED: dict[str, dict[str, str]] = {}

@@ -22,10 +22,11 @@ from django.db.migrations.recorder import MigrationRecorder
 from shared_apps.jobs.run import described
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
-from tenants import contenttypes, roles, snapshot
-from tenants.fingerprint import differences, hash_of, lines, members
+from tenants import contenttypes, roles
 from tenants.models import CannotAct, Snapshot
 from tenants.postgresql.schema import not_writing_down, writing_down
+from tenants.schemas import snapshot
+from tenants.schemas.fingerprint import differences, hash_of, lines, members
 
 PLACE = "t_00000000000000000000000000000000"  # stands for the workspace's schema in a recorded statement
 IN_USE = {"55P03", "40P01", "40001"}  # lock not available, deadlock, serialization failure
