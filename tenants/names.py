@@ -96,12 +96,12 @@ def check(label: str, *, but: SignUp | None = None) -> str:
         raise BadName(_("This name is kept for Smoall itself."))
     waiting = SignUp.objects.exclude(pk=but.pk) if but else SignUp.objects.all()
     hashed = KeyStore.default().name_hash(label)
-    if (
-        Domain.objects.filter(domain=label).exists()
-        or waiting.filter(subdomain=label).exists()
-        or RetiredName.objects.filter(hash=hashed).exists()
-    ):
+    if Domain.objects.filter(domain=label).exists() or RetiredName.objects.filter(hash=hashed).exists():
         raise BadName(_("This name is taken."))
+    if waiting.filter(subdomain=label).exists():
+        raise BadName(
+            _("Somebody asked for this name already. If that was you, open the link in your mailbox.")
+        )
     return label
 
 

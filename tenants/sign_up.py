@@ -6,6 +6,7 @@ forms.py. What a workspace may be called is names.py's matter, how a schema is m
 """
 
 import logging
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -75,7 +76,7 @@ def ask(
     `own` is what this person asked for before: it is replaced, and a link sent to another address is void.
     Raises names.BadName, and CannotSignUp when too many mails went to this address.
     """
-    sign_up = previous(own, subdomain=answers.subdomain, email=answers.email) or SignUp()
+    sign_up = previous(own) or SignUp()
     for field, value in asdict(answers).items():
         setattr(sign_up, field, value)
     sign_up.subdomain = names.check(answers.subdomain, but=sign_up)
@@ -86,13 +87,22 @@ def ask(
     return sign_up
 
 
-def previous(own: SignUp | None, *, subdomain: str, email: str) -> SignUp | None:
-    """What a new answer replaces, locked: this browser's own, or the same person asking for the same name."""
+def previous(own: SignUp | None) -> SignUp | None:
+    """What a new answer replaces, locked: this browser's own, and nothing that somebody else may have asked for."""
     asked = SignUp.objects.select_for_update().filter(confirmed_at=None)
-    if own and (found := asked.filter(pk=own.pk).first()):
-        return found
+    return asked.filter(pk=own.pk).first() if own else None
+
+
+def remind(*, subdomain: str, email: str, now: datetime) -> None:
+    """Whoever asked for this name with this very address has the link mailed once more; nobody else learns of it.
+
+    For whoever asks again from elsewhere: an address that is typed proves nothing, a mailbox does.
+    """
+    asked = SignUp.objects.filter(confirmed_at=None, expires_at__gt=now)
     same = asked.filter(subdomain=names.as_label(subdomain)).first()
-    return same if same and fold_email(same.email) == fold_email(email) else None
+    if same and fold_email(same.email) == fold_email(email):
+        with suppress(CannotSignUp):
+            mail_confirmation(same, now=now)
 
 
 def _save(sign_up: SignUp) -> None:

@@ -49,13 +49,15 @@ def sign_up(request: HttpRequest) -> HttpResponse:
         form = SignUpForm(own=own, initial=_initial(own))
         return _form_page(request, form)
     with transaction.atomic():
-        own = verbs.previous(
-            own, subdomain=request.POST.get("subdomain", ""), email=request.POST.get("email", "")
-        )
+        own = verbs.previous(own)
         form = SignUpForm(request.POST, own=own)
         if form.is_valid() and (asked := _ask(request, form)):
             request.session[OWN] = str(asked.id)
             return redirect("app:sent")
+    if own is None and "subdomain" in form.errors:
+        verbs.remind(
+            subdomain=form.data.get("subdomain", ""), email=form.data.get("email", ""), now=timezone.now()
+        )
     return _form_page(request, form)
 
 

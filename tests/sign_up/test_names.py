@@ -120,7 +120,7 @@ def test_the_company_suggests_a_name_until_somebody_types_their_own(visitor: Bro
 def test_the_name_one_holds_oneself_is_free(visitor: Browser, another: Browser) -> None:
     asked(visitor)
     assert "Free" in check(visitor, subdomain=FORM["subdomain"])[1]
-    assert "taken" in check(another, subdomain=FORM["subdomain"])[1]
+    assert "asked for this name already" in check(another, subdomain=FORM["subdomain"])[1]
 
 
 def test_markup_in_a_name_is_shown_as_text(visitor: Browser) -> None:

@@ -224,21 +224,40 @@ def test_correcting_the_address_makes_the_first_link_void(visitor: Browser) -> N
     assert visitor.get(right).status_code == 302
 
 
-def test_the_same_person_may_ask_again_from_another_browser(visitor: Browser, another: Browser) -> None:
-    asked(visitor)
-    asked(another, email="Elodie@Eclair.test")
-    assert len(sign_ups()) == 1
-    refused = another.post("/sign-up/", {**FORM, "email": "somebody@else.test"})
-    assert refused.status_code == 302, "this browser's own sign-up is replaced"
+ASKED_ALREADY = "Somebody asked for this name already"
 
 
-def test_a_name_that_somebody_else_holds_is_refused(visitor: Browser, another: Browser) -> None:
-    asked(visitor)
-    answer = another.post(
-        "/sign-up/", {**FORM, "email": "somebody@else.test"}, headers={"accept-language": "en"}
+def test_a_typed_address_takes_no_sign_up_over_and_shows_nothing_of_it(
+    visitor: Browser, another: Browser
+) -> None:
+    link = asked(visitor)
+    before = SignUp.objects.filter(pk=sign_ups()[0].pk)
+    with scope.shared():
+        held = before.values().get()
+    english = {"accept-language": "en"}
+    for email in ("Elodie@Eclair.test", "somebody@else.test"):
+        answer = another.post(
+            "/sign-up/", {**FORM, "company": "Mallory SRL", "email": email}, headers=english
+        )
+        assert answer.status_code == 200 and ASKED_ALREADY in answer.content.decode()
+        assert 'value="Mallory SRL"' in answer.content.decode(), "nothing that was typed is lost"
+        assert "Boulangerie" not in another.get("/sign-up/").content.decode()
+        assert another.get("/sign-up/sent/").status_code == 302
+    with scope.shared():
+        assert before.values().get() == held
+    assert [message.to_address for message in mails()] == ["elodie@eclair.test"] * 2, (
+        "whose it is gets it again"
     )
-    assert answer.status_code == 200 and "This name is taken" in answer.content.decode()
-    assert 'value="Boulangerie Éclair SRL"' in answer.content.decode(), "nothing that was typed is lost"
+    assert visitor.post(link).status_code == 302 and sign_ups()[0].confirmed_at
+
+
+def test_asking_again_from_elsewhere_sends_no_more_mails_than_asking(
+    visitor: Browser, another: Browser
+) -> None:
+    asked(visitor)
+    for _each in range(8):
+        assert another.post("/sign-up/", FORM).status_code == 200
+    assert len(mails()) == 5
 
 
 def take(label: str, cast: Cast) -> None:
