@@ -284,11 +284,14 @@ def new_email(request: HttpRequest) -> HttpResponse:
     return redirect("accounts:me")
 
 
-@public
+@signed_in
 def email(request: HttpRequest, token: str) -> HttpResponse:
-    """The link in that mail: a page with a button. The old address is told."""
+    """The link in that mail: a page with a button, for whoever asked alone. The old address is told.
+
+    A mistyped address is somebody else's mailbox: its link proves the mailbox, and not who opens it.
+    """
     person = _person_of(request, Purpose.EMAIL, token)
-    if person is None:
+    if person is None or person.pk != person_of(request).pk:
         return _void(request)
     wanted = person.link_word
     if request.method != "POST":

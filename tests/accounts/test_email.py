@@ -61,5 +61,17 @@ def test_an_address_that_is_taken_stays_its_owners(acme: Cast, browser: Open) ->
 def test_the_link_opens_nothing_in_another_workspace(acme: Cast, zenith: Cast, browser: Open) -> None:
     ask(acme, browser)
     [link] = links(acme)
-    assert browser(zenith).post(link).status_code == 404
+    assert browser(zenith, zenith.colleague).post(link).status_code == 404
+    assert address(acme) == "colin@acme.test"
+
+
+def test_whoever_holds_the_new_mailbox_alone_changes_nothing_and_learns_nothing(
+    acme: Cast, browser: Open
+) -> None:
+    ask(acme, browser, email="colin@mistyped.test")
+    [link] = links(acme)
+    for method in ("get", "post"):
+        answer = getattr(browser(acme), method)(link)
+        assert answer.status_code == 302 and answer["Location"].startswith("/sign-in/")
+        assert getattr(browser(acme, acme.admin), method)(link).status_code == 404
     assert address(acme) == "colin@acme.test"
