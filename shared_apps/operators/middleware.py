@@ -19,7 +19,7 @@ from shared_apps.operators.models import Grant, Scope, Signature, Visit
 IN_SESSION = "grant"  # [its key, the operator's sign-in on the console]
 LEAVE = "support:leave"
 CLOSED = ("accounts", "team", "workspace", "support", "integrator")  # rooms that no grant opens
-DOWNLOADS = ("export",)  # addresses that give out a whole table
+DOWNLOADS = ("export", "import-report", "attachment")  # addresses that give out a table or a file
 Answer = Callable[[HttpRequest], HttpResponse]
 
 
@@ -49,7 +49,7 @@ class GrantMiddleware:
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
     ) -> HttpResponse | None:
-        """Recorded before it is answered, whatever the answer. Raises PermissionDenied (403)."""
+        """Recorded before it is answered, a refusal too; a page that fails shows nothing. Raises PermissionDenied (403)."""
         grant, match = getattr(request, "grant", None), request.resolver_match
         if grant is None or match is None:
             return None

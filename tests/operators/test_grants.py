@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 from django.core.serializers.json import DjangoJSONEncoder
@@ -183,6 +184,8 @@ def test_no_grant_opens_copies_the_end_the_team_or_accounts(
     ):  # fmt: skip
         assert inside.get(address).status_code in (403, 404, 405), address
         assert inside.post(address).status_code in (403, 404, 405), address
+    assert inside.get(f"/contacts/import/{uuid4()}/report/").status_code == 403
+    assert inside.get(f"/contacts/{uuid4()}/attachments/{uuid4()}/").status_code == 403
     for address in addresses("tenant"):
         if address.arguments or address.name == "contacts:import-example":  # a table with nobody's data
             continue
