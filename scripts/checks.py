@@ -55,7 +55,6 @@ NAMES_SCHEMAS = {
     "tenants/schemas/pool.py",
     "tenants/schemas/script.py",
     "tenants/schemas/snapshot.py",
-    "tenants/schemas/waves.py",
     "tenants/stores.py",
 }
 SCHEMA_WORDS = {"schema_of", "schema_name"}

@@ -70,6 +70,8 @@ class HostMiddleware:
             return self._in_workspace(request, label)
         except _Closed:  # nothing was done yet
             connection.close()
+            if not gate.look().is_open:  # another connection may lead to another state of the database
+                return _checking(request)
             return self._in_workspace(request, label)
 
     def _in_workspace(self, request: HttpRequest, label: str | None) -> HttpResponse:
