@@ -15,7 +15,8 @@ RUN pip install --require-hashes --only-binary :all: -r requirements.lock \
         pytest pytest-base-url pytest-django pytest-playwright ruff
 
 COPY . .
-RUN python -m shared_apps.kit.styles && python -m scripts.messages compile
+# Whatever umask it was checked out with: another user runs it.
+RUN chmod -R a+rX . && python -m shared_apps.kit.styles && python -m scripts.messages compile
 
 ENV SMOALL_ENV=production SMOALL_DATA=/data SMOALL_BIND=0.0.0.0:8000 SMOALL_IN_CONTAINER=1
 USER smoall

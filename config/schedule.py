@@ -20,6 +20,7 @@ TIMED_JOBS = (
     Timed("shared_apps.sharing.jobs.tend", every=900),
     Timed("shared_apps.operators.jobs.watch_requests", every=3600),
     Timed("shared_apps.operators.jobs.watch_fleet", every=3600),
+    Timed("shared_apps.operators.jobs.watch_partners", at=time(8, 0)),
     Timed("tenants.orders.tidy", at=time(3, 0)),
     Timed("tenants.schemas.pool.top_up", at=time(3, 20)),
     Timed("tenants.schemas.pool.refill", every=300),

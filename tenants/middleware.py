@@ -10,12 +10,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import render
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from shared_apps.jobs import upkeep
 from shared_apps.kit import languages, scope
 from tenants import gate, hosts
 from tenants.models import State, host_url
@@ -40,6 +41,8 @@ class HostMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path == "/healthz":
             return HttpResponse("ok", content_type="text/plain; charset=utf-8")
+        if request.path == "/internal/ready":
+            return _ready()
         if request.path == "/internal/known-host":
             if not gate.look().is_open:
                 return HttpResponse(status=503)
@@ -104,6 +107,22 @@ class HostMiddleware:
         if response.status_code >= 500:
             transaction.set_rollback(True)
         return response
+
+
+def _ready() -> HttpResponse:
+    """For whoever watches the deployment, from inside (the proxy lets nobody else ask): 503 says what is missing.
+
+    `/healthz` says only that this process answers.
+    """
+    try:
+        if not gate.look().is_open:
+            return HttpResponse("closed: see the log\n", "text/plain; charset=utf-8", 503)
+        with scope.shared():
+            if not upkeep.is_tended(timezone.now()):
+                return HttpResponse("no worker works\n", "text/plain; charset=utf-8", 503)
+    except DatabaseError:
+        return HttpResponse("the database does not answer\n", "text/plain; charset=utf-8", 503)
+    return HttpResponse("ready\n", "text/plain; charset=utf-8")
 
 
 def _checking(request: HttpRequest) -> HttpResponse:

@@ -15,6 +15,7 @@ from shared_apps.jobs.run import ORPHANED_AFTER, is_orphan
 from shared_apps.kit import scope
 
 UNHEARD_AFTER = timedelta(minutes=15)  # a queue entry is handed out again after one
+STILL = timedelta(minutes=10)  # without a sweep: no worker works
 KEPT = timedelta(days=7)
 KEPT_FAILED = timedelta(days=90)
 
@@ -27,6 +28,12 @@ class CannotRetry(Exception):
 def sweep() -> None:
     """Wake workers for jobs whose worker died and for jobs that nobody took."""
     wake(now=timezone.now())
+
+
+def is_tended(now: datetime) -> bool:
+    """Whether some worker does what is due: the sweep of every minute has ended within the last minutes. In the shared scope."""
+    swept = Job.objects.filter(name=sweep.name, state=Job.State.DONE, finished_at__gt=now - STILL)
+    return bool(swept.exists())
 
 
 def wake(*, now: datetime) -> int:

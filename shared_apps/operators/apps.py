@@ -69,6 +69,10 @@ class OperatorsConfig(Module):
             _("To tell operators of requests and breaches whose time is over, and to forget old names"),
             mail="service",
         ),
+        "operators.partners": Purpose(
+            _("To tell operators in time that a partner’s privacy policy has to be read again"),
+            mail="service",
+        ),
         "operators.inspect": Purpose(
             _("To find what doesn't fit together, before it does harm"), mail="service"
         ),

@@ -1,8 +1,9 @@
 """What the console has a worker do: look at the whole fleet, enforce what is due, and ask owners to take a copy."""
 
 import logging
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.core.files.storage import default_storage
@@ -16,6 +17,7 @@ from shared_apps.kit.dates import day_of
 from shared_apps.operators import mails
 from shared_apps.operators.models import Grant, Inspection
 from shared_apps.requests.models import Breach, Request
+from shared_apps.sharing.models import Partner
 from tenants import fleet, retention
 from tenants.models import FleetEntry, Snapshot, Tenant
 from tenants.schemas import drift, waves
@@ -94,6 +96,28 @@ def late_requests(now: datetime) -> list[str]:
         f"{one.summary}: {timezone.localtime(one.authority_due_at):%Y-%m-%d %H:%M}"
         for one in Breach.objects.overdue(now)[:MOST_LATE]
     ]
+
+
+@job(purpose="operators.partners", retries=0)
+def watch_partners() -> None:
+    """A reading that runs out is said in time: on the day after it nothing reaches that partner any more (P31)."""
+    now = timezone.now()
+    today = day_of(now)
+    standing: Any = Partner.objects.with_policy().filter(ended_at=None).exclude(valid_until=None)
+    ending = [
+        f"{name}: {last}"
+        for name, last in standing.order_by("valid_until", "name_folded").values_list("name", "valid_until")
+        if is_said_on(today, last)
+    ]
+    if ending:
+        log.error("ALARM: the readings of %s partners’ privacy policies run out", len(ending))
+        mails.partners(ending[:MOST_LATE], day=today)
+
+
+def is_said_on(today: date, last: date) -> bool:
+    """Two months and one month before the last day, and every day of the last week and of the month after it."""
+    left = (last - today).days
+    return left in (60, 30) or -30 <= left <= 7
 
 
 def _delete_scan(name: str) -> None:

@@ -67,6 +67,17 @@ def late_requests(alarms: Sequence[str], *, day: date) -> None:
     )
 
 
+def partners(alarms: Sequence[str], *, day: date) -> None:
+    """Partners whose privacy policy has to be read again. Once a day."""
+    mails.alarm(
+        alarms,
+        purpose="operators.partners",
+        template="operators/mail/partners",
+        page="operators:partners",
+        once=day,
+    )
+
+
 def drift(alarms: Sequence[str], *, now: datetime) -> None:
     """Workspaces whose tables were found to differ from their release, which no look before had found."""
     mails.alarm(

@@ -12,9 +12,12 @@ from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone, translation
 
+from config.schedule import TIMED_JOBS
 from shared_apps.accounts.models import User
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
+from shared_apps.mail.models import Message
+from shared_apps.operators.jobs import is_said_on, watch_partners
 from shared_apps.sharing import timeline
 from shared_apps.sharing.models import CannotShare, Disclosure, Partner, Verification
 from tests.conftest import TESTER, Cast
@@ -206,6 +209,22 @@ def test_of_one_sentence_the_migration_makes_four_where_its_language_is_known(ot
         assert Partner.objects.get(pk=known.pk).purposes == PURPOSES
         left = Partner.objects.get(pk=other.pk).purpose_for("nl")
     assert (left.text, left.language, left.is_own) == ("Verstuurt brieven", "", False)
+
+
+@pytest.mark.parametrize(
+    ("left", "mails"), [(61, 0), (60, 1), (31, 0), (30, 1), (8, 0), (7, 1), (0, 1), (-1, 1), (-31, 0)]
+)
+def test_a_reading_that_runs_out_is_said_in_time(otto: User, left: int, mails: int) -> None:
+    make_shared_with(otto)
+    with scope.shared(actor=TESTER):
+        today = timezone.localdate()
+        assert is_said_on(today, today + timedelta(days=left)) is bool(mails)
+        if left == 30:  # what `make_shared_with` notes
+            for _each in range(2):
+                watch_partners.function()
+            [told] = Message.objects.filter(purpose="operators.partners", to_address=otto.email)
+            assert f"Pay Inc: {today + timedelta(days=30)}" in told.body and "/sharing/" in told.body
+    assert "shared_apps.operators.jobs.watch_partners" in {one.job for one in TIMED_JOBS}
 
 
 @pytest.mark.parametrize("days", [-1, 400])
