@@ -1,4 +1,5 @@
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from billing.holdings import INVOICE_HOLDINGS
 from shared_apps import accounts
@@ -12,7 +13,10 @@ class BillingConfig(Module):
     name = "billing"
     label = "billing"
     verbose_name = _("Billing")
-    menu = Menu(_("Plan and invoices"), "billing:home", icon="credit-card", order=85, right="billing.manage")
+    menu = Menu(
+        _("Plan and invoices"), "billing:home", icon="credit-card", order=85, right="billing.manage",
+        short=pgettext_lazy("menu", "Plan"),
+    )  # fmt: skip
     console = (
         Menu(_("Revenue"), "billing-ops:revenue", icon="banknotes", order=4, right="operators.billing"),
     )

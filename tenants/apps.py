@@ -1,4 +1,5 @@
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from shared_apps import jobs
 from shared_apps.kit.module import ADMIN, MEMBER, OWNER, Holding, Menu, Module, Purpose, join
@@ -53,7 +54,10 @@ class TenantsConfig(Module):
         "workspace.holdings": ADMIN,
         "workspace.correct": OWNER,
     }
-    menu = Menu(_("Workspace"), "workspace:home", icon="archive-box", order=90, right="workspace.view")
+    menu = Menu(
+        _("Workspace"), "workspace:home", icon="archive-box", order=90, right="workspace.view",
+        short=pgettext_lazy("menu", "Workspace"),
+    )  # fmt: skip
     holdings = (
         Holding(
             "tenants.Tenant",

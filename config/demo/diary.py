@@ -27,20 +27,21 @@ MOVE = """
 
 @dataclass
 class Calendar:
-    """Working days of the thirteen months that end yesterday; `opens` and `closes` are hours."""
+    """Working days of the `length` days that end yesterday; `opens` and `closes` are hours."""
 
     today: date
     opens: int
     closes: int
     works_on_saturday: bool = False
+    length: int = LENGTH
     days: list[date] = field(init=False)
 
     def __post_init__(self) -> None:
-        past = (self.today - timedelta(days=back) for back in range(LENGTH, 0, -1))
+        past = (self.today - timedelta(days=back) for back in range(self.length, 0, -1))
         self.days = [day for day in past if day.weekday() < (6 if self.works_on_saturday else 5)]
 
     def moment(self, chance: random.Random, *, first: float = 0, last: float = 1) -> datetime:
-        """Some working moment, between two parts of the year (0 its beginning, 1 its end)."""
+        """Some working moment, between two parts of the calendar (0 its beginning, 1 its end)."""
         place = chance.uniform(first, last) * (len(self.days) - 1)
         return self.at(self.days[round(place)], chance)
 

@@ -1,4 +1,4 @@
-"""A workspace of the demo with its people: opened a year ago by a sign-up, people invited since, who come and go."""
+"""A workspace of the demo with its people: opened by a sign-up up to a year ago, people invited since, who come and go."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
 
-from config.demo.diary import Calendar, Diary
+from config.demo.diary import LENGTH, Calendar, Diary
 from shared_apps.accounts.models import Cause, SignIn, User
 from shared_apps.clients.models import Client
 from shared_apps.kit import scope
@@ -33,7 +33,7 @@ DEVICES = (
 
 @dataclass(frozen=True, slots=True)
 class Someone:
-    """A person of a workspace; `joins` and `leaves` are parts of the year."""
+    """A person of a workspace; `joins` and `leaves` are parts of its calendar."""
 
     name: str
     email: str
@@ -53,12 +53,12 @@ class Plan:
     client: dict[str, str]
     people: Sequence[Someone]
     calendar: Calendar
-    live: Callable[[Diary, Calendar, list[User]], None]  # plans the year
-    gives_notice: float | None = None  # the part of the year at which the first owner does
+    live: Callable[[Diary, Calendar, list[User]], None]  # plans what happened
+    gives_notice: float | None = None  # the part of the calendar at which the first owner does
 
 
 def make(plan: Plan) -> Tenant:
-    """The workspace with its year, all or nothing. Raises names.BadName when its name can't be given any more."""
+    """The workspace with its past, all or nothing. Raises names.BadName when its name can't be given any more."""
     stores.purge(plan.id)  # of a start that was killed
     try:
         return _make(plan)
@@ -151,7 +151,7 @@ def _sign_in(person: User, someone: Someone, calendar: Calendar, chance: random.
         return
     device, last = chance.choice(DEVICES), someone.leaves or 1
     rows = []
-    for _each in range(round(30 * (last - someone.joins))):
+    for _each in range(round(30 * (last - someone.joins) * calendar.length / LENGTH)):
         at = max(calendar.moment(chance, first=someone.joins, last=last), person.entered_at)
         is_out = chance.random() < 0.4
         until = at + (timedelta(minutes=chance.randint(20, 500)) if is_out else timedelta(days=14))

@@ -63,6 +63,7 @@ def _menu(request: HttpRequest, person: Any) -> list[dict[str, Any]]:
             found.append(
                 {
                     "label": menu.label,
+                    "short": menu.short,
                     "url": url,
                     "icon": menu.icon,
                     "active": active,

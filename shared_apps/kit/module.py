@@ -30,6 +30,7 @@ class Menu:
     icon: str  # a heroicon's name
     order: int = 50
     right: str = ""  # the right that opens it; empty: everybody signed in
+    short: Any = ""  # lazily translated: what a phone's bar says, where the label is too long for it
     searches: bool = False  # its list takes ?q=: the first such entry answers the search of Ctrl-K
 
 

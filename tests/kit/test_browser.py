@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,14 @@ Stages = Callable[..., Stage]
 
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 PAGES = {path.stem: path.read_text() for path in sorted(Path(__file__).parent.glob("pages/*.html"))}
+# Notes what joins the region of messages once the page is there.
+JOINED = """document.addEventListener("DOMContentLoaded", () => {
+  const region = document.getElementById("toasts");
+  window.joined = [];
+  if (region) new MutationObserver((seen) => seen.forEach(({ addedNodes }) => addedNodes.forEach(
+    (node) => joined.push(node.querySelector(".toast-text").textContent)
+  ))).observe(region, { childList: true });
+});"""
 LIST, FORM, TOASTING = PAGES["list"], PAGES["form"], PAGES["toasting"]
 
 
@@ -137,6 +146,18 @@ def test_a_menu_closes_by_escape_and_gives_the_focus_back(stage: Stages) -> None
     expect(page.locator("summary", has_text="More")).to_be_focused()
 
 
+def test_tabs_of_a_console_that_find_no_room_stand_in_its_menu(stage: Stages) -> None:
+    menu = [{"label": f"Entry {n}", "url": f"/{n}/", "active": n == 11} for n in range(12)]
+    page = stage(1000).show(PAGES["console"], **context(menu=menu))
+    expect(page.get_by_role("link", name="Entry 11")).to_be_visible()  # where we are
+    expect(page.get_by_role("link", name="Entry 10")).to_be_hidden()
+    page.locator(".console-more > summary").click()
+    assert Axe().run(page, options=WCAG).response["violations"] == []
+    page.set_viewport_size({"width": 2000, "height": 900})
+    expect(page.locator(".console-more")).to_be_hidden()
+    assert page.locator(".console-nav > .tab").all_inner_texts() == [each["label"] for each in menu]
+
+
 def test_a_form_is_sent_once_with_its_button(stage: Stages) -> None:
     scene = stage()
     page = scene.show(FORM, **context(form=Form()))
@@ -175,7 +196,10 @@ def test_an_answer_can_ask_for_a_toast_whose_undo_posts_with_the_token(stage: St
     scene = stage()
     toast = '{"toast": {"text": "<b>Archived</b>", "kind": "positive", "undo": "/restore/"}}'
     scene.answers["/toast/"] = (200, {"HX-Trigger": toast, "Content-Type": "text/html"}, "")
-    page = scene.show(TOASTING)
+    scene.page.add_init_script(JOINED)
+    page = scene.show(TOASTING, messages=["Welcome"])
+    expect(page.locator(".toast-accent")).to_contain_text("Welcome")
+    assert page.evaluate("joined") == ["Welcome"]  # after the page was there: only that is said aloud
     page.get_by_role("button", name="Archive").click()
     expect(page.locator(".toast-positive")).to_contain_text("<b>Archived</b>")
     page.get_by_role("button", name="Undo").click()
@@ -198,7 +222,8 @@ def test_a_server_that_fails_is_said(stage: Stages) -> None:
 def test_progress_follows_the_work_to_its_end(stage: Stages) -> None:
     scene = stage()
     ready = {"label": "Export", "done": True, "step": "Ready"}
-    done = render_to_string("kit/components/progress.html", ready)
+    asking = SimpleNamespace(htmx=SimpleNamespace(boosted=False))
+    done = render_to_string("kit/components/progress.html", {**ready, "request": asking})
     scene.answers["/progress/"] = (200, {"Content-Type": "text/html"}, done)
     page = scene.show(
         '{% extends "kit/workspace.html" %}{% block content %}'
@@ -206,6 +231,7 @@ def test_progress_follows_the_work_to_its_end(stage: Stages) -> None:
         "{% endblock %}"
     )
     expect(page.locator(".progress-done")).to_contain_text("Ready")
+    expect(page.get_by_role("status")).to_have_text("Export. Ready")
 
 
 def test_a_chosen_theme_stays_on_the_device_without_a_cookie(stage: Stages) -> None:

@@ -94,7 +94,7 @@ def test_a_header_sorts_turns_round_and_starts_at_the_first_page(
     address: str, url: str, direction: str | None
 ) -> None:
     html = write('{% sort_header "name" "Name" %}', address)
-    assert f'href="{url}"' in html
+    assert f'id="sort-name" href="{url}"' in html  # htmx finds what had the focus again by its id
     assert ("aria-sort" in html) is (direction is not None)
     assert direction is None or f'aria-sort="{direction}"' in html
 
@@ -103,15 +103,17 @@ def test_a_chip_sets_its_filter_and_the_chosen_one_takes_it_away() -> None:
     assert 'href="?q=a&amp;kind=person"' in write('{% chip "kind" "person" "People" %}', "/?q=a&page=2")
     chosen = write('{% chip "kind" "person" "People" 3 %}', "/?q=a&kind=person")
     assert 'href="?q=a"' in chosen
-    assert "aria-current" in chosen
-    assert "aria-current" in write('{% chip "kind" "" "All" %}', "/?q=a")
+    assert "aria-current" in chosen and 'id="chip-kind-person"' in chosen
+    every = write('{% chip "kind" "" "All" %}', "/?q=a")
+    assert "aria-current" in every and 'id="chip-kind-all"' in every
 
 
 def test_a_pager_keeps_the_query_and_names_the_page() -> None:
     page = Paginator(range(95), 10).page(2)
     html = write('{% include "kit/components/pager.html" %}', "/?q=a%26b&page=2", page=page)
     assert "11–20 of 95" in html
-    assert 'href="?q=a%26b&amp;page=3" rel="next"' in html
+    assert 'href="?q=a%26b&amp;page=3" rel="next" id="page-next"' in html
+    assert re.search(r'id="page-2" tabindex="-1" aria-current="page"', html) and 'id="page-3"' in html
     assert re.search(r'aria-current="page"><span class="sr-only">Page </span>2<', html)
 
 
@@ -188,6 +190,12 @@ def test_a_chart_has_its_figures_as_a_table_and_coordinates_in_every_language() 
     assert not re.search(r'height="-', html)
 
 
+def test_a_chart_counts_people_whole_and_names_every_second_month_where_there_is_no_room() -> None:
+    html = write('{% bar_chart points "Clients" %}', points=[("Jan", 1), ("Feb", 0), ("Mar", 1)])
+    assert re.findall(r'text-anchor="end">([^<]+)<', html) == ["0", "1"]
+    assert re.findall(r'<text class="chart-second"[^>]*>(\w+)<', html) == ["Feb"]
+
+
 @pytest.mark.parametrize("values", [[], [0], [5, 5, 5], [-1, 2]])
 def test_charts_of_little_or_nothing_are_drawn(values: list[int]) -> None:
     points = list(enumerate(values))
@@ -202,6 +210,18 @@ def test_progress_asks_again_until_it_is_done() -> None:
     assert 'value="0"' in write(source, percent=0, done=False)
     assert "value=" not in write(source, percent=None, done=False)
     assert "hx-get" not in write(source, percent=100, done=True)
+
+
+def test_progress_is_said_once_at_its_end_and_only_in_what_htmx_asked_for() -> None:
+    source = '{% include "kit/components/progress.html" with label="Export" url="/p/" %}'
+    asking = RequestFactory().get("/p/")
+    asking.htmx = SimpleNamespace(boosted=False)  # type: ignore[attr-defined]
+    assert "hx-swap-oob" not in write(source, step="Files", request=asking)
+    assert '<div hx-swap-oob="innerHTML:#said">Export. Disk full</div>' in write(
+        source, failed="Disk full", request=asking
+    )
+    whole = write(source, failed="Disk full")
+    assert "hx-swap-oob" not in whole and 'role="status"' not in whole
 
 
 def test_a_strip_of_results_tells_them_apart_by_height_and_says_each_in_words() -> None:

@@ -76,3 +76,20 @@ def test_a_block_that_is_empty_leaves_no_trace() -> None:
     )
     assert "sheet-side" not in plain
     assert '<aside class="sheet-side">Why</aside>' in wide
+
+
+def test_what_a_card_is_about_is_a_heading() -> None:
+    """But in kit/card.html, where the heading of the page stands below."""
+    marked = [path for path in TEMPLATES if '<p class="card-tab"' in path.read_text()]
+    assert marked == [KIT / "kit/card.html"]
+
+
+def test_every_table_has_a_caption() -> None:
+    table = re.compile(r"<table(?![^>]*role=.presentation)[^>]*>(?!\s*<caption\b)")
+    assert [str(path) for path in TEMPLATES if table.search(path.read_text())] == []
+
+
+def test_an_entry_says_less_where_a_phone_has_no_room() -> None:
+    entry = {"label": "Plan and invoices", "short": "Plan", "url": "/billing/", "icon": "credit-card"}
+    html = render_to_string("kit/workspace.html", {"menu": [entry]})
+    assert '<span class="rail-long">Plan and invoices</span><span class="rail-short">Plan</span>' in html

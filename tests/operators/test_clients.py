@@ -1,6 +1,7 @@
 """The list of clients, the page of one, making one, and the suspension; as operators live them."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pyrage
@@ -206,6 +207,9 @@ def test_what_is_no_public_key_is_refused_and_kept_nowhere(acme: Cast, browser: 
 def test_the_overview_counts(here: Browser, acme: Cast, zenith: Cast) -> None:
     page = page_of(here, "/")
     assert "New and erased clients of the last twelve months" in page
+    with scope.shared(actor=TESTER):
+        Client.objects.update(created_at=timezone.now() - timedelta(days=400))
+    assert "No client came or left in the last twelve months." in page_of(here, "/")
 
 
 def test_a_client_whose_data_is_erased_keeps_a_page_without_verbs(here: Browser) -> None:

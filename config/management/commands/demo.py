@@ -1,4 +1,4 @@
-"""Make the demo: three workspaces with a year behind them, one of them leaving; an integrator, an operator.
+"""Make the demo: three workspaces with up to a year behind them, one of them leaving; an integrator, an operator.
 
 What is there stays as it is. Writes demo.json into the data folder: the addresses and sign-ins that the start prints.
 With --code, print what the operator's app for codes shows now, and do nothing else. Not for production.
@@ -42,8 +42,8 @@ class Command(BaseCommand):
         today = timezone.localdate()
         plans = [
             workshop.plan(Calendar(today, opens=8, closes=18)),
-            bakery.plan(Calendar(today, opens=6, closes=13, works_on_saturday=True)),
-            florist.plan(Calendar(today, opens=9, closes=18, works_on_saturday=True)),
+            bakery.plan(Calendar(today, opens=6, closes=13, works_on_saturday=True, length=bakery.LENGTH)),
+            florist.plan(Calendar(today, opens=9, closes=18, works_on_saturday=True, length=florist.LENGTH)),
         ]
         made = [plan for plan in plans if self._make(plan)]
         partners.make(workshop.SUBDOMAIN, plans[0].calendar)

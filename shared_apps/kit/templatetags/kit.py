@@ -109,7 +109,13 @@ def sort_header(
     direction = {key: "ascending", f"-{key}": "descending"}.get(now, "")
     changed[parameter] = f"-{key}" if direction == "ascending" else key
     changed.pop("page", None)
-    return {"label": label, "number": number, "direction": direction, "url": _address(changed)}
+    return {
+        "id": f"{parameter}-{key}",  # htmx gives the focus back to what has the same id in the answer
+        "label": label,
+        "number": number,
+        "direction": direction,
+        "url": _address(changed),
+    }
 
 
 @register.inclusion_tag("kit/components/chip.html", takes_context=True)
@@ -127,6 +133,7 @@ def chip(
         changed.pop(parameter, None)
     removable = active and bool(wanted)
     return {
+        "id": f"chip-{parameter}-{wanted or 'all'}",
         "label": label,
         "count": count,
         "active": active,

@@ -31,17 +31,18 @@ def _at(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def _step(span: float, lines: int = 4) -> float:
-    """A round distance between grid lines: 1, 2, 2.5 or 5 times a power of ten."""
+def _step(span: float, is_whole: bool, lines: int = 4) -> float:
+    """A round distance between grid lines: 1, 2, 2.5 or 5 times a power of ten; `is_whole` asks for a whole one."""
     rough = span / lines or 1
     power = 10.0 ** floor(log10(rough))
-    return float(next(factor for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough) * power)
+    steps = (factor * power for factor in (1, 2, 2.5, 5, 10))
+    return next(step for step in steps if step >= rough and (step.is_integer() or not is_whole))
 
 
-def _scale(values: Sequence[float]) -> tuple[float, float, float]:
+def _scale(values: Sequence[float], is_whole: bool) -> tuple[float, float, float]:
     """Lowest line, highest line and the step between; zero is always in."""
     low, high = min(0.0, *values), max(0.0, *values)
-    step = _step(high - low or 4)
+    step = _step(high - low or 4, is_whole)
     return floor(low / step) * step, (ceil(high / step) or (1 if low == 0 else 0)) * step, step
 
 
@@ -71,8 +72,9 @@ def bar_chart(points: Points, title: str, series: Sequence[str] = (), height: in
     `title` says what is shown, for those who cannot see it. Height in pixels at full width.
     """
     groups = _groups(points)
-    values = [float(number) for _, numbers in groups for number in numbers]
-    low, high, step = _scale(values or [0.0])
+    numbers_shown = [number for _, numbers in groups for number in numbers]
+    is_whole = all(isinstance(number, int) for number in numbers_shown)  # of people there is no half
+    low, high, step = _scale([float(number) for number in numbers_shown] or [0.0], is_whole)
     room, wide = height - BOTTOM - TOP, WIDTH - LEFT
 
     def y(value: float) -> float:

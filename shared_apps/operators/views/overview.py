@@ -31,6 +31,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     states = dict(Tenant.objects.order_by().values_list("state").annotate(number=Count("pk")))
     failed = list(Saga.objects.filter(status=Saga.Status.FAILED)[:5])
     look = Inspection.last()
+    points = _coming_and_going(timezone.localdate())
     context = {
         "active": states.get(State.ACTIVE, 0),
         "suspended": states.get(State.SUSPENDED, 0),
@@ -41,7 +42,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         "open_requests": Request.objects.open().count() + Breach.objects.open().count(),
         "failed": [(saga, saga_name(saga.kind)) for saga in failed],
         "failed_sagas": Saga.objects.filter(status=Saga.Status.FAILED).count(),
-        "points": _coming_and_going(timezone.localdate()),
+        "points": points,
+        "is_moving": any(any(numbers) for _month, numbers in points),
         "series": [_("New"), _("Erased")],
         "look": look,
         "largest": largest(look) if look else [],

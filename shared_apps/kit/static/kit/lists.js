@@ -40,3 +40,14 @@ document.addEventListener("htmx:load", (event) => {
   const list = event.target.closest(".selection");
   if (list) count(list);
 });
+
+// htmx gives the focus back to what has the same id in the answer. It cannot when a menu was closed by the choice, nor
+// when that is gone: the next page's link on the last page, the chip of a filter. Then what stands in its place gets it.
+const HEIRS = [["page-", ".pager-here"], ["chip-", ".chips :is(a, summary)"]];
+document.addEventListener("htmx:afterSettle", (event) => {
+  const chosen = event.detail.requestConfig?.elt?.id ?? "";
+  const heir = HEIRS.find(([beginning]) => chosen.startsWith(beginning))?.[1];
+  if (!heir) return;
+  for (const place of [document.getElementById(chosen), document.querySelector(heir)])
+    if (document.activeElement === document.body) place?.focus({ preventScroll: true });
+});

@@ -3,6 +3,7 @@
 // they hold an undo or a failure, or the pointer or the focus is on them.
 const region = document.getElementById("toasts");
 const STAY = 8000;
+const SETTLED = 100;
 
 function leaveLater(toast) {
   if (toast.querySelector("form") || toast.classList.contains("toast-danger")) return;
@@ -34,7 +35,13 @@ function show({ text, kind = "positive", undo = "" }) {
 }
 
 if (region) {
-  region.querySelectorAll("[data-toast]").forEach(leaveLater);
+  // A screen reader says what joins the region, not what came with the page: that is taken out and put in again.
+  const came = [...region.querySelectorAll("[data-toast]")];
+  came.forEach((toast) => toast.remove());
+  if (came.length) setTimeout(() => {
+    region.append(...came);
+    came.forEach(leaveLater);
+  }, SETTLED);
   document.addEventListener("click", (event) => event.target.closest("[data-dismiss]")?.closest("[data-toast]")?.remove());
   document.addEventListener("toast", (event) => show(event.detail));
   document.addEventListener("htmx:sendError", () => show({ text: region.dataset.trouble, kind: "danger" }));
