@@ -103,7 +103,8 @@ def watch_partners() -> None:
     """A reading that runs out is said in time: on the day after it nothing reaches that partner any more (P31)."""
     now = timezone.now()
     today = day_of(now)
-    standing: Any = Partner.objects.with_policy().filter(ended_at=None).exclude(valid_until=None)
+    read: Any = Partner.objects.with_policy()
+    standing = read.filter(ended_at=None).exclude(valid_until=None)
     ending = [
         f"{name}: {last}"
         for name, last in standing.order_by("valid_until", "name_folded").values_list("name", "valid_until")
