@@ -30,12 +30,15 @@ class Command(BaseCommand):
             lambda: identity.admit(*place, before=settings.SMOALL_OLD_LOGINS)
         )  # before anything is changed in a stranger
         roles.set_up(*place)
+        try:
+            found = snapshot.build_template()
+        except (
+            snapshot.AlreadyRecorded
+        ) as refusal:  # before the shared tables: it leaves everything as it was
+            raise CommandError(str(refusal)) from refusal
         snapshot.build_shared()
         self._note_texts()
-        try:
-            recorded = snapshot.record()
-        except snapshot.AlreadyRecorded as refusal:
-            raise CommandError(str(refusal)) from refusal
+        recorded = snapshot.record(found)
         self._at_home(identity.claim)
         self._replay()
         for release, reasons in releases.look().items():
