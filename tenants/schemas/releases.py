@@ -134,7 +134,7 @@ class Column:
 
 
 def lacking() -> Iterator[str]:
-    """Why this release's models can't work on the tables of the scope in force, a workspace's: each a sentence.
+    """Why this release's models can't work on the tables of the scope in force, a workspace's or the shared: sentences.
 
     Tables, columns, their types and whether they may be empty. What a migration does beside the models (RunSQL,
     a constraint that it eases) nobody compares: who writes it puts the release into CLOSES where its code relies on it.

@@ -1,7 +1,7 @@
 """Bringing a deployment to a release: again and again, and workspaces of an older one."""
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from io import StringIO
 from typing import Any
 
@@ -88,6 +88,19 @@ def of_code(**settings_: Any) -> Any:
     return override_settings(SMOALL_IS_PRODUCTION=True, MIGRATION_MODULES=later, **settings_)
 
 
+@contextmanager
+def a_column_that_must_be_filled() -> Iterator[None]:
+    """In a shared table: a later release's, which stays there."""
+    with scope.owner(), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE clients_client ADD COLUMN later text NOT NULL DEFAULT ''")
+        cursor.execute("ALTER TABLE clients_client ALTER COLUMN later DROP DEFAULT")
+    try:
+        yield
+    finally:
+        with scope.owner(), connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE clients_client DROP COLUMN later")
+
+
 def test_the_code_of_before_is_put_back_after_a_refusal_and_after_a_later_release(
     own_template: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,7 +116,14 @@ def test_the_code_of_before_is_put_back_after_a_refusal_and_after_a_later_releas
     with of_code(SMOALL_RELEASE=LATER), scope.acting(TESTER):
         later = snapshot.record()
     assert as_it_is(snapshot.TEMPLATE) == later.fingerprint != before.fingerprint
-    prepared()
+    err = StringIO()
+    with a_column_that_must_be_filled():
+        call_command("prepare", stdout=StringIO(), stderr=err)
+    assert "The shared tables are those of release 0.2.0" in err.getvalue()
+    assert (
+        "column clients_client.later must be filled, and this release's code doesn't know it"
+        in err.getvalue()
+    )
     assert as_it_is(snapshot.TEMPLATE) == before.fingerprint
     with of_code(SMOALL_RELEASE=LATER), scope.acting(TESTER):
         assert snapshot.record().fingerprint == later.fingerprint

@@ -39,6 +39,7 @@ class Command(BaseCommand):
         snapshot.build_shared()
         self._note_texts()
         recorded = snapshot.record(found)
+        self._say_what_shared_tables_lack()
         self._at_home(identity.claim)
         self._replay()
         for release, reasons in releases.look().items():
@@ -64,6 +65,17 @@ class Command(BaseCommand):
                     f"This release has other texts than those that were published: {', '.join(altered)}. "
                     "Put them back, and make a change a new version."
                 )
+
+    def _say_what_shared_tables_lack(self) -> None:
+        """Code that was put back works on the shared tables of the release that came after it: no migration takes those back."""
+        with scope.owner():
+            later = releases.newer(settings.SMOALL_RELEASE)
+            reasons = list(releases.lacking()) if later else []
+        if reasons:
+            self.stderr.write(
+                f"The shared tables are those of release {max(later, key=releases.order)}, and this code can't work on "
+                f"all of them: {'; '.join(reasons[:3])}"
+            )
 
     def _replay(self) -> None:
         """A database from a backup holds clients who were erased since: nothing opens before they are gone again."""
