@@ -122,9 +122,8 @@ def one_moment(id: UUID) -> Iterator[tuple[Any, Tenant, Snapshot]]:
             try:
                 cursor.execute(f"LOCK TABLE {tables} IN ACCESS SHARE MODE")
             except ProgrammingError as error:
-                if (
-                    sqlstate(error) not in GONE or missed == recorded.release
-                ):  # a table that its release should have
+                # Once more and no oftener: it may be a table that its release should have.
+                if sqlstate(error) not in GONE or missed == recorded.release:
                     raise
                 missed = recorded.release
                 transaction.set_rollback(True)

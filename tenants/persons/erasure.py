@@ -86,7 +86,7 @@ def cancel(saga: Saga) -> None:
 
 @ERASE_PERSON.step(_("Taking the person out of records, history and mails"), weight=3)
 def redact_everything(saga: Saga) -> None:
-    """In one transaction. Raises NotYet while the workspace is closed: its erasure may be cancelled still."""
+    """In one transaction. Raises NotYet while the workspace is closed, as its erasure may be cancelled, or waits for its wave."""
     tenant = Tenant.locked(saga.subject)
     if tenant.state in CLOSED:
         raise sagas.NotYet(timezone.now() + timedelta(hours=1))

@@ -30,11 +30,9 @@ class Command(BaseCommand):
             lambda: identity.admit(*place, before=settings.SMOALL_OLD_LOGINS)
         )  # before anything is changed in a stranger
         roles.set_up(*place)
-        try:
+        try:  # before the shared tables: a refusal leaves everything as it was
             found = snapshot.build_template()
-        except (
-            snapshot.AlreadyRecorded
-        ) as refusal:  # before the shared tables: it leaves everything as it was
+        except snapshot.AlreadyRecorded as refusal:
             raise CommandError(str(refusal)) from refusal
         snapshot.build_shared()
         self._note_texts()
