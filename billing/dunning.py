@@ -63,7 +63,7 @@ def _sent(one: Reminder, *, today: date) -> int:
     try:
         with transaction.atomic():
             return _send(one.invoice, one.step, today=today)
-    except mail.CannotSend as error:
+    except mail.BadRecipient as error:
         log.warning("no reminder of %s: %s", one.invoice.number, error)
         return 0
 

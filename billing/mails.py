@@ -137,7 +137,7 @@ def _to(
             wanted=wanted,
             context={"company": client.company, **context},
         )
-    except mail.CannotSend as error:
+    except mail.BadRecipient as error:
         log.warning("no mail %s to %s: %s", template, client.pk, error)
 
 

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import connection, transaction
+from django.db import ProgrammingError, connection, transaction
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _now
@@ -41,12 +41,14 @@ from tenants.models import CannotAct, Departure, Export, Saga, Snapshot, State, 
 from tenants.requests import role_of
 from tenants.roles import EXTENSIONS
 from tenants.schemas import snapshot
+from tenants.schemas.script import sqlstate
 
 NEUTRAL = "workspace"  # the schema's name in an archive
 KEPT = timedelta(days=7)
 BATCH = 20_000  # rows of one COPY: what is held in memory at once
 BLOCK = 1024 * 1024
 UNUSABLE = "!"  # what stands in place of a secret: Django takes it for a password that opens nothing
+GONE = {"42P01", "3F000"}  # undefined table, undefined schema
 EXPORT = sagas.Kind("export")
 Progress = Callable[[int, Any], None]
 
@@ -108,15 +110,24 @@ def one_moment(id: UUID) -> Iterator[tuple[Any, Tenant, Snapshot]]:
 
     A migration that rewrites a table leaves it empty for whoever's moment is older. So the tables are locked before the
     moment begins (LOCK TABLE takes none): a wave finds the workspace in use, or was first, and then all is read anew.
-    Raises CannotAct.
+    So it is when a table went meanwhile, by a wave or with the workspace. Raises CannotAct.
     """
+    missed = ""
     while True:
         with scope.shared():
             recorded = Snapshot.objects.get(release=standing(id).release)
         tables = ", ".join(table for table, _columns in exported_tables(recorded))
         with scope.tenant(id), connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            cursor.execute(f"LOCK TABLE {tables} IN ACCESS SHARE MODE")
+            try:
+                cursor.execute(f"LOCK TABLE {tables} IN ACCESS SHARE MODE")
+            except ProgrammingError as error:
+                # Once more and no oftener: it may be a table that its release should have.
+                if sqlstate(error) not in GONE or missed == recorded.release:
+                    raise
+                missed = recorded.release
+                transaction.set_rollback(True)
+                continue
             with scope.shared():
                 tenant = standing(id)
             if tenant.release == recorded.release:

@@ -136,7 +136,7 @@ def tell(publication: Publication, client: Client, *, now: datetime) -> None:
             topic=publication.topic,
         )
         is_mailed = True
-    except mail.CannotSend:  # one bad address must not keep all others from being told
+    except mail.BadRecipient:  # one bad address must not keep all others from being told
         is_mailed = False
     Notice.objects.create(
         publication=publication,

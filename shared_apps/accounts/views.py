@@ -49,7 +49,7 @@ from shared_apps.accounts.models import (
     kind_here,
 )
 from shared_apps.kit import cookies, scope, tokens
-from shared_apps.mail import CannotSend
+from shared_apps.mail import BadRecipient
 from shared_apps.mail.models import Message
 
 DOOR = scope.Actor("system", "accounts", "Smoall")  # who acts before anybody is known
@@ -125,7 +125,7 @@ def _mail_link(request: HttpRequest, email: str) -> None:
     with transaction.atomic():
         try:
             (mails.reset if person.entered_at else mails.invitation)(person, request=request)
-        except CannotSend:
+        except BadRecipient:
             if is_wanted:
                 raise
         if not is_wanted:

@@ -24,7 +24,7 @@ FUNCTIONS = {
     "refuse_truncate": "",
     "redact_history": "text, text, text, text[], text[], text[]",
 }
-FORMER_FUNCTIONS = (  # of earlier releases
+FORMER_FUNCTIONS = (  # of earlier releases; in `public` they stay, for old processes that still work
     "redact_history(text, text, text, text[], text[])",
     "redact_history(text, text, text, text[], text[], text[])",
     "record_change()",
@@ -251,8 +251,9 @@ def statements(schema: str, models: Iterable[type[Model]]) -> list[str]:
         made += _table(schema, model._meta.db_table, _of_rows(schema, model))
         for field in registry.tracked_relations(model):
             made += _table(schema, field.m2m_db_table(), _of_relation(schema, model, field))
-    # At the end: until here triggers called them.
-    made += [f"DROP FUNCTION IF EXISTS {schema}.{function}" for function in FORMER_FUNCTIONS]
+    if schema != "public":  # whose tables old and new processes share while a release comes in
+        # At the end: until here triggers called them.
+        made += [f"DROP FUNCTION IF EXISTS {schema}.{function}" for function in FORMER_FUNCTIONS]
     return made
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from shared_apps.jobs.models import Job
 
 P = ParamSpec("P")
+LONGEST = 6 * 3600  # seconds, of sagas and of what this process doesn't know
 gates: list[
     Callable[[], bool]
 ] = []  # what must say yes before a worker takes a job; named by modules above this one
@@ -74,7 +75,7 @@ def job(
     def wrap(function: Callable[P, None]) -> JobFunction[P]:
         if "<locals>" in function.__qualname__:
             raise TypeError(f"{function.__qualname__} is not at the top of its module: a worker needs that")
-        return JobFunction(function, purpose, saga, retries, timeout or (6 * 3600 if saga else 600))
+        return JobFunction(function, purpose, saga, retries, timeout or (LONGEST if saga else 600))
 
     return wrap
 

@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django_q.exceptions import TimeoutException
 
-from shared_apps.jobs import JobFunction, TryAgain, fleet, guard, may_work
+from shared_apps.jobs import LONGEST, JobFunction, TryAgain, fleet, guard, may_work
 from shared_apps.jobs.models import Job
 from shared_apps.jobs.names import UnknownName, find
 from shared_apps.jobs.queue import ring
@@ -28,6 +28,8 @@ log = logging.getLogger("smoall.jobs")
 MOST_STARTS = 3
 LONGEST_WAIT = timedelta(hours=4)
 UNTIL_MIGRATED = timedelta(minutes=1)
+WHILE_UNKNOWN = 6  # attempts, in an hour: so long may old workers stay beside those that know a job
+UNKNOWN = "this process knows no job of that name"
 ORPHANED_AFTER = timedelta(seconds=30)
 LOCK = "job"
 _running: ContextVar[UUID | None] = ContextVar("smoall_job", default=None)
@@ -168,19 +170,25 @@ def _failed(job: Job, error: BaseException, *, now: datetime) -> None:
             return
         try:
             function = find(job.name)
-        except UnknownName:
-            return _end(job, Job.State.FAILED, now, error=described(error))
+        except UnknownName:  # perhaps of a later release, whose workers are there or about to be
+            return _try_later(job, UNKNOWN, retries=WHILE_UNKNOWN, timeout=LONGEST, now=now)
         _wait(job, function, error, now=now)
 
 
 def _wait(job: Job, function: JobFunction[Any], error: BaseException, *, now: datetime) -> None:
+    if job.error == UNKNOWN:  # its own attempts begin now
+        job.failures = 0
+    _try_later(job, described(error), retries=function.retries, timeout=function.timeout, now=now)
+
+
+def _try_later(job: Job, why: str, *, retries: int, timeout: int, now: datetime) -> None:
     job.failures += 1
-    if job.failures > function.retries:
-        return _end(job, Job.State.FAILED, now, error=described(error))
-    job.state, job.error, job.starts = Job.State.WAITING, described(error), 0
+    if job.failures > retries:
+        return _end(job, Job.State.FAILED, now, error=why)
+    job.state, job.error, job.starts = Job.State.WAITING, why, 0
     job.run_after = job.rung_at = now + back_off(job.failures)
     job.save(update_fields=["state", "error", "starts", "failures", "run_after", "rung_at"])
-    ring(job, function.timeout)
+    ring(job, timeout)
 
 
 def _end(job: Job, state: Job.State, now: datetime, *, error: str = "") -> None:

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.models import Task
 
-from shared_apps.jobs import job
+from shared_apps.jobs import LONGEST, job
 from shared_apps.jobs.models import Job
 from shared_apps.jobs.names import UnknownName, find
 from shared_apps.jobs.queue import ring
@@ -56,7 +56,7 @@ def _wake(id: UUID, now: datetime) -> bool:
         try:
             timeout = find(found.name).timeout
         except UnknownName:
-            timeout = 60
+            timeout = LONGEST  # who knows it may need that
         Job.objects.filter(pk=found.pk).update(rung_at=now)
         ring(found, timeout)
     return True

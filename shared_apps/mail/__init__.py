@@ -16,6 +16,13 @@ class CannotSend(ValueError):
     """This can't be sent: an address or header that is none, or a template without a subject."""
 
 
+class BadRecipient(CannotSend):
+    """Nothing can be sent to them, whatever it is: an address that is none, or a name that can't stand beside it.
+
+    What may be passed over where many are told; the other reasons are ours, and concern every one of the mails.
+    """
+
+
 class Check:
     """A function that says, when a mail is about to leave, whether it is still wanted."""
 
@@ -55,7 +62,7 @@ def send(
     The purpose's class decides who gets it when it leaves (refusing.objection). A mail of the classes "information"
     and "policy" has `opt_out_url` in its context, and at its end when the template doesn't show it, and the headers
     of one-click unsubscribing. `topic` names the change that a mail of the class "policy" is about, such as "privacy 2".
-    Raises CannotSend, UnknownPurpose, NoMailClass, NoScope.
+    Raises CannotSend (BadRecipient where only somebody else could be told), UnknownPurpose, NoMailClass, NoScope.
     """
     from shared_apps.mail import sending
 

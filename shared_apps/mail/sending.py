@@ -20,7 +20,7 @@ from django.utils.translation import gettext
 from shared_apps.jobs.names import find_marked
 from shared_apps.kit import scope
 from shared_apps.kit.module import mail_class
-from shared_apps.mail import CannotSend, Check, refusing
+from shared_apps.mail import BadRecipient, CannotSend, Check, refusing
 from shared_apps.mail.delivery import deliver, lift_everywhere
 from shared_apps.mail.models import Message, Refusal, Suppression, print_of, prints_of
 
@@ -51,11 +51,12 @@ def send(
     kind = mail_class(purpose)
     if known := Message.objects.filter(key=key).first():
         return known
+    address, named = _recipient(to, name)
     message = Message(
         purpose=purpose,
         topic=_short(topic, "topic"),
-        to_address=_address(to),
-        to_name=_short(_one_line(name, "name"), "to_name"),
+        to_address=address,
+        to_name=named,
         language=language,
         headers=_headers(headers or {}),
         key=_short(key, "key"),
@@ -144,12 +145,15 @@ def forget(address: str, *, about: UUID | None, is_used: bool) -> None:
         model._default_manager.filter(gone).delete()
 
 
-def _address(to: str) -> str:
+def _recipient(to: str, name: str) -> tuple[str, str]:
+    """Address and name. Raises BadRecipient."""
     try:
         validate_email(_one_line(to, "address"))
+        return _short(to, "to_address"), _short(_one_line(name, "name"), "to_name")
     except ValidationError as error:
-        raise CannotSend("the address is not a mail address") from error
-    return _short(to, "to_address")
+        raise BadRecipient("the address is not a mail address") from error
+    except CannotSend as error:
+        raise BadRecipient(str(error)) from error
 
 
 def _short(text: str, field: str) -> str:

@@ -29,7 +29,7 @@ def _send(request: Request, template: str, what: str) -> bool:
             key=f"requests:{request.id}:{what}",
             context={"request": request},
         )
-    except mail.CannotSend:  # a postal address: an operator writes a letter
+    except mail.BadRecipient:  # a postal address: an operator writes a letter
         return False
     return True
 

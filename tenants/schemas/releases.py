@@ -134,7 +134,7 @@ class Column:
 
 
 def lacking() -> Iterator[str]:
-    """Why this release's models can't work on the tables of the scope in force, a workspace's: each a sentence.
+    """Why this release's models can't work on the tables of the scope in force, a workspace's or the shared: sentences.
 
     Tables, columns, their types and whether they may be empty. What a migration does beside the models (RunSQL,
     a constraint that it eases) nobody compares: who writes it puts the release into CLOSES where its code relies on it.
@@ -160,6 +160,8 @@ def lacking() -> Iterator[str]:
                 yield f"column {table}.{name} is {column.type}, and this release's code writes {wanted}"
             elif column.is_filled and field.null:
                 yield f"column {table}.{name} must be filled, and this release's code may leave it empty"
+            elif not (column.is_filled or field.null or field.primary_key):
+                yield f"column {table}.{name} may be empty, and this release's code counts on a value"
     for (table, name), column in sorted(columns.items()):
         if column.is_needed and table in known and name not in known[table]:
             yield f"column {table}.{name} must be filled, and this release's code doesn't know it"

@@ -11,9 +11,12 @@ from uuid import UUID
 from django.apps import apps
 from django.conf import settings
 from django.contrib.contenttypes.management import create_contenttypes
+from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.core.management.commands.migrate import Command as Migrate
 from django.db import connection, transaction
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 
 from shared_apps.history import triggers
 from shared_apps.kit import scope
@@ -51,13 +54,70 @@ def build_shared() -> None:
 
 
 def build_template() -> str:
-    """Bring the template schema to this release and return its fingerprint. In one transaction."""
+    """Bring the template schema to this release and return its fingerprint. In one transaction, which a refusal undoes.
+
+    What a later release left there, and whatever else doesn't come to what is recorded, is made anew: these are the tables
+    that this code's own migrations make. Of the shared tables nothing but the recorded snapshot is read, so it comes before
+    `build_shared`. Raises AlreadyRecorded.
+    """
     schema = scope.schema_of(TEMPLATE)
-    with scope.owner(actor=BUILDER, tenant=TEMPLATE):
-        with connection.cursor() as cursor:
-            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        _build(schema)
-        return fingerprint(schema)
+    with scope.owner(actor=BUILDER, tenant=TEMPLATE), connection.cursor() as cursor:
+        known = _recorded(cursor)
+        cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        found = "" if _is_ahead() else _built(schema)
+        if not found or (known and known.fingerprint != found):
+            _make_anew(cursor, schema, known)
+            found = _built(schema)
+        if known and known.fingerprint != found:
+            _refuse(found)
+        return found
+
+
+def _recorded(cursor: Any) -> Snapshot | None:
+    """This release's, if it is known. The first time there is no table of them yet, later it may lack newer columns."""
+    cursor.execute("SELECT to_regclass('public.tenants_snapshot')")
+    if cursor.fetchone() == (None,):
+        return None
+    with scope.shared():
+        known = Snapshot.objects.filter(release=settings.SMOALL_RELEASE)
+        return known.only("fingerprint", "schema", "ddl", "seeds").first()
+
+
+def _built(schema: str) -> str:
+    _build(schema)
+    return fingerprint(schema)
+
+
+def _make_anew(cursor: Any, schema: str, known: Snapshot | None) -> None:
+    """As recorded, which is quick; empty where nothing is, or where this code makes less."""
+    cursor.execute(f"DROP SCHEMA {schema} CASCADE")
+    if known:
+        replay(TEMPLATE, known)
+        if _is_ahead():
+            cursor.execute(f"DROP SCHEMA {schema} CASCADE")
+            known = None
+    if not known:
+        cursor.execute(f"CREATE SCHEMA {schema}")
+    ContentType.objects.clear_cache()
+
+
+def _is_ahead() -> bool:
+    """Whether the schema of the scope in force has had migrations that this code doesn't know."""
+    applied = MigrationRecorder(connection).applied_migrations()
+    return not set(applied) <= set(MigrationLoader(None).disk_migrations)
+
+
+def _refuse(found: str) -> None:
+    """While a release is being made its tables may change under its number. In production they may not, once a workspace
+    has it: which tables this code works on is known by the number alone. Raises AlreadyRecorded.
+    """
+    with scope.shared():
+        release = Tenant.objects.filter(release=settings.SMOALL_RELEASE)
+        if settings.SMOALL_IS_PRODUCTION and release.exclude(fingerprint=found).exists():
+            raise AlreadyRecorded(
+                f"Workspaces have release {settings.SMOALL_RELEASE} with other tables than this code makes: "
+                "it needs a release number of its own (config/settings.py), or go back to the code that made them."
+            )
 
 
 def _build(schema: str) -> None:
@@ -92,23 +152,16 @@ def history(schema: str) -> list[str]:
     return [triggers.removal(schema, models), *triggers.statements(schema, models)]
 
 
-def record() -> Snapshot:
-    """Build the template and record it as this release's snapshot, unless the same one is recorded already.
+def record(found: str = "") -> Snapshot:
+    """Record the template as this release's snapshot, unless the same one is recorded already. Raises AlreadyRecorded.
 
-    While a release is being made its tables may change under its number. In production they may not, once a workspace has
-    it: which tables this code works on is known by the number alone. Raises AlreadyRecorded.
+    `found`: what `build_template` said a moment ago.
     """
-    found = build_template()
+    found = found or build_template()
     with scope.shared():
         known = Snapshot.objects.filter(release=settings.SMOALL_RELEASE).first()
-        if known and known.fingerprint == found:
-            return known
-        release = Tenant.objects.filter(release=settings.SMOALL_RELEASE)
-        if settings.SMOALL_IS_PRODUCTION and release.exclude(fingerprint=found).exists():
-            raise AlreadyRecorded(
-                f"Workspaces have release {settings.SMOALL_RELEASE} with other tables than this code makes: "
-                "it needs a release number of its own (config/settings.py), or go back to the code that made them."
-            )
+    if known and known.fingerprint == found:
+        return known
     schema = scope.schema_of(TEMPLATE)
     ddl = _dumped(schema)
     with scope.owner(tenant=TEMPLATE):

@@ -13,7 +13,9 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from billing import accountant, dunning, vat
-from billing.models import Due, Invoice, Item, Payment, Reminder
+from billing.models import Account, Due, Invoice, Item, Payment, Reminder
+from shared_apps import mail
+from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from shared_apps.mail.models import Message
 from tests.billing.issued import NOON, TEAM, client_of, credited, issued
@@ -216,6 +218,26 @@ def test_what_is_taken_by_itself_is_asked_for_later_and_a_stopped_worker_catches
     assert on(date(2027, 2, 1)) == 1 and "Last reminder" in reminders()[0].subject
     with scope.shared():
         assert Reminder.objects.filter(sent_at=None).count() == 0
+
+
+def test_an_address_that_takes_no_mail_is_passed_over_and_a_broken_reminder_is_not(
+    acme: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned(acme)
+    with scope.shared(actor=TESTER):
+        Account.objects.update(billing_email="no address")
+        Client.objects.update(contact_email="no address")
+    assert on(date(2026, 12, 12)) == 0 and reminders() == []
+
+    def broken(*given: Any) -> None:
+        raise mail.CannotSend("there is no mail template")
+
+    monkeypatch.setattr("shared_apps.mail.sending.rendered", broken)
+    with scope.shared(actor=TESTER):
+        Client.objects.update(contact_email="zoe@acme.test")
+        Account.objects.update(billing_email="zoe@acme.test")
+    with pytest.raises(mail.CannotSend):
+        on(date(2026, 12, 18))
 
 
 def test_whoever_pays_between_queueing_and_sending_gets_no_reminder(acme: Cast) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.template import TemplateDoesNotExist
 from django.test import Client as Browser
 from django.utils import timezone
 
@@ -12,6 +13,7 @@ from billing import mails as billing_mails
 from billing import standing, subscriptions
 from billing.models import Account, Subscription
 from billing.standing import Standing
+from shared_apps import mail
 from shared_apps.kit import scope
 from tests.billing.paper import DAY, Paper, deliver, event, mails, ordered, own, tenant_of
 from tests.conftest import TESTER, Cast
@@ -113,9 +115,18 @@ def test_a_payment_opens_it_again_at_once(acme: Cast, account: Account, paper: P
     assert found and found.past_due_since is None and found.read_only_on is None
 
 
+def gone(name: str) -> None:
+    raise TemplateDoesNotExist(name)
+
+
 def test_an_address_that_takes_no_mail_keeps_nobody_who_paid_out(
-    acme: Cast, account: Account, paper: Paper, caplog: pytest.LogCaptureFixture
+    acme: Cast,
+    account: Account,
+    paper: Paper,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """But a mail that is broken itself is nobody's address: all would go without it."""
     with scope.shared(actor=TESTER):
         Account.objects.update(billing_email="books@[broken].be")
     deliver(event("evt_1", paper.put(ordered(status="past_due"))))
@@ -127,7 +138,11 @@ def test_an_address_that_takes_no_mail_keeps_nobody_who_paid_out(
     assert tenant_of(acme).unpaid_since is None and not mails("opened")
     with scope.shared(actor=TESTER):
         billing_mails.given_back(acme.tenant.client_id, "ch_1", cents=100, back=0)
-    assert str(acme.tenant.client_id) in caplog.text and "broken" not in caplog.text
+        assert str(acme.tenant.client_id) in caplog.text and "broken" not in caplog.text
+        Account.objects.update(billing_email="books@whole.be")
+        monkeypatch.setattr("shared_apps.mail.sending.get_template", gone)
+        with pytest.raises(mail.CannotSend, match=r"no mail template billing/mail/given_back\.txt"):
+            billing_mails.given_back(acme.tenant.client_id, "ch_1", cents=100, back=0)
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,15 @@ def test_the_statements_may_be_run_again(library: Cast) -> None:
         assert LogEntry.objects.filter(object_repr="North").count() == 1
 
 
+def test_what_processes_of_the_release_before_call_stays_where_they_still_work() -> None:
+    """In the shared schema; the functions of a workspace go when it comes forward."""
+    gone = {
+        schema: [one for one in triggers.statements(schema, []) if one.startswith("DROP FUNCTION")]
+        for schema in ("public", "t_x")
+    }
+    assert not gone["public"] and len(gone["t_x"]) == len(triggers.FORMER_FUNCTIONS)
+
+
 def test_a_table_whose_model_is_no_longer_registered_loses_its_triggers(library: Cast) -> None:
     left = [*models_with_history(tenant=True), Shelf]
     with scope.owner(tenant=library.id, actor=AUTHOR), connection.cursor() as cursor:

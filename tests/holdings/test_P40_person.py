@@ -514,6 +514,23 @@ def test_P40_while_the_workspace_is_closed_it_waits(acme: Cast) -> None:
     assert everywhere(acme, LAST)
 
 
+def test_P40_while_the_workspace_waits_for_this_releases_tables_it_waits_too(acme: Cast) -> None:
+    """It costs no attempt: a wave may stand still for days. A worker of before waits for the one after it likewise."""
+    gone = plant(acme)
+    saga = ask(acme, gone)
+    own = Tenant.objects.filter(pk=acme.id)
+    for other in ({"release": "0.0.9"}, {"fingerprint": "0" * 64}):
+        with scope.shared(actor=TESTER):
+            own.update(**other)
+        waiting = sagas.run(saga.pk)
+        assert (waiting.status, waiting.attempts) == (Saga.Status.WAITING, 0)
+        assert everywhere(acme, LAST)
+        with scope.shared(actor=TESTER):
+            own.update(release=acme.tenant.release, fingerprint=acme.tenant.fingerprint)
+            sagas.hasten(waiting, timezone.now())
+    assert sagas.run(saga.pk).status == Saga.Status.DONE
+
+
 # --- who, and whom ----------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from shared_apps.jobs import JobFunction, guard
 from shared_apps.jobs.models import Job
 from shared_apps.jobs.names import UnknownName, find
-from shared_apps.jobs.run import LOCK, MOST_STARTS, drain, run
+from shared_apps.jobs.run import LOCK, MOST_STARTS, WHILE_UNKNOWN, drain, run
 from shared_apps.kit import scope
 from tenants.models import State, Tenant
 from tests.conftest import Cast
@@ -242,9 +242,27 @@ def test_a_row_can_name_no_function_but_a_job(committed: Committed, name: str) -
     with pytest.raises(UnknownName):
         find(name)
     job = ask(committed[0], toy.leave, "x")
-    change(job, name=name)
+    change(job, name=name, failures=WHILE_UNKNOWN)
     run(str(job.pk))
     assert again(job).state == Job.State.FAILED
+
+
+def test_a_job_of_a_later_release_waits_for_a_worker_that_knows_it(committed: Committed) -> None:
+    """An old worker puts it off, later each time, for as long as such workers may be there; no attempt of its own is lost."""
+    acme, _ = committed
+    job = ask(acme, toy.leave_and_fail, "x")
+    change(job, name="tests.toys.jobs.of_later")
+    waits = []
+    for _try in range(WHILE_UNKNOWN):
+        asked = timezone.now()
+        change(job, run_after=asked)
+        run(str(job.pk))
+        waits.append(round((again(job).run_after - asked).total_seconds() / 60))
+    assert waits == [1, 2, 4, 8, 16, 32]
+    change(job, name=toy.leave_and_fail.name, run_after=timezone.now())
+    run(str(job.pk))
+    found = again(job)
+    assert (found.state, found.failures) == (Job.State.WAITING, 1)
 
 
 def test_a_lost_connection_undoes_the_work_and_it_is_done_later(committed: Committed) -> None:

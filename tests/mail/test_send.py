@@ -102,9 +102,13 @@ def test_the_job_names_neither_address_nor_text(acme: Cast) -> None:
 )
 def test_what_could_begin_another_header_is_refused(acme: Cast, changes: dict[str, Any]) -> None:
     with acme.inside():
-        with pytest.raises(mail.CannotSend):
+        with pytest.raises(mail.CannotSend) as refused:
             send(**changes)
         assert not Message.objects.exists()
+    is_about_them = not changes.keys().isdisjoint({"to", "name"})
+    assert isinstance(refused.value, mail.BadRecipient) is is_about_them, (
+        "whoever tells many may pass over one"
+    )
 
 
 def test_a_name_with_marks_stays_one_recipient(acme: Cast) -> None:
@@ -135,8 +139,9 @@ def test_what_the_outbox_has_no_room_for_is_refused_and_the_transaction_goes_on(
     acme: Cast, changes: dict[str, Any]
 ) -> None:
     with acme.inside():
-        with pytest.raises(mail.CannotSend):
+        with pytest.raises(mail.CannotSend) as refused:
             send(**changes)
+        assert isinstance(refused.value, mail.BadRecipient) is bool(changes.keys() & {"to", "name"})
         assert send().state == Message.State.QUEUED
 
 

@@ -22,7 +22,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import connection
+from django.db import ProgrammingError, connection
 from django.utils import timezone
 
 from config import embedded_postgres, postgres_programs
@@ -453,6 +453,48 @@ def test_a_migration_during_a_copy_finds_the_tables_in_use_and_one_just_before_i
     assert refused == [0]
     assert json.loads(archive.read("manifest.json"))["release"] == "0.2.0"
     assert json.loads(archive.read("shared.json"))["workspace"]["release"] == "0.2.0"
+
+
+def test_a_table_that_went_while_a_copy_waited_for_it_begins_the_copy_anew(
+    source: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a wave; or with its workspace, of which there is no copy then. Where it is missing for good, that is said."""
+    with scope.shared(actor=TESTER):
+        first = Snapshot.objects.get()
+        known = Snapshot.objects.create(
+            release="0.2.0", fingerprint=first.fingerprint, schema=first.schema, ddl=first.ddl,
+            tables=first.tables, seeds=first.seeds,
+        )  # fmt: skip
+    ours, seen = export.exported_tables, []
+
+    def attempt(**meanwhile: Any) -> tuple[str, bool]:
+        def gone_meanwhile(recorded: Snapshot) -> list[list[Any]]:
+            seen.append(recorded.release)
+            if recorded != first:
+                return ours(recorded)
+            with scope.shared(actor=TESTER):
+                Tenant.objects.filter(pk=source.pk).update(**meanwhile)
+            return [*ours(recorded), ["went", ["id"]]]
+
+        with scope.shared(actor=TESTER):
+            Tenant.objects.filter(pk=source.pk).update(release=first.release, state=source.state)
+        seen.clear()
+        monkeypatch.setattr(export, "exported_tables", gone_meanwhile)
+        with export.one_moment(source.id) as (cursor, tenant, _recorded):
+            cursor.execute("SELECT count(*) > 0 FROM history_logentry")
+            return tenant.release, cursor.fetchone()[0]
+
+    try:
+        assert attempt(release=known.release) == ("0.2.0", True)
+        with pytest.raises(CannotAct):
+            attempt(state=State.RESTORING)
+        with pytest.raises(ProgrammingError, match="went"):
+            attempt(state=source.state)
+        assert seen == [first.release] * 2, "once more, and not for ever"
+    finally:
+        with scope.shared(actor=TESTER):
+            Tenant.objects.filter(pk=source.pk).update(release=first.release, state=source.state)
+            known.delete()
 
 
 def test_big_tables_leave_in_blocks_of_whole_rows(source: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """Bringing a deployment to a release: again and again, and workspaces of an older one."""
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from io import StringIO
 from typing import Any
 
@@ -16,11 +16,13 @@ from shared_apps.accounts.models import User
 from shared_apps.kit import scope
 from tenants import fleet, roles
 from tenants.models import Deployment, Snapshot, Tenant
+from tenants.schemas import snapshot
 from tenants.schemas.fingerprint import fingerprint
 from tests.conftest import TESTER
+from tests.fleet.conftest import LATER, as_it_is, own_template
 from tests.toys.fixtures import committed
 
-__all__ = ["committed"]
+__all__ = ["committed", "own_template"]
 # What the last migrations of an app made, taken back: the tables as an older release left them.
 OLDER = (
     "DROP TABLE history_event",
@@ -78,6 +80,57 @@ def test_in_production_a_release_that_clients_have_does_not_get_other_tables(com
     assert "acme is at release" in prepared()
     with scope.shared():
         assert {*Tenant.objects.values_list("fingerprint", flat=True)} == {made}
+
+
+def of_code(**settings_: Any) -> Any:
+    """Production, with the tables of a release of later."""
+    later = {"auditlog": None, "contacts": "tests.tenants.later_contacts"}
+    return override_settings(SMOALL_IS_PRODUCTION=True, MIGRATION_MODULES=later, **settings_)
+
+
+@contextmanager
+def a_column_that_must_be_filled() -> Iterator[None]:
+    """In a shared table: a later release's, which stays there."""
+    with scope.owner(), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE clients_client ADD COLUMN later text NOT NULL DEFAULT ''")
+        cursor.execute("ALTER TABLE clients_client ALTER COLUMN later DROP DEFAULT")
+    try:
+        yield
+    finally:
+        with scope.owner(), connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE clients_client DROP COLUMN later")
+
+
+def test_the_code_of_before_is_put_back_after_a_refusal_and_after_a_later_release(
+    own_template: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each code's template has the tables that it makes itself, whoever built there before."""
+    with scope.shared(actor=TESTER):
+        before = snapshot.current()
+        snapshot.replay(snapshot.TEMPLATE, before)
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshot, "build_shared", lambda: pytest.fail("the shared tables come after a refusal"))
+        with of_code(), pytest.raises(CommandError, match="go back to the code that made them"):
+            prepared()
+    assert as_it_is(snapshot.TEMPLATE) == before.fingerprint, "nothing is half done"
+    with of_code(SMOALL_RELEASE=LATER), scope.acting(TESTER):
+        later = snapshot.record()
+    assert as_it_is(snapshot.TEMPLATE) == later.fingerprint != before.fingerprint
+    err = StringIO()
+    with a_column_that_must_be_filled():
+        call_command("prepare", stdout=StringIO(), stderr=err)
+    assert "The shared tables are those of release 0.2.0" in err.getvalue()
+    assert (
+        "column clients_client.later must be filled, and this release's code doesn't know it"
+        in err.getvalue()
+    )
+    assert as_it_is(snapshot.TEMPLATE) == before.fingerprint
+    with of_code(SMOALL_RELEASE=LATER), scope.acting(TESTER):
+        assert snapshot.record().fingerprint == later.fingerprint
+    with scope.shared(actor=TESTER):  # nobody has it any more, so that it may be recorded anew
+        Snapshot.objects.filter(pk=before.pk).update(fingerprint="0" * 64)
+    again = snapshot.record()
+    assert (again.fingerprint, again.tables) == (before.fingerprint, before.tables)
 
 
 # --- on somebody else's server ----------------------------------------------------------------------------

@@ -30,12 +30,14 @@ class Command(BaseCommand):
             lambda: identity.admit(*place, before=settings.SMOALL_OLD_LOGINS)
         )  # before anything is changed in a stranger
         roles.set_up(*place)
-        snapshot.build_shared()
-        self._note_texts()
-        try:
-            recorded = snapshot.record()
+        try:  # before the shared tables: a refusal leaves everything as it was
+            found = snapshot.build_template()
         except snapshot.AlreadyRecorded as refusal:
             raise CommandError(str(refusal)) from refusal
+        snapshot.build_shared()
+        self._note_texts()
+        recorded = snapshot.record(found)
+        self._say_what_shared_tables_lack()
         self._at_home(identity.claim)
         self._replay()
         for release, reasons in releases.look().items():
@@ -61,6 +63,17 @@ class Command(BaseCommand):
                     f"This release has other texts than those that were published: {', '.join(altered)}. "
                     "Put them back, and make a change a new version."
                 )
+
+    def _say_what_shared_tables_lack(self) -> None:
+        """Code that was put back works on the shared tables of the release that came after it: no migration takes those back."""
+        with scope.owner():
+            later = releases.newer(settings.SMOALL_RELEASE)
+            reasons = list(releases.lacking()) if later else []
+        if reasons:
+            self.stderr.write(
+                f"The shared tables are those of release {max(later, key=releases.order)}, and this code can't work on "
+                f"all of them: {'; '.join(reasons[:3])}"
+            )
 
     def _replay(self) -> None:
         """A database from a backup holds clients who were erased since: nothing opens before they are gone again."""
