@@ -209,8 +209,13 @@ def test_a_removed_file_is_gone_from_the_disk(
     row = contact("Garage")
     attach(acme, browser, row, ("note.txt", b"unmistakable words"))
     [attachment] = kept(acme)
+    url = f"/contacts/{row.id}/attachments/{attachment.id}/remove/"
+    page = browser(acme, acme.colleague).get(f"/contacts/{row.id}/").content.decode()
+    before, dialog = page.split(f'<dialog class="dialog" id="{attachment.id}-remove"')
+    assert url not in before and url in dialog and "Remove note.txt?" in dialog, (
+        "asked before it goes for good"
+    )
     with django_capture_on_commit_callbacks(execute=True):
-        url = f"/contacts/{row.id}/attachments/{attachment.id}/remove/"
         assert browser(acme, acme.colleague).post(url).status_code == 302
     assert kept(acme) == [] and b"unmistakable words" not in stored_bytes(acme)
 
