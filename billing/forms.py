@@ -42,6 +42,7 @@ class CouponForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["coupon"].required = True
+        self.fields["coupon"].error_messages["required"] = _("Type the code of a discount.")
 
 
 class DetailsForm(forms.ModelForm):  # type: ignore[type-arg]

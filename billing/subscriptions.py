@@ -42,6 +42,10 @@ class CannotOrder(Exception):
     """The sentence says why."""
 
 
+class UnknownCode(CannotOrder):
+    """What was typed is no code of a discount that holds now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Preview:
     """What the processor would charge, in cents; `due_at` None: now."""
@@ -129,13 +133,13 @@ def use_coupon(client: UUID, code: str, *, now: datetime) -> Subscription:
 
 
 def discount(code: str) -> dict[str, str]:
-    """What a code typed by somebody stands for at the processor. Raises CannotOrder."""
+    """What a code typed by somebody stands for at the processor. Raises UnknownCode."""
     with talking():
         found = (
             gateway.client().v1.promotion_codes.list(params={"code": code, "active": True, "limit": 1}).data
         )
     if not found:
-        raise CannotOrder(_("This code is not known, or it is over."))
+        raise UnknownCode(_("This code is not known, or it is over."))
     return {"promotion_code": id_of("promotion_code", found[0], "id")}
 
 

@@ -22,12 +22,13 @@ from billing import catalogue, customers, events, gateway, ordering, standing, s
 from billing.forms import ChangeForm, CouponForm, DetailsForm, OrderForm, PlanForm
 from billing.gateway import hosted
 from billing.models import Account, Seats, Subscription
-from billing.subscriptions import CannotOrder
+from billing.subscriptions import CannotOrder, UnknownCode
 from shared_apps.accounts.access import requires
 from shared_apps.clients.models import Client
 from shared_apps.kit import scope
 from tenants.models import Tenant
 
+Answer = Callable[[Exception], HttpResponse]  # to what was refused
 SESSION = re.compile(r"cs_[A-Za-z0-9_]{1,200}\Z")
 manages = requires("billing.manage", when_suspended=True)
 
@@ -97,37 +98,61 @@ def next_amount(request: HttpRequest) -> HttpResponse:
 # --- verbs ----------------------------------------------------------------------------------------------------
 
 
-def _do(request: HttpRequest, act: Callable[[], object], done: str = "") -> HttpResponse | None:
-    """Act in the shared scope, all or nothing; None when it was done, else back to the page with the reason."""
+def _do(
+    request: HttpRequest, act: Callable[[], object], done: str = "", refused: Answer | None = None
+) -> HttpResponse | None:
+    """Act in the shared scope, all or nothing; None when it was done, else `refused`, or back to the page with the reason."""
 
     def whole() -> None:
         with transaction.atomic():
             act()
 
-    return _try(request, whole, done)
+    return _try(request, whole, done, refused)
 
 
-def _try(request: HttpRequest, act: Callable[[], object], done: str = "") -> HttpResponse | None:
+def _try(
+    request: HttpRequest, act: Callable[[], object], done: str = "", refused: Answer | None = None
+) -> HttpResponse | None:
     """The same for what has transactions of its own, the first of which may have to stay."""
     try:
         with scope.shared():
             act()
     except (gateway.Trouble, CannotOrder, catalogue.UnknownPlan) as error:
-        messages.error(request, _said(error))
-        return redirect("billing:home")
+        return refused(error) if refused else _back(request, error)
     if done:
         messages.success(request, done)
     return None
+
+
+def _back(request: HttpRequest, error: Exception) -> HttpResponse:
+    messages.error(request, _said(error))
+    return redirect("billing:home")
+
+
+def _typed_again(
+    request: HttpRequest, client: Client, error: Exception, **bound: OrderForm | CouponForm
+) -> HttpResponse:
+    """The page with what was typed and the reason beside it; a message where the form is shown no more."""
+    shown = _shown(client, **bound)
+    if shown["is_live"] == ("order_form" in bound):  # ordered meanwhile, or ended
+        return _back(request, error)
+    for form in bound.values():
+        form.add_error("coupon" if isinstance(error, UnknownCode) else None, _said(error))
+    return render(request, "billing/home.html", shown)
 
 
 def _said(error: Exception) -> str:
     return _("This plan is not sold.") if isinstance(error, catalogue.UnknownPlan) else str(error)
 
 
-def _leave_for(request: HttpRequest, address: Callable[[], str]) -> HttpResponse:
+def _leave_for(
+    request: HttpRequest, address: Callable[[], str], refused: Answer | None = None
+) -> HttpResponse:
     """To one of the processor's pages."""
     found: list[str] = []
-    return _try(request, lambda: found.append(address())) or HttpResponseRedirect(found[0], status=303)
+    return _try(request, lambda: found.append(address()), refused=refused) or HttpResponseRedirect(
+        found[0], status=303
+    )
 
 
 @require_POST
@@ -145,6 +170,7 @@ def order(request: HttpRequest) -> HttpResponse:
         lambda: ordering.order(
             tenant.client, **form.cleaned_data, success_url=done_at, cancel_url=back, now=timezone.now()
         ),
+        lambda error: _typed_again(request, tenant.client, error, order_form=form),
     )
 
 
@@ -197,17 +223,20 @@ def change(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
+@hosted
 @manages
 def coupon(request: HttpRequest) -> HttpResponse:
     form, client = CouponForm(request.POST), _here().client
     if not form.is_valid():
-        messages.error(request, _("Type the code of a discount."))
-        return redirect("billing:home")
+        return render(request, "billing/home.html", _shown(client, coupon_form=form))
     code = form.cleaned_data["coupon"]
-    done = _("The discount holds from now on.")
-    return _do(
-        request, lambda: subscriptions.use_coupon(client.pk, code, now=timezone.now()), done
-    ) or redirect("billing:home")
+    refused = _do(
+        request,
+        lambda: subscriptions.use_coupon(client.pk, code, now=timezone.now()),
+        _("The discount holds from now on."),
+        lambda error: _typed_again(request, client, error, coupon_form=form),
+    )
+    return refused or redirect("billing:home")
 
 
 @require_POST

@@ -217,10 +217,14 @@ def _paid_by(charge: str) -> Invoice | None:
     return Invoice.objects.filter(processor_id__in=paid).first()
 
 
-def _paybacks() -> list[tuple[Payback, Invoice | None, bool]]:
-    """Each with the newest document, by which a client that is gone is known still; and whether people are to see to it."""
+def _paybacks() -> list[tuple[Payback, Invoice | None, dict[str, object]]]:
+    """Each with the newest document, by which a client that is gone is known still; and what people post who saw to it."""
     return [
-        (one, Invoice.objects.of(one.client_uuid).first(), ending.is_for_people(one))
+        (
+            one,
+            Invoice.objects.of(one.client_uuid).first(),
+            {"payback": one.id, "cents": one.cents} if ending.is_for_people(one) else {},
+        )
         for one in Payback.waiting()[:MOST]
     ]
 

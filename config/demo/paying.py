@@ -69,6 +69,8 @@ def _begin(name: str, order: tuple[str, str, int] | None, *, now: datetime) -> b
         trial = Subscription.trial_of(tenant.client_id) if tenant else None
         if tenant is None or trial is None or trial.trial_end is None or trial.trial_end > now:
             return False
+        if Subscription.of(tenant.client_id) != trial:  # it has ordered
+            return False
         trial.trial_end = now + timedelta(days=order[2] if order and order[2] else 24)
         trial.save(update_fields=["trial_end"])
         with scope.tenant(tenant.id):

@@ -5,6 +5,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from shared_apps import history
+from shared_apps.kit import numbers, places
 from shared_apps.kit.rows import Row
 from shared_apps.kit.text import fold
 
@@ -36,4 +37,13 @@ class Client(Row):
         super().save(*args, **kwargs)  # type: ignore[arg-type]
 
 
-history.register(Client, label="company", exclude=("company_folded",))
+history.register(
+    Client,
+    label="company",
+    exclude=("company_folded",),
+    shown={
+        "vat_number": numbers.format_vat,
+        "country": places.country_name,
+        "language": places.language_name,
+    },
+)

@@ -1,6 +1,6 @@
 """What an entry looks like to people: the row's kind and name, and each difference in their language."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -17,6 +17,7 @@ from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from shared_apps.history import registry
 from shared_apps.history.models import LogEntry
 from shared_apps.kit.templatetags.kit import moment
 
@@ -192,6 +193,8 @@ def shown(field: Any, text: str) -> Any:
 def _readable(field: Any, text: str) -> Any:
     if field is None:
         return text
+    if write := _writers(field.model).get(field.name):
+        return write(text)
     if field.choices:
         return str({str(value): label for value, label in field.flatchoices}.get(text, text))
     if isinstance(field, models.BooleanField):
@@ -203,6 +206,11 @@ def _readable(field: Any, text: str) -> Any:
     if isinstance(field, models.DecimalField):
         return number_format(Decimal(text))
     return text
+
+
+def _writers(model: type[models.Model]) -> Mapping[str, Callable[[str], str]]:
+    """What the model said of its values when it was registered."""
+    return registry.declaration(model).shown if registry.is_registered(model) else {}
 
 
 def record_url(type_: ContentType, key: str) -> str:

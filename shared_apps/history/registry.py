@@ -1,6 +1,6 @@
 """Which models have a history, in django-auditlog's terms, its signals off: triggers write the entries."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,11 @@ SECRET_NAMES = frozenset({"password", "password_hash"})
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What auditlog has no word for: the naming column, and the row that shows this one's changes."""
+    """What auditlog has no word for: the naming column, the row that shows this one's changes, and how values are written."""
 
     label: str
     parent: str | None
+    shown: Mapping[str, Callable[[str], str]]
 
 
 auditlog = AuditlogModelRegistry(create=False, update=False, delete=False, access=False, m2m=False)
@@ -33,9 +34,10 @@ def add(
     mask: Collection[str],
     parent: str | None,
     m2m: Collection[str],
+    shown: Mapping[str, Callable[[str], str]],
 ) -> None:
     """See shared_apps.history.register."""
-    for name in {label, *exclude, *mask, *m2m, *([parent] if parent else [])}:
+    for name in {label, *exclude, *mask, *m2m, *shown, *([parent] if parent else [])}:
         _field(model, name)
     if label in {*exclude, *mask} or is_secret(_field(model, label)):
         raise ImproperlyConfigured(
@@ -53,7 +55,7 @@ def add(
         mask_fields=sorted(mask),
         m2m_fields=set(m2m),
     )
-    _declared[model] = Declaration(label, parent)
+    _declared[model] = Declaration(label, parent, shown)
 
 
 def declaration(model: type[Model]) -> Declaration:

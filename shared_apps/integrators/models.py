@@ -19,7 +19,7 @@ from shared_apps.clients.models import Client
 from shared_apps.kit.dates import day_of
 from shared_apps.kit.module import OWNER
 from shared_apps.kit.numbers import compact, format_vat
-from shared_apps.kit.places import country_name
+from shared_apps.kit.places import country_name, language_name
 from shared_apps.kit.rows import Row
 from shared_apps.kit.text import fold
 from shared_apps.sharing import MOST, Entry
@@ -303,6 +303,6 @@ class ContactDetails:
         )
 
 
-history.register(Organisation, label="name", exclude=("name_folded",))
+history.register(Organisation, label="name", exclude=("name_folded",), shown={"language": language_name})
 history.register(Membership, label="id")
 history.register(Link, label="id")

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from shared_apps import mail
 from shared_apps.clients.models import Client
 from shared_apps.requests.models import Breach, CannotNote, Notice, Request
@@ -32,6 +34,11 @@ def _send(request: Request, template: str, what: str) -> bool:
     except mail.BadRecipient:  # a postal address: an operator writes a letter
         return False
     return True
+
+
+def untold(found: Breach) -> QuerySet[Client]:
+    """The clients concerned that weren't told yet, without those whose contact details were erased: nobody is left there."""
+    return Client.objects.filter(pk__in=found.concerned.filter(told_at=None).values("client_uuid"))
 
 
 def breach(found: Breach, *, now: datetime) -> int:

@@ -245,7 +245,10 @@ def test_P37_what_the_processor_refuses_is_a_named_item_until_it_is_paid_otherwi
         assert ending.left() == {"clients that left and wait for money": 1}
     opened = browser(OPS, otto)
     page = opened.get("/billing/invoices/ledger/").content.decode()
-    assert "Acme SRL" in page and "Paid back otherwise" in page
+    assert "Acme SRL" in page and "Paid back otherwise…" in page
+    before, dialog = page.split(f'<dialog class="dialog" id="{left.pk}-paid-back"')
+    assert "/paid-back/" not in before and "Smoall will not pay it again." in dialog
+    assert f'name="payback" value="{left.pk}"' in dialog and f'name="cents" value="{left.cents}"' in dialog
     address = "/billing/invoices/paid-back/"
     opened.post(address, {"payback": str(left.pk), "cents": str(left.cents + 1)})
     opened.post(address, {"payback": "x", "cents": "1"})

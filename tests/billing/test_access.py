@@ -137,8 +137,12 @@ def test_when_the_operator_is_down_it_is_said_and_can_be_tried_again(
     open = browser(acme, acme.owner)
     part = open.get(f"{HOME}next/", headers={"hx-request": "true"}).content.decode()
     assert "does not answer" in part and "Try again" in part and "<html" not in part
-    for path, data in (("cancel/", {}), ("means/", {}), ("coupon/", {"coupon": "X"})):
-        answer = open.post(HOME + path, data)
+    again = open.post(f"{HOME}coupon/", {"coupon": "SPRING"}).content.decode()
+    assert "does not answer" in again and 'value="SPRING"' in again, "what was typed stays"
+    assert open.post(f"{HOME}order/", {"plan": "small", "pace": "month"}).status_code == 302
+    assert "A plan is ordered already" in open.get(HOME).content.decode(), "the form is no longer there"
+    for path in ("cancel/", "means/"):
+        answer = open.post(HOME + path)
         assert answer.status_code == 302 and answer.headers["Location"] == HOME
         assert "does not answer" in open.get(HOME).content.decode(), path
 
@@ -147,8 +151,10 @@ def test_an_order_that_the_operator_does_not_answer_changes_nothing(
     acme: Cast, browser: Callable[..., Browser], down: None
 ) -> None:
     open = browser(acme, acme.owner)
-    answer = open.post(f"{HOME}order/", {"plan": "small", "pace": "month"})
-    assert answer.status_code == 302
+    typed = {"plan": "company", "pace": "year", "coupon": "SPRING"}
+    page = open.post(f"{HOME}order/", typed).content.decode()
+    assert "does not answer" in page and 'value="SPRING"' in page
+    assert '"company" selected' in page and '"year" selected' in page, "what was chosen stays"
     with scope.shared():
         assert not Account.objects.filter(client_uuid=acme.tenant.client_id).exists()
 

@@ -61,8 +61,12 @@ def test_a_code_that_is_refused_tells_the_processor_nothing(
     life: Life, browser: Callable[..., Browser]
 ) -> None:
     owner = browser(life.cast, life.cast.owner)
-    owner.post(f"{HOME}order/", {"plan": "small", "pace": "month", "coupon": "NOSUCH"})
+    page = owner.post(f"{HOME}order/", {"plan": "company", "pace": "year", "coupon": "NOSUCH"})
     assert theirs("customers") == []
+    form = page.context["order_form"]
+    assert form["coupon"].errors and {one: form[one].value() for one in form.fields} == {
+        "plan": "company", "pace": "year", "coupon": "NOSUCH",
+    }  # fmt: skip
 
 
 def test_what_the_processor_was_told_stays_true_and_noted_when_the_order_breaks_off(
@@ -80,7 +84,7 @@ def test_what_the_processor_was_told_stays_true_and_noted_when_the_order_breaks_
 
     with monkeypatch.context() as patch:
         patch.setattr(SessionService, "create", late)
-        assert owner.post(f"{HOME}order/", form).headers["Location"] == HOME
+        assert owner.post(f"{HOME}order/", form).context["order_form"].non_field_errors()
     with scope.shared():
         assert Disclosure.objects.filter(client_uuid=life.client).count() == 1
     assert [one.id for one in theirs("customers")] == [life.account.customer_id]

@@ -91,6 +91,8 @@ def test_a_whole_paid_life(owner: Visitor, workspace: str, world: World, visitor
     owner.press("Go on to payment")
     owner.sees("This code is not known, or it is over.")
     owner.look("code-refused")
+    expect(owner.page.locator("[name=coupon]")).to_have_value("NOSUCHCODE")
+    owner.fill(coupon="")
     owner.press("Go on to payment")
     owner.page.wait_for_url(f"**//{PAYMENTS}:**")
     owner.look("pay-page")

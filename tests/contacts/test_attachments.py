@@ -209,8 +209,13 @@ def test_a_removed_file_is_gone_from_the_disk(
     row = contact("Garage")
     attach(acme, browser, row, ("note.txt", b"unmistakable words"))
     [attachment] = kept(acme)
+    url = f"/contacts/{row.id}/attachments/{attachment.id}/remove/"
+    page = browser(acme, acme.colleague).get(f"/contacts/{row.id}/").content.decode()
+    before, dialog = page.split(f'<dialog class="dialog" id="{attachment.id}-remove"')
+    assert url not in before and url in dialog and "Remove note.txt?" in dialog, (
+        "asked before it goes for good"
+    )
     with django_capture_on_commit_callbacks(execute=True):
-        url = f"/contacts/{row.id}/attachments/{attachment.id}/remove/"
         assert browser(acme, acme.colleague).post(url).status_code == 302
     assert kept(acme) == [] and b"unmistakable words" not in stored_bytes(acme)
 
@@ -244,7 +249,10 @@ def test_a_file_that_vanished_from_the_disk_is_not_found(
 def test_a_file_is_a_change_of_its_contact_in_the_history(
     acme: Cast, contact: Maker, browser: Callable[..., Any]
 ) -> None:
-    row = contact("Garage")
+    row = contact("Garage", vat_number="BE0403170701", iban="BE68539007547034", country="BE", language="nl")
     attach(acme, browser, row, ("Contrat.pdf", PDF))
     body = browser(acme, acme.admin).get(f"/contacts/{row.id}/").content.decode()
-    assert "Contrat.pdf" in body.partition('class="drawer"')[2]
+    drawer = body.partition('class="drawer"')[2]
+    assert "Contrat.pdf" in drawer
+    for written in ("BE 0403.170.701", "BE68 5390 0754 7034", "Belgium", "Dutch", "15\xa0bytes"):
+        assert written in drawer, "as people write it"

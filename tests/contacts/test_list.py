@@ -102,6 +102,8 @@ def test_names_that_begin_so_come_before_those_that_only_hold_the_word(
 def test_what_nothing_resembles_finds_nothing(book: Cast, browser: Callable[..., Any]) -> None:
     for typed in ("qqqqqqqq", "%25%25%25", "____", "\\", "'; drop table", "(" * 300):
         assert found(book, browser, f"q={typed}") == [], typed
+    page = browser(book, book.colleague).get("/contacts/?q=qqqqqqqq&relation=customer").content.decode()
+    assert 'href="/contacts/"' in page.partition('class="empty"')[2], "a way on"
 
 
 def test_look_alikes_are_said_to_be_look_alikes(book: Cast, browser: Callable[..., Any]) -> None:

@@ -219,7 +219,7 @@ def test_the_csv_has_a_line_for_each_changed_field_and_no_formula(acme: Cast, re
     found = {row[7]: row for row in rows[1:] if row[6] == str(acme.colleague.pk)}
     assert found["Name"][1:6] == ["Olga Acme", "", "Changed", "Person", "'=cmd|' /C calc'!A0"]
     assert found["Name"][8:] == ["Colin Acme", "'=cmd|' /C calc'!A0"]
-    assert found["Language"][8:] == ["en", "nl"]
+    assert found["Language"][8:] == ["English", "Dutch"]
 
 
 def test_the_export_holds_all_lines(acme: Cast, reader: Any) -> None:

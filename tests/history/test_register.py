@@ -15,6 +15,7 @@ from tests.history.shelf import Book, Shelf
     [
         ({"label": "nme"}, "no field 'nme'"),
         ({"label": "title", "mask": ("nothing",), "m2m": ("tags", "sequels")}, "no field 'nothing'"),
+        ({"label": "title", "shown": {"nothing": str}, "m2m": ("tags", "sequels")}, "no field 'nothing'"),
         ({"label": "title", "m2m": ("tags",)}, "sequels must stand in m2m or in exclude"),
         ({"label": "password", "m2m": ("tags", "sequels")}, "can't be hidden"),
         ({"label": "title", "mask": ("title",), "m2m": ("tags", "sequels")}, "can't be hidden"),

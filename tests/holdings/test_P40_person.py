@@ -418,7 +418,7 @@ def test_P40_a_deleted_contact_is_found_shown_and_taken_out_of_what_remembers_th
     for words in ("quirijnella WEZEMBEËKSTER", EMAIL):
         page = text_of(olga.get(PAGE, {"q": words}))
         assert address in page and "deleted" in page, words
-    assert "Nobody has this name" in text_of(olga.get(PAGE, {"q": "Bakery Quirijnella"}))
+    assert "Nobody here has this name" in text_of(olga.get(PAGE, {"q": "Bakery Quirijnella"}))
     page = text_of(olga.get(address))
     for said in (NAME, IBAN, "deleted before", "Bakery"):
         assert said in page, said

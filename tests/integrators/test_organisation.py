@@ -58,6 +58,10 @@ def test_a_withdrawn_invitation_opens_nothing_and_frees_the_address(partner: Par
     path = invitation()
     with scope.shared():
         ivo = User.objects.get(email="ivo@links.test")
+    before, dialog = (
+        here.get("/organisation/").content.decode().split(f'<dialog class="dialog" id="{ivo.id}-withdraw"')
+    )
+    assert "/withdraw/" not in before and "Withdraw the invitation of Ivo?" in dialog
     here.post(f"/organisation/people/{ivo.id}/withdraw/")
     assert browser(APP).get(path).status_code == 404
     assert here.post("/organisation/invite/", NEW).status_code == 302

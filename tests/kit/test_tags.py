@@ -133,6 +133,12 @@ def test_money_is_written_as_the_language_writes_it(
         assert words(kit.money(amount)) == said
 
 
+@pytest.mark.parametrize(("value", "said"), [(1481, "1 481"), (7, "7"), ("5000+", "5000+"), (True, "True")])
+def test_a_whole_number_is_written_as_the_language_writes_it(value: object, said: str) -> None:
+    with translation.override("fr"):
+        assert words(kit.number(value)) == said
+
+
 def test_money_refuses_a_float() -> None:
     with pytest.raises(TypeError):
         kit.money(12.5)  # type: ignore[arg-type]

@@ -175,6 +175,8 @@ def test_P32_every_invitation_of_an_operator_is_mailed_to_all_of_them(
     subject = "Nora is invited as an operator of Smoall"
     assert sorted(told_of_operators()) == [("opal@smoall.test", subject), ("otto@smoall.test", subject)]
     assert body and "Opal" in body.body and "nora@smoall.test" in body.body
+    before, dialog = page_of(here, "/operators/").split(f'<dialog class="dialog" id="{nora.pk}-withdraw"')
+    assert "/withdraw/" not in before and "Withdraw the invitation of Nora?" in dialog
     here.post(f"/operators/{nora.pk}/resend/")
     assert len(told_of_operators()) == 4, "a new link is a new invitation"
     create_operator("--language", "en")

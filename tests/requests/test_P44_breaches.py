@@ -19,6 +19,7 @@ from tests.conftest import TESTER, Cast
 from tests.operators.conftest import OPS, make_operator, page_of
 
 TEXTS = {"text_fr": "Un disque a été volé.", "text_en": "A disk was stolen."}
+SURE = TEXTS | {"confirmed": "1"}
 
 
 @pytest.fixture(autouse=True)
@@ -89,8 +90,15 @@ def test_P44_each_client_concerned_is_told_once_in_its_language(
     with scope.shared(actor=TESTER):
         Client.objects.filter(pk=zenith.tenant.client_id).update(language="en")
     breach = register(opal, acme, zenith)
+    address = f"/requests/breaches/{breach.pk}/notify/"
+    preview = here.post(address, TEXTS).content.decode()
+    assert "Mail 2 clients?" in preview and preview.count("1 client reads this:") == 2
+    assert all(text in preview for text in TEXTS.values())
+    changed = here.post(address, TEXTS | {"change": "1"}).content.decode()
+    assert TEXTS["text_fr"] in changed and 'name="text_fr"' in changed and "field-error" not in changed
+    assert told() == [] and again(breach).notices == {}, "seen, and nothing sent or kept"
     for _click in range(3):
-        here.post(f"/requests/breaches/{breach.pk}/notify/", TEXTS)
+        here.post(address, SURE)
     first, second = told()
     assert (first.to_address, first.language) == ("olga@acme.test", "fr") and TEXTS["text_fr"] in first.body
     assert (second.to_address, second.language) == ("olga@zenith.test", "en") and TEXTS[
@@ -118,7 +126,7 @@ def test_P44_without_a_text_in_a_clients_language_nobody_is_told(
     here: Browser, opal: User, acme: Cast
 ) -> None:
     breach = register(opal, acme)
-    here.post(f"/requests/breaches/{breach.pk}/notify/", {"text_en": "Stolen."})
+    here.post(f"/requests/breaches/{breach.pk}/notify/", {"text_en": "Stolen.", "confirmed": "1"})
     with scope.shared(actor=opal.as_actor()):
         breach.notices = {"en": "Stolen."}
         with pytest.raises(CannotNote):
@@ -130,7 +138,7 @@ def test_P44_others_are_not_told_and_the_client_sees_it_on_its_page(
     here: Browser, opal: User, acme: Cast, zenith: Cast, browser: Callable[..., Browser]
 ) -> None:
     breach = register(opal, acme)
-    here.post(f"/requests/breaches/{breach.pk}/notify/", TEXTS)
+    here.post(f"/requests/breaches/{breach.pk}/notify/", SURE)
     assert [one.to_address for one in told()] == ["olga@acme.test"]
     assert "A breach of security concerned" in page_of(browser(acme, acme.owner), "/workspace/requests/")
     assert "A breach of security concerned" not in page_of(

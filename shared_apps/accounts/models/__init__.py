@@ -27,6 +27,7 @@ from shared_apps.accounts.models.person import (
     kind_here,
 )
 from shared_apps.accounts.models.throttle import HourCounter, Throttle, close_expired
+from shared_apps.kit import places
 from shared_apps.kit.text import fold_email
 
 __all__ = [
@@ -57,7 +58,12 @@ __all__ = [
     "takes_code",
 ]
 
-history.register(User, label="name", exclude=("password", "email_folded", "name_folded", "reactivated_at"))
+history.register(
+    User,
+    label="name",
+    exclude=("password", "email_folded", "name_folded", "reactivated_at"),
+    shown={"language": places.language_name},
+)
 history.register(Totp, label="holder", exclude=("sealed", "last_step"), parent="user")
 history.register(
     Passkey,

@@ -14,7 +14,7 @@ from typing import Any
 import heroicons
 from babel.core import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_skeleton, format_time
-from babel.numbers import format_currency
+from babel.numbers import format_currency, format_decimal
 from django import template
 from django.core.paginator import Page
 from django.http import QueryDict
@@ -28,6 +28,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from shared_apps.kit.numbers import format_vat
 from shared_apps.kit.templatetags import kit_charts, kit_forms
 
 register = template.Library()
@@ -149,7 +150,7 @@ def page_numbers(page: "Page[Any]") -> list[int | None]:
     return [number if isinstance(number, int) else None for number in numbers]
 
 
-# --- amounts and moments -------------------------------------------------------------------------------
+# --- numbers, amounts and moments -------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=16)
@@ -176,6 +177,20 @@ def money(amount: Decimal | int | None, currency: str = "EUR") -> SafeString:
     units = amount if isinstance(amount, Decimal) else Decimal(amount) / 100
     text = format_currency(units, currency, locale=_locale()).replace("-", "−")
     return format_html('<span class="money">{}</span>', text)
+
+
+@register.filter
+def number(value: object) -> object:
+    """A whole number as the language writes it ("1 481"); anything else, such as "5000+", stays as it is."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return value
+    return format_decimal(value, locale=_locale())
+
+
+@register.filter
+def vat(number: str) -> str:
+    """A VAT number as people write it: BE 0403.170.701."""
+    return format_vat(number)
 
 
 def _said(moment: datetime, now: datetime) -> str:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
+from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -93,7 +94,7 @@ def _page(request: HttpRequest, found: Breach, **forms: Any) -> HttpResponse:
         "categories": [CATEGORIES.get(code, code) for code in found.categories],
         "concerned": [(one, names.get(one.client_uuid, "")) for one in concerned],
         "number": found.concerned.count(),
-        "untold": found.concerned.filter(told_at=None).count(),
+        "untold": mails.untold(found).count(),
         "hours_left": int((found.authority_due_at - now).total_seconds() // 3600),
         "texts": [(dict(settings.LANGUAGES).get(code, code), text) for code, text in found.notices.items()],
         "authority_form": AuthorityForm(now=now),
@@ -101,6 +102,20 @@ def _page(request: HttpRequest, found: Breach, **forms: Any) -> HttpResponse:
         "notice_form": NoticeForm(),
     } | forms
     return render(request, "operators/requests/breach.html", context)
+
+
+def _preview(request: HttpRequest, found: Breach, form: NoticeForm | None) -> HttpResponse:
+    """What goes to how many, in each language; `form` carries a text that isn't kept yet."""
+    waiting = dict(mails.untold(found).order_by().values_list("language").annotate(Count("pk")))
+    context = {
+        "breach": found,
+        "mails": [
+            (name, waiting.get(code, 0), found.notices.get(code, "")) for code, name in settings.LANGUAGES
+        ],
+        "untold": sum(waiting.values()),
+        "form": form,
+    }
+    return render(request, "operators/requests/notify_breach.html", context)
 
 
 says_refusals = said_on("operators:breach", CannotNote, "id")
@@ -135,12 +150,18 @@ def not_authority(request: HttpRequest, id: UUID) -> HttpResponse:
 @requires("operators.breaches")
 @says_refusals
 def notify(request: HttpRequest, id: UUID) -> HttpResponse:
-    """The text in every language, then one mail to each client concerned. Pressed twice, nobody gets a second one."""
+    """The text in every language; once it was seen with how many it goes to, one mail to each client concerned. Confirmed
+    twice, nobody gets a second one.
+    """
     found, form = _breach(id), NoticeForm(request.POST)
-    if not found.notices:
-        if not form.is_valid():
+    is_new = not found.notices
+    if is_new:
+        if not form.is_valid() or "change" in request.POST:
             return _page(request, found, notice_form=form)
         found.notices = form.notices()
+    if "confirmed" not in request.POST:
+        return _preview(request, found, form if is_new else None)
+    if is_new:
         found.save(update_fields=["notices"])
     told = mails.breach(found, now=timezone.now())
     messages.success(

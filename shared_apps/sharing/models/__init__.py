@@ -4,6 +4,7 @@ What the database itself refuses stands in walls.py.
 """
 
 from shared_apps import history
+from shared_apps.kit.places import country_name
 from shared_apps.sharing.models.order import YEARS_KEPT, Order, OrderQuerySet
 from shared_apps.sharing.models.partner import (
     CATEGORIES,
@@ -32,4 +33,4 @@ __all__ = [
     "text_hash",
 ]
 
-history.register(Partner, label="name", exclude=("name_folded",))
+history.register(Partner, label="name", exclude=("name_folded",), shown={"country": country_name})

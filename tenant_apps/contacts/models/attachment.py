@@ -8,6 +8,7 @@ from uuid import UUID
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import models, transaction
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -81,4 +82,10 @@ def _delete_file(tenant: UUID, name: str) -> None:
         default_storage.delete(name)
 
 
-history.register(Attachment, label="name", parent="contact", exclude=("file", "content_type"))
+history.register(
+    Attachment,
+    label="name",
+    parent="contact",
+    exclude=("file", "content_type"),
+    shown={"size": filesizeformat},
+)

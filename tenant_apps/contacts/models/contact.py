@@ -448,5 +448,14 @@ class Contact(Row):
 
 
 history.register(
-    Contact, label="name", exclude=("name_folded", "city_folded", "search", "updated_at"), m2m=("tags",)
+    Contact,
+    label="name",
+    exclude=("name_folded", "city_folded", "search", "updated_at"),
+    m2m=("tags",),
+    shown={
+        "vat_number": numbers.format_vat,
+        "iban": numbers.format_iban,
+        "country": places.country_name,
+        "language": places.language_name,
+    },
 )
