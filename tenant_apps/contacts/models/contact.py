@@ -149,7 +149,7 @@ class ContactQuerySet(models.QuerySet["Contact"]):
 
 def terms(text: str) -> list[str]:
     """What is searched for: folded words, and numbers without the spaces and dots that people put into them."""
-    folded = fold(text)[:200]
+    folded = fold(text[:200])[:200]
     if CODE.fullmatch(compact := SEPARATORS.sub("", folded)):
         return [compact]
     return [word for word in re.split(r"[\s,;]+", folded) if word][:8]
@@ -309,14 +309,19 @@ class Contact(Row):
                 missing["kind"] = _now("People work there: it can't become a person.")
         return {field: ValidationError(text, code="missing") for field, text in missing.items()}
 
+    @staticmethod
+    def key(name: str) -> str:
+        """By which a contact of this name is sorted and found. Some signs fold into many: cut to its column."""
+        return fold(name)[:400]
+
     def derive(self, tags: Iterable[str] = ()) -> None:
         """Make the twins from the other columns. `tags` are folded names, which can be read only of a stored row."""
         if self.kind == Kind.PERSON:
             self.name = " ".join(f"{self.first_name} {self.last_name}".split())
-            self.name_folded = fold(f"{self.last_name} {self.first_name}")[:400]
+            self.name_folded = self.key(f"{self.last_name} {self.first_name}")
         else:
             self.name = " ".join(self.name.split())
-            self.name_folded = fold(self.name)[:400]
+            self.name_folded = self.key(self.name)
         self.city_folded = fold(self.city)[:200]
         self.search = self._search_text(tags)
 
@@ -363,7 +368,7 @@ class Contact(Row):
             self.save(update_fields=["search"])
 
     def _company(self, name: str, now: datetime) -> "Contact | None":
-        folded = fold(name)
+        folded = self.key(name)
         if not folded:
             return None
         if self.company and self.company.name_folded == folded:

@@ -138,7 +138,7 @@ def duplicates(request: HttpRequest) -> HttpResponse:
 @requires("contacts.view", when_suspended=True)
 def companies(request: HttpRequest) -> HttpResponse:
     """Names of companies that begin like what is typed, as options of a list."""
-    start = fold(request.POST.get("company_name", ""))
+    start = Contact.key(request.POST.get("company_name", "")[:200])
     found = (
         Contact.objects.active()
         .filter(kind=Kind.COMPANY, name_folded__startswith=start)
@@ -182,7 +182,7 @@ def restore(request: HttpRequest, id: UUID) -> HttpResponse:
 def delete(request: HttpRequest, id: UUID) -> HttpResponse:
     """For good, once the name was typed."""
     found = get_object_or_404(Contact, id=id)
-    if fold(request.POST.get("typed_name", "")) != fold(found.name):
+    if fold(request.POST.get("typed_name", "")[:300]) != fold(found.name):
         messages.error(request, _("Nothing was deleted: the name that was typed isn't the contact's."))
         return redirect(found)
     found.remove(by=person_of(request))
