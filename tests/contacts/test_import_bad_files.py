@@ -59,6 +59,8 @@ BROKEN = {
     "a spreadsheet": b"PK\x03\x04" + bytes(range(128, 256)) * 20,
     "no text in any encoding": b"Nom\n\x81\x8d\x8f\x90\x9d\x02\n",
     "half a letter in UTF-16": "Nom\nDupont\n".encode("utf-16") + b"x",
+    "blank lines without end": b"Nom\n" + b";\n" * 60 + b"x\n",
+    "lines without end in a cell": b'Nom\n"' + b"\n" * 130 + b'"\n',
     "a cell without end": b"Nom\n" + b"x" * 140_000 + b"\n",
     "too many columns": b";".join(b"c%d" % number for number in range(201)) + b"\nx\n",
 }
@@ -66,8 +68,10 @@ BROKEN = {
 
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_broken_file_is_refused_with_a_reason_and_leaves_nothing(
-    acme: Cast, browser: Callable[..., Any], case: str
+    acme: Cast, browser: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
+    monkeypatch.setattr(sheets, "MOST_LINES", 60)
+    monkeypatch.setattr(sheets, "MOST_BREAKS", 120)
     folder = Path(settings.MEDIA_ROOT) / str(acme.id) / "contacts" / "imports"
     before = sorted(folder.rglob("*"))
     with scope.shared():
