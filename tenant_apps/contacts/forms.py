@@ -16,6 +16,7 @@ from django.utils.translation import pgettext_lazy
 
 from shared_apps.accounts.models import User
 from shared_apps.kit import numbers, places, sheets
+from shared_apps.kit.text import ERASED
 from tenant_apps.contacts.models import Contact, Import, Kind, Relation, Tag
 from tenant_apps.contacts.models.contact import MATCHES, ContactQuerySet, terms
 from tenant_apps.contacts.models.draft import COLUMNS, Defaults
@@ -198,6 +199,14 @@ class ContactForm(forms.ModelForm):  # type: ignore[type-arg]
         """Whether somebody saved the contact since this form was opened."""
         return bool(self.stored_at) and self.data.get("saved_at", "") != self.stored_at
 
+    def brings_back(self, stored: Contact) -> bool:
+        """Whether it would write again what was erased here since it was opened; after `is_valid()`."""
+        if not self.is_stale:
+            return False
+        return any(
+            there.count(ERASED) > typed.count(ERASED) for _label, typed, there in self.differences(stored)
+        )
+
     def keep(self, *, by: User, now: datetime) -> Contact:
         """Store what was typed; after `is_valid()`."""
         contact: Contact = self.instance
@@ -227,6 +236,10 @@ class ContactForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class TagForm(forms.ModelForm):  # type: ignore[type-arg]
+    """`seen` is the name that the person had before their eyes."""
+
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
     class Meta:
         model = Tag
         fields = ("name", "colour")
@@ -239,6 +252,10 @@ class TagForm(forms.ModelForm):  # type: ignore[type-arg]
         if Tag.objects.filter(name_folded=Tag.key(name)).exclude(pk=self.instance.pk).exists():
             raise forms.ValidationError(_now("There is a tag of this name already."))
         return name
+
+    def brings_back(self, stored: Tag) -> bool:
+        """Whether it would write again what was erased here since it was opened; after `is_valid()`."""
+        return ERASED in stored.name and self.cleaned_data["seen"] != stored.name
 
 
 class ManyFilesInput(forms.ClearableFileInput):

@@ -345,7 +345,8 @@ class Contact(Row):
         """Make the search text anew for contacts whose tags changed; no change that the history shows."""
         ids = list(ids)
         for start in range(0, len(ids), 500):
-            contacts = list(Contact.objects.filter(pk__in=ids[start : start + 500]).prefetch_related("tags"))
+            here = Contact.objects.filter(pk__in=ids[start : start + 500]).order_by("pk")
+            contacts = list(here.select_for_update().prefetch_related("tags"))
             for contact in contacts:
                 contact.derive([tag.name_folded for tag in contact.tags.all()])
             Contact.objects.bulk_update(contacts, ["search"])
@@ -381,11 +382,12 @@ class Contact(Row):
         )
         return found or Contact.objects.create(kind=Kind.COMPANY, name=name, created_at=now, updated_at=now)
 
-    def forget(self, label: str) -> list[str]:
+    def forget(self, label: str, *, now: datetime) -> list[str]:
         """Take everything personal out of this contact: `label` stands for the name from now on.
 
         The row stays, since others name it by its key. Its files go: returns their names in the store, for whoever
-        removes them once this is committed.
+        removes them once this is committed. Forms that are open are stale from now on, also those of whoever works here,
+        which hold the name.
         """
         attachments: Any = self.attachments
         files = [name for name in attachments.values_list("file", flat=True) if name]
@@ -393,8 +395,13 @@ class Contact(Row):
         for field in FORGOTTEN:
             setattr(self, field, "")
         self.name, self.last_name = label, label if self.kind == Kind.PERSON else ""
+        self.note_change(now)
         self.save()
+        self.people.update(updated_at=now)
         return files
+
+    def note_change(self, now: datetime) -> None:
+        self.updated_at = now
 
     def archive(self, *, by: User, now: datetime) -> None:
         """Out of the lists, kept and found on demand. Raises CannotArchive."""

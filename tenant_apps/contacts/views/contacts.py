@@ -96,7 +96,9 @@ def create(request: HttpRequest) -> HttpResponse:
 
 @requires("contacts.edit")
 def edit(request: HttpRequest, id: UUID) -> HttpResponse:
-    """Change a contact. When somebody saved it meanwhile, both versions are shown and nothing is stored yet."""
+    """Change a contact. When somebody saved it meanwhile, both versions are shown and nothing is stored yet; when
+    somebody was erased there meanwhile, what was typed is dropped.
+    """
     rows = Contact.objects.select_for_update(of=("self",)) if request.method == "POST" else Contact.objects
     form = ContactForm(
         request.POST or None, instance=get_object_or_404(rows.select_related("company"), id=id)
@@ -104,6 +106,10 @@ def edit(request: HttpRequest, id: UUID) -> HttpResponse:
     context = {"form": form, "contact": form.instance, "saved_at": form["saved_at"].value()}
     if form.is_valid():
         stored = Contact.objects.select_related("company").get(id=id)
+        if form.brings_back(stored):
+            fresh = ContactForm(instance=stored)
+            context = {"form": fresh, "contact": stored, "saved_at": fresh.stored_at, "is_erased": True}
+            return render(request, "contacts/edit.html", context, status=409)
         if form.is_stale and (differences := form.differences(stored)):
             last = reading.of_record(stored, size=1).actions[:1]
             context |= {
