@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from billing import catalogue
@@ -46,6 +47,10 @@ class CouponForm(forms.Form):
 
 
 class DetailsForm(forms.ModelForm):  # type: ignore[type-arg]
+    """`seen` tells which details the person had before their eyes, without holding them."""
+
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
     class Meta:
         model = Account
         fields = ("billing_email", "reference")
@@ -53,3 +58,18 @@ class DetailsForm(forms.ModelForm):  # type: ignore[type-arg]
             "billing_email": _("Empty: the e-mail address of the contact details."),
             "reference": _("An order number or a department: it stands on each invoice."),
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["seen"] = print_of(self.instance)
+
+    def is_stale(self, account: Account) -> bool:
+        """Whether the details changed since the page was opened; not the same click twice. After `is_valid()`."""
+        typed = {name: self.cleaned_data[name] for name in self.Meta.fields}
+        is_stored = all(getattr(account, name) == value for name, value in typed.items())
+        return self.cleaned_data["seen"] != print_of(account) and not is_stored
+
+
+def print_of(account: Account) -> str:
+    shown = "\0".join(str(getattr(account, name)) for name in DetailsForm.Meta.fields)
+    return salted_hmac("smoall.billing_details", shown, algorithm="sha256").hexdigest()[:32]

@@ -289,9 +289,14 @@ def _account_of(client: UUID) -> Account:
 
 
 def _keep(form: DetailsForm, client: Client) -> None:
+    """Raises CannotOrder when the details aren't those that the page showed."""
     account = Account.locked(
         client.pk, now=timezone.now()
     )  # somebody may have ordered since the page was made
+    if form.is_stale(account):  # also when somebody was erased there: nothing brings them back
+        raise CannotOrder(
+            _("The billing details were changed while you had them open. Nothing is stored: open them again.")
+        )
     account.billing_email, account.reference = (
         form.cleaned_data["billing_email"],
         form.cleaned_data["reference"],

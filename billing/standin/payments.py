@@ -69,7 +69,7 @@ def card(world: World, number: str, expiry: str, code: str, name: str) -> Thing:
             "Your card was declined. This is a stand-in: use a test card.",
             type="card_error", code="card_declined", decline_code="test_mode_live_card", status=402,
         )  # fmt: skip
-    match = re.fullmatch(r"\s*(0[1-9]|1[0-2])\s*/?\s*(?:20)?(\d\d)\s*", expiry)
+    match = re.fullmatch(r"\s*(0[1-9]|1[0-2])\s*(?:/\s*)?(?:20)?(\d\d)\s*", expiry)
     if not match:
         raise Refused(
             "Your card's expiration date is invalid.",

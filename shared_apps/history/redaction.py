@@ -13,8 +13,9 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Model
 
-from shared_apps.history.triggers import ERASED, named
+from shared_apps.history.triggers import named
 from shared_apps.kit import scope
+from shared_apps.kit.text import ERASED
 
 # Recorded as redact_history does it, where anything was found.
 SOME_VALUES = """

@@ -17,6 +17,7 @@ from django.db.models import ForeignKey, ManyToManyField, Model
 
 from shared_apps.history import registry
 from shared_apps.history.registry import models_with_history
+from shared_apps.kit.text import ERASED
 
 READ_ONLY_TABLES = ("history_logentry",)  # for both runtime roles
 FUNCTIONS = {
@@ -31,7 +32,6 @@ FORMER_FUNCTIONS = (  # of earlier releases; in `public` they stay, for old proc
     "refuse_truncate()",
 )
 MASK = "••••"
-ERASED = "[erased]"
 NO_AUTHOR = "SM001"  # SQLSTATE: a change without an author
 NO_CONTENT_TYPE = "SM002"  # SQLSTATE: a table whose content type the schema does not know
 NOT_ALLOWED = "SM003"  # SQLSTATE: TRUNCATE of a table with a history, or another key for a row

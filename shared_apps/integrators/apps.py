@@ -18,7 +18,11 @@ class IntegratorsConfig(Module):
     purposes = {
         "integrators.link": Purpose(
             _("To tell you and your integrator that a link was proposed, accepted or ended"), mail="service"
-        )
+        ),
+        "integrators.in_use": Purpose(
+            _("To tell you that an integrator wanted to invite your address, which is in use already"),
+            mail="service",
+        ),
     }
     holdings = (
         Holding(
@@ -41,6 +45,16 @@ class IntegratorsConfig(Module):
             erased="public",
             called=_("People of integrators"),
             person="user",
+        ),
+        Holding(
+            "integrators.IdleInvitation",
+            whose="partner",
+            category="contact",
+            why=_("To tell an integrator nothing of who else signs in with an address that it invites"),
+            kept=_("Until the integrator withdraws it"),
+            exported="no",
+            erased="public",
+            called=_("Invitations to addresses in use"),
         ),
         Holding(
             "integrators.Link",

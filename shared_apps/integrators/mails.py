@@ -7,7 +7,9 @@ from django.urls import reverse
 
 from shared_apps import mail
 from shared_apps.accounts.mails import origin
-from shared_apps.integrators.models import Link
+from shared_apps.accounts.models import User
+from shared_apps.integrators.models import IdleInvitation, Link
+from shared_apps.kit.rows import uuid7
 from shared_apps.mail.models import Message
 
 
@@ -19,6 +21,29 @@ def is_proposed(message: Message) -> bool:
 @mail.check
 def is_live(message: Message) -> bool:
     return Link.objects.live().filter(pk=_link_of(message)).exists()
+
+
+@mail.check
+def is_idle(message: Message) -> bool:
+    """Not withdrawn meanwhile."""
+    return IdleInvitation.objects.filter(pk=UUID(message.key.split(":")[1])).exists()
+
+
+def in_use(invited: IdleInvitation, *, by: User) -> None:
+    """To the address itself, in the language of whoever has it: they alone are told that it is in use."""
+    holder = User.objects.by_email(invited.email)
+    if holder is None:
+        return
+    mail.send(
+        purpose="integrators.in_use",
+        to=holder.email,
+        name=holder.name,
+        language=holder.language,
+        template="integrators/mail/in_use",
+        context={"name": holder.name, "inviter": by.name, "integrator": invited.organisation.name},
+        key=f"integrators.in_use:{invited.id}:{uuid7()}",
+        wanted=is_idle,
+    )
 
 
 def proposed(link: Link, *, request: HttpRequest) -> None:

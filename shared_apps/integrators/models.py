@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from shared_apps import history
-from shared_apps.accounts.models import ONE_LINE, Kind, User
+from shared_apps.accounts.models import ONE_LINE, CannotChange, Kind, Throttle, User, fold_email
 from shared_apps.clients.models import Client
 from shared_apps.kit.dates import day_of
 from shared_apps.kit.module import OWNER
@@ -25,6 +25,7 @@ from shared_apps.kit.text import fold
 from shared_apps.sharing import MOST, Entry
 
 CODE_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that eyes confuse
+INVITATIONS_A_DAY = 50  # of one person
 Side = Literal["client", "integrator"]
 
 
@@ -85,9 +86,47 @@ class Organisation(Row):
     def invite(self, *, name: str, email: str, language: str, now: datetime) -> User:
         """Somebody new, without password until the invitation is accepted: all here are equal.
 
-        The mail is the caller's. Raises accounts.CannotChange when the address is taken.
+        The mail is the caller's. Raises accounts.CannotChange when the address is taken: for operators, who may know.
         """
         User.count_invitation(email, now)
+        return self._join(name=name, email=email, language=language, now=now)
+
+    def invite_colleague(
+        self, *, name: str, email: str, language: str, by: User, now: datetime
+    ) -> "User | IdleInvitation":
+        """The same where a person of its own asks, who learns nothing of others: an address that somebody else signs in
+        with gets an invitation that lets nobody in.
+
+        Raises accounts.CannotChange when the address is one of its own people's, and after INVITATIONS_A_DAY.
+        """
+        self.count_invitation(by, now)
+        User.count_invitation(email, now)
+        idle = self.idle_invitations.filter(email_folded=fold_email(email))
+        if not idle.exists():
+            try:
+                return self._join(name=name, email=email, language=language, now=now)
+            except CannotChange:
+                holder = User.objects.by_email(email)
+                if holder is None or self.people().filter(pk=holder.pk).exists():
+                    raise
+        made, is_new = self.idle_invitations.get_or_create(
+            email_folded=fold_email(email),
+            defaults={"name": name, "email": email, "language": language, "invited_at": now},
+        )
+        if not is_new:
+            raise CannotChange(_now("Somebody with this e-mail address is here already."))
+        return made
+
+    @staticmethod
+    def count_invitation(by: User, now: datetime) -> None:
+        """Raises accounts.CannotChange when this person had INVITATIONS_A_DAY mailed: whoever tries addresses needs many."""
+        if not Throttle.may_mail(str(by.pk), purpose="inviter", now=now, most=INVITATIONS_A_DAY):
+            raise CannotChange(
+                _now("You sent %(most)s invitations within a day. Try again tomorrow.")
+                % {"most": INVITATIONS_A_DAY}
+            )
+
+    def _join(self, *, name: str, email: str, language: str, now: datetime) -> User:
         person: User = User.objects.create_user(
             email=email, name=name, language=language, role=OWNER, kind=Kind.INTEGRATOR
         )
@@ -100,6 +139,71 @@ class Organisation(Row):
         """Raises accounts.CannotChange for somebody who has entered."""
         person.withdraw_invitation(by=by)
         Membership.objects.filter(organisation=self, user_id=person.id).delete()
+
+
+class IdleInvitation(Row):
+    """One to an address that somebody signs in with for Smoall or for another integrator: it lets nobody in.
+
+    It stands in the organisation's list, and does what is done to it, as any invitation that nobody accepts. So nobody
+    learns, by inviting, whose people others are; the address itself is told.
+    """
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="idle_invitations")
+    name = models.CharField(_("name"), max_length=200)
+    email = models.EmailField(_("e-mail"))
+    email_folded = models.CharField(max_length=254, editable=False)
+    language = models.CharField(_("language"), max_length=5, default="fr")
+    invited_at = models.DateTimeField(_("invited"))
+    deactivated_at = models.DateTimeField(_("deactivated"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("invitation to an address in use")
+        verbose_name_plural = _("invitations to addresses in use")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "email_folded"], name="integrators_one_idle_invitation"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    @property
+    def is_active(self) -> bool:
+        return self.deactivated_at is None
+
+    @property
+    def state(self) -> str:
+        return "invited" if self.is_active else "deactivated"
+
+    def renew(self, *, by: User, now: datetime) -> "User | IdleInvitation":
+        """Invite anew: in earnest when nobody has the address any more. Raises accounts.CannotChange."""
+        self._must_wait()
+        self.organisation.count_invitation(by, now)
+        User.count_invitation(self.email, now)
+        if User.objects.by_email(self.email) is None:
+            self.delete()
+            return self.organisation._join(name=self.name, email=self.email, language=self.language, now=now)
+        self.invited_at = now
+        self.save(update_fields=["invited_at"])
+        return self
+
+    def withdraw(self) -> None:
+        """Raises accounts.CannotChange."""
+        self._must_wait()
+        self.delete()
+
+    def _must_wait(self) -> None:
+        if not self.is_active:
+            raise CannotChange(_now("This invitation was accepted already."))
+
+    def deactivate(self, *, by: User, now: datetime) -> None:
+        self.deactivated_at = now
+        self.save(update_fields=["deactivated_at"])
+
+    def reactivate(self, *, by: User, now: datetime) -> None:
+        self.deactivated_at = None
+        self.save(update_fields=["deactivated_at"])
 
 
 class Membership(Row):

@@ -14,16 +14,21 @@ from shared_apps.accounts import mails
 from shared_apps.accounts.access import person_of, requires
 from shared_apps.accounts.models import CannotChange, User
 from shared_apps.integrators.forms import InviteForm, OrganisationForm
+from shared_apps.integrators.mails import in_use
+from shared_apps.integrators.models import IdleInvitation, Organisation
 from shared_apps.integrators.views import organisation_of
 from shared_apps.kit.places import language_name
 from shared_apps.kit.refusals import said_on
+from shared_apps.kit.text import fold
 
 says_refusals = said_on("organisation:home", CannotChange)
 
 
-def _colleague(request: HttpRequest, id: UUID) -> User:
+def _colleague(request: HttpRequest, id: UUID) -> User | IdleInvitation:
     """Raises Http404 for somebody of another organisation."""
-    found = organisation_of(request).people().filter(pk=id).first()
+    organisation = organisation_of(request)
+    person = organisation.people().filter(pk=id).first()
+    found = person or organisation.idle_invitations.filter(pk=id).first()
     if found is None:
         raise Http404
     return found
@@ -33,7 +38,8 @@ def _colleague(request: HttpRequest, id: UUID) -> User:
 @requires("partner.view")
 def home(request: HttpRequest) -> HttpResponse:
     organisation = organisation_of(request)
-    people = sorted(organisation.people(), key=lambda person: not person.is_active)
+    everybody: list[User | IdleInvitation] = [*organisation.people(), *organisation.idle_invitations.all()]
+    people = sorted(everybody, key=lambda person: (not person.is_active, fold(person.name), str(person.id)))
     context = {
         "organisation": organisation,
         "written_in": language_name(organisation.language),
@@ -59,7 +65,9 @@ def invite(request: HttpRequest) -> HttpResponse:
     form = InviteForm(request.POST or None, initial={"language": get_language()})
     if form.is_valid():
         try:
-            invited = organisation_of(request).invite(**form.cleaned_data, now=timezone.now())
+            invited = organisation_of(request).invite_colleague(
+                **form.cleaned_data, by=person_of(request), now=timezone.now()
+            )
         except CannotChange as error:
             form.add_error("email", str(error))
         else:
@@ -67,8 +75,11 @@ def invite(request: HttpRequest) -> HttpResponse:
     return render(request, "integrators/invite.html", {"form": form})
 
 
-def _mail(request: HttpRequest, invited: User) -> HttpResponse:
-    mails.invitation(invited, request=request, by=person_of(request))
+def _mail(request: HttpRequest, invited: User | IdleInvitation) -> HttpResponse:
+    if isinstance(invited, User):
+        mails.invitation(invited, request=request, by=person_of(request))
+    else:
+        in_use(invited, by=person_of(request))
     messages.success(request, _("%(name)s is invited by mail.") % {"name": invited.name})
     return redirect("organisation:home")
 
@@ -78,8 +89,11 @@ def _mail(request: HttpRequest, invited: User) -> HttpResponse:
 @says_refusals
 def resend(request: HttpRequest, id: UUID) -> HttpResponse:
     """A new invitation; the link of the one before no longer works."""
-    colleague = _colleague(request, id)
-    colleague.renew_invitation(by=person_of(request), now=timezone.now())
+    colleague, by, now = _colleague(request, id), person_of(request), timezone.now()
+    if isinstance(colleague, IdleInvitation):
+        return _mail(request, colleague.renew(by=by, now=now))
+    Organisation.count_invitation(by, now)
+    colleague.renew_invitation(by=by, now=now)
     return _mail(request, colleague)
 
 
@@ -87,7 +101,11 @@ def resend(request: HttpRequest, id: UUID) -> HttpResponse:
 @requires("partner.manage")
 @says_refusals
 def withdraw(request: HttpRequest, id: UUID) -> HttpResponse:
-    organisation_of(request).withdraw_invitation(_colleague(request, id), by=person_of(request))
+    colleague = _colleague(request, id)
+    if isinstance(colleague, IdleInvitation):
+        colleague.withdraw()
+    else:
+        organisation_of(request).withdraw_invitation(colleague, by=person_of(request))
     messages.success(request, _("The invitation is withdrawn."))
     return redirect("organisation:home")
 

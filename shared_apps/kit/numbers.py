@@ -16,6 +16,7 @@ from shared_apps.kit.places import EU, country_name
 
 PREFIXES = {"EL": "GR", "XI": "GB"}  # prefixes of VAT numbers that are no country codes
 WRITTEN_PREFIXES = {"GR": "EL"}
+LONGEST = 34  # an IBAN's; no VAT number has as many. Their check digits are sums with the whole number
 SEPARATORS = re.compile(r"[\s.\-/_·]+")
 PHONE = re.compile(r"[0-9A-Za-zÀ-ÿ +().,;:/\-–#*&]+\Z")
 
@@ -34,6 +35,8 @@ def clean_vat(text: str, country: str) -> str:
     compact = SEPARATORS.sub("", text).upper()
     if not compact:
         return ""
+    if len(compact) > LONGEST:
+        raise ValidationError(_vat_help(country or "BE"), code="vat")
     prefix = PREFIXES.get(compact[:2], compact[:2])
     if prefix in EU or (prefix == "GB" and compact.startswith("XI")):
         return _clean_european_vat(compact, prefix)
@@ -79,7 +82,7 @@ def format_vat(number: str) -> str:
 
 def clean_iban(text: str) -> str:
     """The compact account number, "" for nothing. Raises ValidationError with a sentence that helps."""
-    number = compact(text)
+    number = compact(text)[: LONGEST + 1]  # no IBAN is longer, so what is cut is refused
     if not number:
         return ""
     try:

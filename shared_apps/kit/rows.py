@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
@@ -65,6 +66,9 @@ class Row(models.Model):
     ) -> None:
         self._must_be_here()
         super().refresh_from_db(using=using, fields=fields, **kwargs)
+
+    def note_change(self, now: datetime) -> None:
+        """Whoever has a form of this row open finds it changed from `now` on. Rows that no form looks at so note nothing."""
 
     @property
     def known_schema(self) -> str | None:

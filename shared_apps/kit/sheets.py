@@ -36,6 +36,8 @@ MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codec
 TEXT_BYTES = bytes([*b"\t\n\r", *range(32, 256)])
 CHUNK = 256 * 1024  # bytes
 LOOKED_AT = 50  # lines that tell the delimiter
+MOST_LINES = 100_000  # blank ones too: a file of nothing else costs as much to go through
+MOST_BREAKS = 1_000_000  # of lines, those within a cell too
 IN_MEMORY = 2 * 1024 * 1024  # bytes of an answer before it goes to disk
 
 # A spreadsheet runs a cell that begins so; "'" before it makes it text. The same "'" is taken off on the way in.
@@ -123,14 +125,14 @@ def _delimiter(file: IO[bytes], encoding: str) -> str:
 def read(file: IO[bytes], format: Format) -> Iterator[Line]:
     """The lines with their cells, trimmed; blank lines count but aren't given. Reads piece by piece.
 
-    Raises Unreadable where the text can't be decoded, a quotation mark is left open, or a cell holds a NUL or is
-    longer than 131,072 characters.
+    Raises Unreadable where the text can't be decoded, a quotation mark is left open, a cell holds a NUL or is longer
+    than 131,072 characters, and after MOST_LINES or MOST_BREAKS.
     """
     file.seek(0)
     text = io.TextIOWrapper(
         file, encoding=format.encoding, newline=""
     )  # newline="": a line may end by CR alone
-    rows, number = csv.reader(text, delimiter=format.delimiter, strict=True), 0
+    rows, number = csv.reader(_broken(text), delimiter=format.delimiter, strict=True), 0
     try:
         while True:
             number += 1
@@ -138,6 +140,8 @@ def read(file: IO[bytes], format: Format) -> Iterator[Line]:
                 cells = next(rows)
             except StopIteration:
                 return
+            if number > MOST_LINES:
+                raise _too_many()
             if any("\0" in cell for cell in cells):
                 raise Unreadable(_("Line %(number)s holds a character that is no text.") % {"number": number})
             cells = [_without_guard(cell).strip() for cell in cells]
@@ -155,6 +159,17 @@ def read(file: IO[bytes], format: Format) -> Iterator[Line]:
         ) from error
     finally:
         text.detach()
+
+
+def _broken(text: Iterable[str]) -> Iterator[str]:
+    for number, piece in enumerate(text):
+        if number >= MOST_BREAKS:
+            raise _too_many()
+        yield piece
+
+
+def _too_many() -> Unreadable:
+    return Unreadable(_("The file has too many lines, blank ones counted too. Split it into smaller ones."))
 
 
 def _without_guard(cell: str) -> str:

@@ -20,6 +20,7 @@ from PIL import Image, ImageOps, ImageSequence
 
 LONGEST_NAME = 150  # characters
 MOST_PIXELS = 50_000_000  # of all frames together
+MOST_FRAMES = 500  # each is held and written anew, which costs something even where it is one pixel
 MOST_BYTES = 20 * 1024 * 1024
 PICTURES = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "gif": "GIF", "webp": "WEBP"}
 OFFICE = "application/vnd.openxmlformats-officedocument"
@@ -53,6 +54,9 @@ TYPES = {
     "zip": "application/zip",
 }
 PACKED, OLD_OFFICE = (b"PK\x03\x04", b"PK\x05\x06"), (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",)
+Image.MAX_IMAGE_PIXELS = (
+    MOST_PIXELS  # Pillow makes room for a frame before anybody sees its size: for twice that at most
+)
 BEGINS = {
     "pdf": (b"%PDF-",),
     "rtf": (b"{\\rtf",),
@@ -150,17 +154,22 @@ def without_metadata(file: Any, kind: str, name: str) -> "ContentFile[bytes]":
     """The picture written anew, upright, with its colours' profile and nothing else. Raises ValidationError."""
     try:
         with Image.open(file, formats=[kind]) as picture:
-            frames = getattr(picture, "n_frames", 1) if kind != "JPEG" else 1
-            if picture.width * picture.height * frames > MOST_PIXELS:
-                raise ValidationError(_("“%(name)s” has too many pixels.") % {"name": name})
+            if picture.width * picture.height > MOST_PIXELS:
+                raise _too_many_pixels(name)
             clean = io.BytesIO()
-            if frames > 1:
-                _write_frames(picture, kind, clean)
+            if kind != "JPEG" and getattr(picture, "is_animated", False):
+                _write_frames(picture, kind, clean, name)
             else:
                 _write(picture, kind, clean)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels(name) from error
+    except (OSError, SyntaxError, ValueError) as error:
         raise ValidationError(_("“%(name)s” isn't what its name says.") % {"name": name}) from error
     return ContentFile(clean.getvalue(), name=name)
+
+
+def _too_many_pixels(name: str) -> ValidationError:
+    return ValidationError(_("“%(name)s” has too many pixels.") % {"name": name})
 
 
 def _write(picture: Any, kind: str, to: BinaryIO) -> None:
@@ -181,9 +190,18 @@ def _write(picture: Any, kind: str, to: BinaryIO) -> None:
     upright.save(to, **how)
 
 
-def _write_frames(picture: Any, kind: str, to: BinaryIO) -> None:
-    info, frames, times = picture.info, [], []
+def _write_frames(picture: Any, kind: str, to: BinaryIO, name: str) -> None:
+    """Counts as it goes: how many frames there are, and how big, is known only once all were looked at."""
+    info, times, pixels = picture.info, list[int](), 0
+    frames: list[Image.Image] = []
     for frame in ImageSequence.Iterator(picture):
+        pixels += frame.width * frame.height
+        if pixels > MOST_PIXELS:
+            raise _too_many_pixels(name)
+        if len(frames) == MOST_FRAMES:
+            raise ValidationError(
+                _("“%(name)s” has more than %(most)s frames.") % {"name": name, "most": MOST_FRAMES}
+            )
         times.append(frame.info.get("duration", 100))
         copy = frame.copy()
         copy.info = {}

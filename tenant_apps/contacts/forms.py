@@ -16,7 +16,7 @@ from django.utils.translation import pgettext_lazy
 
 from shared_apps.accounts.models import User
 from shared_apps.kit import numbers, places, sheets
-from shared_apps.kit.text import fold
+from shared_apps.kit.text import ERASED
 from tenant_apps.contacts.models import Contact, Import, Kind, Relation, Tag
 from tenant_apps.contacts.models.contact import MATCHES, ContactQuerySet, terms
 from tenant_apps.contacts.models.draft import COLUMNS, Defaults
@@ -189,7 +189,7 @@ class ContactForm(forms.ModelForm):  # type: ignore[type-arg]
         return numbers.compact(self.cleaned_data["iban"])
 
     def clean_new_tags(self) -> list[str]:
-        names = [name.strip() for name in re.split("[,;|]", self.cleaned_data["new_tags"]) if fold(name)]
+        names = [name.strip() for name in re.split("[,;|]", self.cleaned_data["new_tags"]) if Tag.key(name)]
         if too_long := next((name for name in names if len(name) > 50), ""):
             raise forms.ValidationError(_now("“%(tag)s” is too long for a tag.") % {"tag": too_long[:60]})
         return names
@@ -198,6 +198,14 @@ class ContactForm(forms.ModelForm):  # type: ignore[type-arg]
     def is_stale(self) -> bool:
         """Whether somebody saved the contact since this form was opened."""
         return bool(self.stored_at) and self.data.get("saved_at", "") != self.stored_at
+
+    def brings_back(self, stored: Contact) -> bool:
+        """Whether it would write again what was erased here since it was opened; after `is_valid()`."""
+        if not self.is_stale:
+            return False
+        return any(
+            there.count(ERASED) > typed.count(ERASED) for _label, typed, there in self.differences(stored)
+        )
 
     def keep(self, *, by: User, now: datetime) -> Contact:
         """Store what was typed; after `is_valid()`."""
@@ -228,6 +236,10 @@ class ContactForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class TagForm(forms.ModelForm):  # type: ignore[type-arg]
+    """`seen` is the name that the person had before their eyes."""
+
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
     class Meta:
         model = Tag
         fields = ("name", "colour")
@@ -235,11 +247,15 @@ class TagForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
-        if re.search("[,;|]", name) or not fold(name):
+        if re.search("[,;|]", name) or not Tag.key(name):
             raise forms.ValidationError(_now("A tag is made of words, without commas."))
-        if Tag.objects.filter(name_folded=fold(name)).exclude(pk=self.instance.pk).exists():
+        if Tag.objects.filter(name_folded=Tag.key(name)).exclude(pk=self.instance.pk).exists():
             raise forms.ValidationError(_now("There is a tag of this name already."))
         return name
+
+    def brings_back(self, stored: Tag) -> bool:
+        """Whether it would write again what was erased here since it was opened; after `is_valid()`."""
+        return ERASED in stored.name and self.cleaned_data["seen"] != stored.name
 
 
 class ManyFilesInput(forms.ClearableFileInput):
@@ -329,7 +345,7 @@ class ColumnsForm(forms.Form):
 
     def clean_tag(self) -> str:
         tag: str = self.cleaned_data["tag"]
-        if re.search("[,;|]", tag):
+        if re.search("[,;|]", tag) or (tag and not Tag.key(tag)):
             raise forms.ValidationError(_now("A tag is made of words, without commas."))
         return tag
 

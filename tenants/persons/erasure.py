@@ -192,7 +192,7 @@ def _take_out(person: Person, tenant: Tenant, saga: Saga, *, is_noted: bool = Fa
     hold_work(person, tenant)
     with scope.tenant(tenant.pk):
         mail_stems = forget_mails(person)
-        done = redact_workspace(person, tenant.pk)
+        done = redact_workspace(person, tenant.pk, now=timezone.now())
         done.mails += len(mail_stems)
         mail_stems += [(tenant.pk, stem) for stem in done.rewritten_mails]
         if not is_noted:

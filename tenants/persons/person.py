@@ -14,12 +14,10 @@ from django.utils.translation import gettext as _now
 from shared_apps.accounts.models import User
 from shared_apps.history.models import LogEntry
 from shared_apps.kit.module import Holding, all_holdings, stands_in
-from shared_apps.kit.text import fold
+from shared_apps.kit.text import ERASED, fold
 from tenants.holdings import called
 
-LABEL = (
-    "[erased]"  # what stands where somebody was named; the history's own word for it (history/triggers.py)
-)
+LABEL = ERASED
 MOST = 50  # people that a search shows
 NOWHERE = "@erased.invalid"  # ends the address that stands where one is asked for and nobody is meant
 

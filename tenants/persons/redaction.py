@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -60,7 +60,7 @@ class _Done:
     files: list[str] = field(default_factory=list)
 
 
-def redact_workspace(person: Person, tenant_id: UUID) -> _Done:
+def redact_workspace(person: Person, tenant_id: UUID, *, now: datetime) -> _Done:
     """Records first: what their change writes into the history goes with the rest of it."""
     done = _Done()
     others = namesakes(person)
@@ -68,13 +68,13 @@ def redact_workspace(person: Person, tenant_id: UUID) -> _Done:
     changed: list[tuple[Any, list[str]]] = []
     for found in occurrences(person):
         for row, names in found.rows:
-            _write(row, names, person.words)
+            _write(row, names, person.words, now)
             changed.append((row, names))
     done.rewritten_mails = [str(row.pk) for row, _names in changed if isinstance(row, Message)]
     done.mails = len(done.rewritten_mails)
     children = _children(person)
     if not person.is_gone:
-        done.files = person.row.forget(LABEL)
+        done.files = person.row.forget(LABEL, now=now)
     _make_twins_anew(person.words)
     done.records = len(changed) - done.mails + (not person.is_gone)
     alone = [word for word in person.words if word.casefold() not in shared_words]
@@ -104,9 +104,10 @@ def _make_twins_anew(words: Sequence[str]) -> None:
             row.save()
 
 
-def _write(row: Any, names: Sequence[str], words: Sequence[str]) -> None:
+def _write(row: Any, names: Sequence[str], words: Sequence[str], now: datetime) -> None:
     for name in names:
         setattr(row, name, cleared(row, name, words))
+    row.note_change(now)  # else a form that was opened before would write the name again, unasked
     _save(row, [name for name in names if getattr(row, name) == LABEL])
 
 

@@ -202,11 +202,17 @@ def test_billing_details_are_kept_and_do_not_wait(
     acme: Cast, browser: Callable[..., Browser], down: None
 ) -> None:
     open = browser(acme, acme.owner)
-    answer = open.post(f"{HOME}details/", {"billing_email": "books@acme.test", "reference": "PO 7"})
-    assert answer.status_code == 302
+    seen = open.get(f"{HOME}details/").context["form"]["seen"].value()
+    typed = {"billing_email": "books@acme.test", "reference": "PO 7"}
+    assert open.post(f"{HOME}details/", typed | {"seen": seen}).status_code == 302
     page = open.get(HOME).content.decode()
     assert "books@acme.test" in page and "PO 7" in page
     assert open.post(f"{HOME}details/", {"billing_email": "nonsense"}).status_code == 200
+    late = open.post(f"{HOME}details/", {"reference": "Ask Paul", "seen": seen}, follow=True).content.decode()
+    assert "changed while you had them open" in late and "Ask Paul" not in late, (
+        "nothing erased comes back so"
+    )
+    assert open.post(f"{HOME}details/", typed | {"seen": seen}, follow=True).content.decode().count("saved")
 
 
 def test_a_page_costs_the_same_however_much_was_ordered_before(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from PIL import Image
@@ -158,6 +159,35 @@ def test_too_much_is_refused_before_it_is_opened(
     content = b"x" * (uploads.MOST_BYTES + 1)
     assert b"is too big" in attach(acme, browser, row, ("big.txt", content)).content
     assert kept(acme) == []
+
+
+def film(count: int, kind: str = "GIF") -> bytes:
+    frames = [Image.new("L", (1, 1), 255 * (number % 2)) for number in range(count)]
+    out = io.BytesIO()
+    frames[0].save(out, kind, save_all=True, append_images=frames[1:])
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_a_film_of_very_many_tiny_frames_is_refused(kind: str) -> None:
+    name = f"film.{kind.lower()}"
+
+    def accepted(count: int) -> Any:
+        return uploads.accept(SimpleUploadedFile(name, film(count, kind)))
+
+    assert accepted(uploads.MOST_FRAMES).name == name
+    with pytest.raises(ValidationError, match="more than 500 frames"):
+        accepted(uploads.MOST_FRAMES + 1)
+
+
+def test_a_frame_that_is_larger_than_the_first_counts_as_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a GIF each frame says its own size: eight bytes in its descriptor."""
+    content = film(3)
+    place = content.rindex(b"," + bytes(4) + b"\1\0\1\0")
+    content = content[: place + 5] + b"\x40\0\x40\0" + content[place + 9 :]
+    monkeypatch.setattr(uploads, "MOST_PIXELS", 1000)
+    with pytest.raises(ValidationError, match="too many pixels"):
+        uploads.accept(SimpleUploadedFile("film.gif", content))
 
 
 def test_of_several_files_one_refused_refuses_all(

@@ -1,17 +1,21 @@
 """Files as they really come: every encoding and line end is read, and a broken one changes nothing."""
 
 import io
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
 from shared_apps.jobs.models import Job
-from shared_apps.kit import scope, sheets
-from tenant_apps.contacts.models import Contact, Import, imports
+from shared_apps.kit import numbers, scope, sheets
+from tenant_apps.contacts.models import Contact, Import, Tag, imports
+from tenant_apps.contacts.models.draft import Defaults, draft
 from tests.conftest import Cast
 from tests.contacts.conftest import begin
 
@@ -55,6 +59,8 @@ BROKEN = {
     "a spreadsheet": b"PK\x03\x04" + bytes(range(128, 256)) * 20,
     "no text in any encoding": b"Nom\n\x81\x8d\x8f\x90\x9d\x02\n",
     "half a letter in UTF-16": "Nom\nDupont\n".encode("utf-16") + b"x",
+    "blank lines without end": b"Nom\n" + b";\n" * 60 + b"x\n",
+    "lines without end in a cell": b'Nom\n"' + b"\n" * 130 + b'"\n',
     "a cell without end": b"Nom\n" + b"x" * 140_000 + b"\n",
     "too many columns": b";".join(b"c%d" % number for number in range(201)) + b"\nx\n",
 }
@@ -62,8 +68,10 @@ BROKEN = {
 
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_broken_file_is_refused_with_a_reason_and_leaves_nothing(
-    acme: Cast, browser: Callable[..., Any], case: str
+    acme: Cast, browser: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
+    monkeypatch.setattr(sheets, "MOST_LINES", 60)
+    monkeypatch.setattr(sheets, "MOST_BREAKS", 120)
     folder = Path(settings.MEDIA_ROOT) / str(acme.id) / "contacts" / "imports"
     before = sorted(folder.rglob("*"))
     with scope.shared():
@@ -108,8 +116,6 @@ def test_short_lines_are_padded_and_long_ones_refused(acme: Cast) -> None:
 
 
 def test_formulas_are_text_and_their_guard_is_taken_off(acme: Cast) -> None:
-    from django.utils import timezone
-
     row = begin(acme, "Nom;Remarque;Téléphone\n'=1+1;=cmd|' /C calc'!A0;'+32 2 123\n".encode())
     with acme.inside(acme.admin):
         row.start_verify()
@@ -122,8 +128,6 @@ def test_formulas_are_text_and_their_guard_is_taken_off(acme: Cast) -> None:
 @pytest.mark.parametrize("name", ["../../x.csv", "a\r\nb.csv", "\0.csv", "", "x" * 400 + ".csv"])
 def test_a_hostile_file_name_stays_a_name(acme: Cast, name: str) -> None:
     with acme.inside(acme.admin):
-        from django.utils import timezone
-
         upload = SimpleUploadedFile("x", TEXT.encode())
         upload._name = name  # type: ignore[attr-defined]
         row = Import.begin(upload, now=timezone.now())
@@ -143,3 +147,68 @@ def test_fifty_thousand_lines_are_read_and_checked_in_flat_memory(
         row.verify()
         assert (row.refused_count, row.refused[0][0], row.new_companies) == (1, 50_001, 97)
         assert not Contact.objects.exists()
+
+
+MONSTERS = {
+    "payment_days": "1" + " " * 130_000 + "2",
+    "vat_number": "BE" + "9" * 5_000,
+    "iban": "BE68" + "9" * 5_000,
+    "name": "\ufdfa" * 100_000,
+    "is_customer": "\ufdfa" * 100_000,
+    "tags": "a," * 60_000,
+    "notes": "x" * 20_001,
+}
+
+
+@pytest.mark.parametrize("key", MONSTERS)
+def test_a_monstrous_cell_is_refused_at_once_whatever_its_column(key: str) -> None:
+    begun = time.process_time()
+    made = draft({"name": "Garage", key: MONSTERS[key]}, Defaults())
+    assert made.errors and made.errors[0].endswith("This is too long.")
+    assert time.process_time() - begun < 1
+
+
+def test_what_stands_behind_the_days_of_payment_is_read_as_before() -> None:
+    read = {
+        cell: draft({"name": "Garage", "payment_days": cell}, Defaults()).contact.payment_days
+        for cell in (
+            "30",
+            "30,00",
+            "30 jours",
+            "30.0  days",
+            "30.",
+            "1 2",
+            "30 jours 2",
+            "1" + " " * 400 + "2",
+        )
+    }
+    assert [*read.values()] == [30, 30, 30, 30, 30, None, None, None]
+
+
+def test_a_number_of_thousands_of_digits_is_refused_in_words() -> None:
+    """Past 4,300 digits Python refuses to read one as a number."""
+    for start in ("BE", "FR", "DE", "NL", "XI", "BE68", ""):
+        with pytest.raises(ValidationError):
+            numbers.clean_vat(start + "9" * 5_000, "BE")
+        with pytest.raises(ValidationError):
+            numbers.clean_iban(start + "9" * 5_000)
+
+
+def test_names_that_fold_into_many_letters_are_kept(acme: Cast) -> None:
+    """One sign may stand for eighteen: the folded twin is cut to its column wherever it is made or looked for."""
+    sign, tag = "\ufdfa", "\ufdfa" * 6
+    row = begin(acme, f"Nom;Prénom;Société;Tags\nDupont;Zoé;{sign * 200};{tag}\n".encode())
+    with acme.inside(acme.admin):
+        row.tag = "\u0301"  # no name at all once it is folded
+        row.start_verify()
+        row.start_commit(leave_out_duplicates=True, now=timezone.now())
+        person, company = Contact.objects.get(last_name="Dupont"), Contact.objects.get(kind="company")
+        assert person.company == company and company.name == sign * 200
+        assert [tag.name for tag in person.tags.all()] == [tag]
+        person.keep(tags=[tag], company_name=company.name, by=acme.admin, now=timezone.now())
+        assert (Tag.objects.count(), Contact.objects.count()) == (1, 2)
+
+
+def test_a_line_with_more_tags_than_anybody_gives_is_refused() -> None:
+    many = draft({"name": "Garage", "tags": ",".join(f"t{number}" for number in range(101))}, Defaults())
+    assert "tags" in many.errors[0]

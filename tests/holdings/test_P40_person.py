@@ -29,6 +29,7 @@ from tenants.models import CannotAct, Saga, State, Tenant
 from tenants.persons import found as found_of
 from tenants.persons import redaction
 from tests.conftest import PASSWORD, TESTER, Cast
+from tests.contacts.test_edit import sent
 from tests.holdings.conftest import deactivate, text_of
 from tests.isolation import catalog
 from tests.isolation.test_erasure_canary import in_files, in_queue
@@ -343,6 +344,41 @@ def test_P40_planted_a_table_that_hides_what_is_personal_is_caught_by_the_canary
     assert [row for row in everywhere(acme, LAST) if "contacts_contact" in row]
 
 
+def test_P40_a_form_that_was_open_meanwhile_brings_nobody_back(
+    acme: Cast, olga: Browser, browser: Callable[..., Browser]
+) -> None:
+    """Nor does one whose other fields name the person: notes, the company where somebody works, a tag."""
+    gone, ada = plant(acme), browser(acme, acme.admin)
+    with acme.inside():
+        firm = contacts().objects.get(name="Bakery")
+        shop = contacts().objects.create(kind="company", name=f"{LAST} & Zoon")
+        clerk = contacts().objects.create(kind="person", last_name="Clerk", company=shop)
+        tag = firm.tags.get()
+    pages = [f"/contacts/{one.pk}/edit/" for one in (gone, firm, clerk)]
+    forms = [(page, sent(ada.get(page)) | {"city": "Namur"}) for page in pages]
+    tag_page = f"/contacts/tags/{tag.pk}/"
+    forms.append(
+        (
+            tag_page,
+            {name: ada.get(tag_page).context["form"][name].value() for name in ("name", "colour", "seen")},
+        )
+    )
+    erase(acme, gone)
+    erase(acme, shop)
+    answers = [ada.post(page, form) for page, form in forms]
+    assert [one.status_code for one in answers] == [409, 409, 409, 302]
+    for answer in answers[:3]:
+        assert "Somebody was erased from this contact" in text_of(answer, 409)
+        assert LAST not in text_of(answer, 409) and persons.LABEL in text_of(answer, 409)
+    with acme.inside():
+        assert not contacts().objects.filter(name__contains=LAST).exists()
+    assert everywhere(acme, LAST) == []
+    again = ada.get(pages[1])
+    assert ada.post(pages[1], sent(again) | {"city": "Namur"}).status_code == 302, (
+        "as it is now it may be changed"
+    )
+
+
 def test_P40_rows_stay_and_what_they_mean_for_others_too(acme: Cast) -> None:
     gone = plant(acme)
     erase(acme, gone)
@@ -651,6 +687,6 @@ def test_P40_forgetting_a_row_empties_every_personal_field(acme: Cast) -> None:
         with acme.inside():
             row.refresh_from_db()
             before = {name: getattr(row, name) for name in holding.personal if getattr(row, name)}
-            row.forget(persons.LABEL)
+            row.forget(persons.LABEL, now=timezone.now())
             row.refresh_from_db()
         assert [name for name, value in before.items() if getattr(row, name) == value] == []

@@ -1,15 +1,19 @@
 """An integrator's own page: its code and its colleagues, never another's."""
 
+import re
 from collections.abc import Callable
 
 import pytest
 from django.test import Client as Browser
 
 from shared_apps.accounts.models import User
-from shared_apps.integrators.models import Membership
+from shared_apps.integrators import models
+from shared_apps.integrators.models import IdleInvitation, Membership
 from shared_apps.kit import scope
 from shared_apps.mail.models import Message
+from tests.conftest import TESTER
 from tests.integrators.conftest import APP, Partner
+from tests.operators.conftest import make_operator
 
 Open = Callable[..., Browser]
 NEW = {"name": "Ivo", "email": "ivo@links.test", "language": "en"}
@@ -43,13 +47,74 @@ def test_a_colleague_is_invited_enters_and_works_for_the_same_integrator(
     assert here.get("/clients/").status_code == 200
 
 
-def test_an_address_that_is_known_is_refused_on_the_field_and_nothing_is_left(
-    partner: Partner, rival: Partner, browser: Open
+def test_an_address_of_its_own_people_is_refused_on_the_field_and_nothing_is_left(
+    partner: Partner, browser: Open
 ) -> None:
-    answer = browser(APP, partner.ines).post("/organisation/invite/", NEW | {"email": "INES@rival.test"})
+    answer = browser(APP, partner.ines).post("/organisation/invite/", NEW | {"email": "IGOR@links.test"})
     assert answer.status_code == 200 and "is here already" in answer.content.decode()
     with scope.shared():
         assert Membership.objects.filter(organisation=partner.organisation).count() == 2
+
+
+def shown(here: Browser, name: str) -> tuple[str, str]:
+    """A person's row of the page without what tells people apart, and their key."""
+    [row] = [one for one in here.get("/organisation/").content.decode().split("</tr>") if f">{name}<" in one]
+    row = row.rpartition("<tr>")[2]
+    [key] = set(re.findall("/people/([0-9a-f-]{36})/", row))
+    return re.sub(r'value="[^"]+"', "", row.replace(key, "KEY")), key
+
+
+@pytest.mark.parametrize("whose", ["rival", "operator"])
+def test_nobody_learns_by_inviting_whose_people_others_are(
+    partner: Partner, rival: Partner, browser: Open, whose: str
+) -> None:
+    """Whatever is done to either invitation, the answers are those for an address that nobody has."""
+    with scope.shared(actor=TESTER):
+        holder = rival.ines if whose == "rival" else make_operator("Opal")
+        holders = User.objects.count()
+    here, used = browser(APP, partner.ines), holder.email.upper()
+    seen = []
+    for email in ("kim@links.test", used):
+        answers = [here.post("/organisation/invite/", NEW | {"email": email}, follow=True)]
+        row, key = shown(here, email)
+        answers += [here.post("/organisation/invite/", NEW | {"email": email})]
+        for verb in ("resend", "deactivate", "resend", "withdraw", "reactivate", "withdraw"):
+            answers.append(here.post(f"/organisation/people/{key}/{verb}/", follow=True))
+        said = [
+            re.findall("data-toast-text>([^<]+)<|(is here already)", one.content.decode()) for one in answers
+        ]
+        assert all(said)
+        seen.append((row.replace(email, "EMAIL"), [one.status_code for one in answers], said))
+    assert seen[0] == seen[1]
+    with scope.shared():
+        told = Message.objects.filter(to_address=holder.email, purpose="integrators.in_use")
+        assert told.count() == 2 and "Ines Links & Co of Links & Co" in told[0].body
+        assert User.objects.count() == holders and not IdleInvitation.objects.exists()
+    assert again(holder).state == "active"
+
+
+def test_an_idle_invitation_sent_again_is_one_in_earnest_once_nobody_has_the_address(
+    partner: Partner, rival: Partner, browser: Open
+) -> None:
+    here = browser(APP, partner.ines)
+    here.post("/organisation/invite/", NEW | {"email": rival.ines.email})
+    _row, key = shown(here, rival.ines.email)
+    with scope.shared(actor=TESTER):
+        rival.ines.change_email("elsewhere@rival.test")
+    here.post(f"/organisation/people/{key}/resend/")
+    there = browser(APP)
+    assert there.post(invitation(), {"name": "Ines", "password": "seven quiet herons fly"}).status_code == 302
+    assert "igor@links.test" in there.get("/organisation/").content.decode()
+
+
+def test_nobody_tries_more_addresses_within_a_day_than_anybody_invites(
+    partner: Partner, browser: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "INVITATIONS_A_DAY", 1)
+    here = browser(APP, partner.ines)
+    here.post("/organisation/invite/", NEW)
+    answer = here.post("/organisation/invite/", NEW | {"email": "kim@links.test"})
+    assert answer.status_code == 200 and "Try again tomorrow" in answer.content.decode()
 
 
 def test_a_withdrawn_invitation_opens_nothing_and_frees_the_address(partner: Partner, browser: Open) -> None:

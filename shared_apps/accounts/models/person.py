@@ -348,14 +348,14 @@ class User(AbstractBaseUser, Row):
         # Not delete(): it looks for rows that name the person in tables of the other kind of schema too.
         User.objects.filter(id=self.id)._raw_delete(using=router.db_for_write(User))
 
-    def forget(self, label: str) -> list[str]:
+    def forget(self, label: str, *, now: datetime) -> list[str]:
         """Take everything personal out of this person: `label` stands for the name from now on.
 
         The row stays, since others name it by its key. Nobody enters by it any more: deactivated, which they are already
         but in a database or a copy that is older; no session, no password, an address that no mail reaches. Returns the
         names of files that must go: none.
         """
-        self.sign_ins.all().close(Cause.DEACTIVATED, now=timezone.now())
+        self.sign_ins.all().close(Cause.DEACTIVATED, now=now)
         self.sign_ins.update(device="")
         Session.objects.filter(user=self.pk).delete()
         for factor in ("totp", "passkeys", "recovery_codes"):
@@ -363,7 +363,7 @@ class User(AbstractBaseUser, Row):
             model._default_manager.filter(user=self.pk).delete()
         self.name, self.email = label, f"{self.pk}@erased.invalid"
         self.set_unusable_password()
-        was_active, self.deactivated_at = self.is_active, self.deactivated_at or timezone.now()
+        was_active, self.deactivated_at = self.is_active, self.deactivated_at or now
         self.save()
         if was_active:
             _number_changed(self)

@@ -15,6 +15,7 @@ from shared_apps.clients.models import Client
 from shared_apps.history import registry, triggers
 from shared_apps.history.models import LogEntry
 from shared_apps.kit import scope
+from shared_apps.kit.text import ERASED
 from shared_apps.promises.checking import Result, Round, check, kept_if, reading, rows
 from tenants import neutral, roles
 
@@ -174,7 +175,7 @@ def _compared(of: Iterable[type[models.Model]]) -> tuple[int, int, int]:
                 "table": meta.db_table,
                 "newest": NEWEST_COMPARED,
                 "columns": json.dumps(columns),
-                "made_up": [triggers.ERASED, neutral.MADE_UP],
+                "made_up": [ERASED, neutral.MADE_UP],
             },
         )
         total = [before + more for before, more in zip(total, numbers, strict=True)]

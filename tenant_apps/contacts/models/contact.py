@@ -149,7 +149,7 @@ class ContactQuerySet(models.QuerySet["Contact"]):
 
 def terms(text: str) -> list[str]:
     """What is searched for: folded words, and numbers without the spaces and dots that people put into them."""
-    folded = fold(text)[:200]
+    folded = fold(text[:200])[:200]
     if CODE.fullmatch(compact := SEPARATORS.sub("", folded)):
         return [compact]
     return [word for word in re.split(r"[\s,;]+", folded) if word][:8]
@@ -309,14 +309,19 @@ class Contact(Row):
                 missing["kind"] = _now("People work there: it can't become a person.")
         return {field: ValidationError(text, code="missing") for field, text in missing.items()}
 
+    @staticmethod
+    def key(name: str) -> str:
+        """By which a contact of this name is sorted and found. Some signs fold into many: cut to its column."""
+        return fold(name)[:400]
+
     def derive(self, tags: Iterable[str] = ()) -> None:
         """Make the twins from the other columns. `tags` are folded names, which can be read only of a stored row."""
         if self.kind == Kind.PERSON:
             self.name = " ".join(f"{self.first_name} {self.last_name}".split())
-            self.name_folded = fold(f"{self.last_name} {self.first_name}")[:400]
+            self.name_folded = self.key(f"{self.last_name} {self.first_name}")
         else:
             self.name = " ".join(self.name.split())
-            self.name_folded = fold(self.name)[:400]
+            self.name_folded = self.key(self.name)
         self.city_folded = fold(self.city)[:200]
         self.search = self._search_text(tags)
 
@@ -340,7 +345,8 @@ class Contact(Row):
         """Make the search text anew for contacts whose tags changed; no change that the history shows."""
         ids = list(ids)
         for start in range(0, len(ids), 500):
-            contacts = list(Contact.objects.filter(pk__in=ids[start : start + 500]).prefetch_related("tags"))
+            here = Contact.objects.filter(pk__in=ids[start : start + 500]).order_by("pk")
+            contacts = list(here.select_for_update().prefetch_related("tags"))
             for contact in contacts:
                 contact.derive([tag.name_folded for tag in contact.tags.all()])
             Contact.objects.bulk_update(contacts, ["search"])
@@ -363,7 +369,7 @@ class Contact(Row):
             self.save(update_fields=["search"])
 
     def _company(self, name: str, now: datetime) -> "Contact | None":
-        folded = fold(name)
+        folded = self.key(name)
         if not folded:
             return None
         if self.company and self.company.name_folded == folded:
@@ -376,11 +382,12 @@ class Contact(Row):
         )
         return found or Contact.objects.create(kind=Kind.COMPANY, name=name, created_at=now, updated_at=now)
 
-    def forget(self, label: str) -> list[str]:
+    def forget(self, label: str, *, now: datetime) -> list[str]:
         """Take everything personal out of this contact: `label` stands for the name from now on.
 
         The row stays, since others name it by its key. Its files go: returns their names in the store, for whoever
-        removes them once this is committed.
+        removes them once this is committed. Forms that are open are stale from now on, also those of whoever works here,
+        which hold the name.
         """
         attachments: Any = self.attachments
         files = [name for name in attachments.values_list("file", flat=True) if name]
@@ -388,8 +395,13 @@ class Contact(Row):
         for field in FORGOTTEN:
             setattr(self, field, "")
         self.name, self.last_name = label, label if self.kind == Kind.PERSON else ""
+        self.note_change(now)
         self.save()
+        self.people.update(updated_at=now)
         return files
+
+    def note_change(self, now: datetime) -> None:
+        self.updated_at = now
 
     def archive(self, *, by: User, now: datetime) -> None:
         """Out of the lists, kept and found on demand. Raises CannotArchive."""

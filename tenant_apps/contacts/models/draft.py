@@ -16,6 +16,7 @@ from django.utils.translation import pgettext_lazy
 from shared_apps.kit import numbers, places
 from shared_apps.kit.text import fold
 from tenant_apps.contacts.models.contact import Contact, Kind, Relation
+from tenant_apps.contacts.models.tag import Tag
 
 # Label, then the headers by which each column is known in French, Dutch, German and English (folded).
 COLUMNS: dict[str, tuple[Any, str]] = {
@@ -117,6 +118,9 @@ KINDS = {
         ["person", "personne", "persoon", "particulier", "individual", "contact", "privatperson"]
     ),
 }
+# The longest cell that is looked at, in characters: whatever is done with one costs the more the longer it is.
+LONGEST, LONGEST_NOTES, LONGEST_TAGS = 500, 20_000, 5_000
+MOST_TAGS = 100  # of one contact
 TWINS = ("id", "name_folded", "city_folded", "search", "company")
 TEXTS = (
     "first_name",
@@ -157,7 +161,7 @@ def guess(header: Sequence[str]) -> list[str]:
     """The key of each column by its header, "" for one that isn't known. Each key at most once."""
     guessed: list[str] = []
     for title in header:
-        folded = fold(title).strip(" *:")
+        folded = fold(title[:100]).strip(" *:")
         known = (
             key for key, words in SYNONYMS.items() if key not in guessed and _is_called(folded, key, words)
         )
@@ -173,7 +177,10 @@ def _is_called(folded: str, key: str, words: "set[str]") -> bool:
 
 def draft(cells: Mapping[str, str], defaults: Defaults) -> Draft:
     """The contact that a line describes. Everything that is wrong with it stands in `errors`; nothing is dropped."""
-    errors: list[str] = []
+    if errors := _too_long(cells):
+        nameless = Contact(name=cells.get("name", "")[:200])
+        nameless.derive()
+        return Draft(nameless, errors=errors)
     contact = Contact(kind=_kind(cells, errors), **{key: cells.get(key, "") for key in TEXTS})
     contact.vat_number, contact.iban = numbers.compact(contact.vat_number), numbers.compact(contact.iban)
     contact.country = _named(cells.get("country", ""), places.named, errors, "country") or defaults.country
@@ -184,16 +191,25 @@ def draft(cells: Mapping[str, str], defaults: Defaults) -> Draft:
         said = _flag(cells.get(f"is_{relation.value}", ""), f"is_{relation.value}", errors)
         setattr(contact, f"is_{relation.value}", said or defaults.relation == relation.value)
     company = _name(contact, cells, errors)
-    tags = [tag for tag in re.split(r"[,;|]", cells.get("tags", "")) if fold(tag)]
+    tags = [tag for tag in re.split(r"[,;|]", cells.get("tags", "")) if Tag.key(tag)]
     errors += [
         _now("“%(tag)s” is too long for a tag.") % {"tag": tag[:60]} for tag in tags if len(tag.strip()) > 50
     ]
+    if len(tags) > MOST_TAGS:
+        errors.append(_now("A line may name %(most)s tags.") % {"most": MOST_TAGS})
     try:
         contact.full_clean(exclude=TWINS, validate_unique=False, validate_constraints=False)
     except ValidationError as error:
         errors += [text for key, texts in error.message_dict.items() for text in _said(key, texts)]
-    contact.derive(sorted({fold(tag) for tag in [*tags, *filter(None, [defaults.tag])]}))
-    return Draft(contact, company, [*tags, *filter(None, [defaults.tag])], errors)
+    tags += [defaults.tag] if Tag.key(defaults.tag) else []
+    contact.derive(sorted({Tag.key(tag) for tag in tags}))
+    return Draft(contact, company, tags, errors)
+
+
+def _too_long(cells: Mapping[str, str]) -> list[str]:
+    most = {"notes": LONGEST_NOTES, "tags": LONGEST_TAGS}
+    found = [key for key, cell in cells.items() if len(cell) > most.get(key, LONGEST)]
+    return [said for key in found for said in _said(key, [_now("This is too long.")])]
 
 
 def _said(key: str, texts: Iterable[str]) -> list[str]:
@@ -266,7 +282,7 @@ def _website(cell: str) -> str:
 def _days(cell: str, errors: list[str]) -> int | None:
     if not cell:
         return None
-    if found := re.fullmatch(r"(\d{1,3})(?:[.,]0+)?(?: *[^\d]*)?", cell):
+    if found := re.fullmatch(r"(\d{1,3})(?:[.,]0+)?\D*", cell):
         return int(found[1])
     _wrong("payment_days", cell, errors)
     return None

@@ -21,7 +21,6 @@ from shared_apps.jobs import job
 from shared_apps.jobs.run import report
 from shared_apps.kit import sheets, uploads
 from shared_apps.kit.rows import Row
-from shared_apps.kit.text import fold
 from tenant_apps.contacts.models.attachment import delete_file_when_committed
 from tenant_apps.contacts.models.contact import Contact, Kind
 from tenant_apps.contacts.models.draft import Defaults, Draft, draft, guess, kind_of
@@ -191,7 +190,7 @@ class Import(Row):
                 if made.contact.kind == Kind.COMPANY:
                     named.add(made.contact.name_folded)
                 elif made.company:
-                    needed.add(fold(made.company))
+                    needed.add(Contact.key(made.company))
             report(95 * done // self.lines)
         self._note(refused, duplicates)
         self.new_companies = len(_without_stored(needed - named))
@@ -355,7 +354,7 @@ def _without_stored(names: set[str]) -> set[str]:
 def _store(drafts: Sequence[Draft], now: datetime) -> None:
     """Insert the contacts with their companies and tags; a company that nobody named is made."""
     wanted = {
-        fold(made.company): made.company for made in reversed(drafts) if made.company
+        Contact.key(made.company): made.company for made in reversed(drafts) if made.company
     }  # as written first
     companies = _companies(wanted)
     missing = [
@@ -366,7 +365,7 @@ def _store(drafts: Sequence[Draft], now: datetime) -> None:
         companies[company.name_folded] = company
     for made in drafts:
         if made.company:
-            made.contact.company = companies[fold(made.company)]
+            made.contact.company = companies[Contact.key(made.company)]
     contacts = [*missing, *(made.contact for made in drafts)]
     for contact in contacts:
         contact.created_at = contact.updated_at = now
@@ -381,7 +380,7 @@ def _store_tags(drafts: Sequence[Draft]) -> None:
         [
             links(contact_id=made.contact.id, tag_id=tags[folded].id)
             for made in drafts
-            for folded in sorted({fold(name) for name in made.tags})
+            for folded in sorted({Tag.key(name) for name in made.tags})
         ]
     )
 

@@ -47,13 +47,18 @@ class Tag(Row):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.name = " ".join(self.name.split())
-        self.name_folded = fold(self.name)[:100]
+        self.name_folded = self.key(self.name)
         super().save(*args, **kwargs)
+
+    @staticmethod
+    def key(name: str) -> str:
+        """By which the tag of this name is found, "" for what is no name. Some signs fold into many: cut to its column."""
+        return fold(name)[:100]
 
     @classmethod
     def named(cls, names: Collection[str]) -> "list[Self]":
         """The tags of these names; those that aren't there yet are made. Two people may do so at once."""
-        wanted = {fold(name): " ".join(name.split()) for name in names if fold(name)}
+        wanted = {cls.key(name): " ".join(name.split()) for name in names if cls.key(name)}
         colour = cls.objects.count()
         missing = wanted.keys() - set(
             cls.objects.filter(name_folded__in=wanted).values_list("name_folded", flat=True)

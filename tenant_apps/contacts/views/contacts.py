@@ -96,7 +96,9 @@ def create(request: HttpRequest) -> HttpResponse:
 
 @requires("contacts.edit")
 def edit(request: HttpRequest, id: UUID) -> HttpResponse:
-    """Change a contact. When somebody saved it meanwhile, both versions are shown and nothing is stored yet."""
+    """Change a contact. When somebody saved it meanwhile, both versions are shown and nothing is stored yet; when
+    somebody was erased there meanwhile, what was typed is dropped.
+    """
     rows = Contact.objects.select_for_update(of=("self",)) if request.method == "POST" else Contact.objects
     form = ContactForm(
         request.POST or None, instance=get_object_or_404(rows.select_related("company"), id=id)
@@ -104,6 +106,10 @@ def edit(request: HttpRequest, id: UUID) -> HttpResponse:
     context = {"form": form, "contact": form.instance, "saved_at": form["saved_at"].value()}
     if form.is_valid():
         stored = Contact.objects.select_related("company").get(id=id)
+        if form.brings_back(stored):
+            fresh = ContactForm(instance=stored)
+            context = {"form": fresh, "contact": stored, "saved_at": fresh.stored_at, "is_erased": True}
+            return render(request, "contacts/edit.html", context, status=409)
         if form.is_stale and (differences := form.differences(stored)):
             last = reading.of_record(stored, size=1).actions[:1]
             context |= {
@@ -138,7 +144,7 @@ def duplicates(request: HttpRequest) -> HttpResponse:
 @requires("contacts.view", when_suspended=True)
 def companies(request: HttpRequest) -> HttpResponse:
     """Names of companies that begin like what is typed, as options of a list."""
-    start = fold(request.POST.get("company_name", ""))
+    start = Contact.key(request.POST.get("company_name", "")[:200])
     found = (
         Contact.objects.active()
         .filter(kind=Kind.COMPANY, name_folded__startswith=start)
@@ -182,7 +188,7 @@ def restore(request: HttpRequest, id: UUID) -> HttpResponse:
 def delete(request: HttpRequest, id: UUID) -> HttpResponse:
     """For good, once the name was typed."""
     found = get_object_or_404(Contact, id=id)
-    if fold(request.POST.get("typed_name", "")) != fold(found.name):
+    if fold(request.POST.get("typed_name", "")[:300]) != fold(found.name):
         messages.error(request, _("Nothing was deleted: the name that was typed isn't the contact's."))
         return redirect(found)
     found.remove(by=person_of(request))

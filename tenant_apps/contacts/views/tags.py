@@ -28,10 +28,17 @@ def tags(request: HttpRequest) -> HttpResponse:
 @requires("contacts.edit")
 def change(request: HttpRequest, id: UUID) -> HttpResponse:
     """Rename or recolour a tag."""
-    tag = get_object_or_404(Tag, id=id)
-    form = TagForm(request.POST or None, instance=tag)
+    rows = Tag.objects.select_for_update() if request.method == "POST" else Tag.objects
+    tag = get_object_or_404(rows, id=id)
+    form = TagForm(request.POST or None, instance=tag, initial={"seen": tag.name})
     if form.is_valid():
-        tag.change(**form.cleaned_data, by=person_of(request))
+        if form.brings_back(Tag.objects.get(id=id)):
+            messages.error(
+                request,
+                _("Somebody was erased from this tag’s name while you had it open. Nothing is stored."),
+            )
+            return redirect("contacts:tag", id)
+        tag.change(name=form.cleaned_data["name"], colour=form.cleaned_data["colour"], by=person_of(request))
         messages.success(request, _("Saved."))
         return redirect("contacts:tags")
     return render(request, "contacts/tag.html", {"form": form, "tag": Tag.objects.get(id=id)})
