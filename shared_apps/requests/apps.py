@@ -62,6 +62,17 @@ class RequestsConfig(Module):
             erased="public",
         ),
         Holding(
+            "requests.Supplement",
+            neutral="emptied",
+            whose="smoall",
+            category="legal",
+            called=_("Supplements about breaches of security"),
+            why=_("To keep what clients were told of a breach once more was known"),
+            kept=_("For ever; it names no client and nobody of theirs"),
+            exported="no",
+            erased="public",
+        ),
+        Holding(
             "requests.Notice",
             neutral="emptied",
             whose="client",

@@ -94,6 +94,8 @@ ADDRESSES = {
     "requests/breaches/{breach}/authority/": ("post", 200),
     "requests/breaches/{breach}/no-authority/": ("post", 200),
     "requests/breaches/{breach}/notify/": ("post", 200),
+    "requests/breaches/{breach}/concern/": ("post", 200),
+    "requests/breaches/{breach}/supplement/": ("post", 200),
     "requests/{request}/": ("get", 200),
     "requests/{request}/answer/": ("post", 200),
     "requests/{request}/extend/": ("post", 200),
