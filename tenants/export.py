@@ -258,6 +258,7 @@ def shared_rows(tenant: Tenant) -> dict[str, Any]:
                 "text",
                 "extended_because",
                 "answered_at",
+                "closed_at",
                 "answer",
             )
         ),

@@ -4,7 +4,7 @@ from shared_apps.kit.module import ADMIN, OWNER, Holding, Module, Purpose
 
 KEPT = _(
     "The names, the text and the answer for three years after the answer, or until your contact details are erased; "
-    "then its kind and dates, which name nobody"
+    "then its kind and dates, which name nobody. Whoever else asked for themselves is answered first"
 )
 
 
