@@ -45,7 +45,7 @@ def shown(partners: Iterable[Partner]) -> list[Listed]:
             country=country_name(one.country),
             categories=[CATEGORIES.get(code, code) for code in one.categories],
             is_sub_processor="data" in one.categories,
-            since=one.listed_on,
+            since=one.listed_on,  # type: ignore[attr-defined]  # annotated by `with_policy`
         )
         for one in partners
     ]
