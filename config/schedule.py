@@ -11,6 +11,7 @@ TIMED_JOBS = (
     Timed("shared_apps.jobs.upkeep.sweep", every=60),
     Timed("tenants.sagas.resume", every=60),
     Timed("tenants.sign_up.expire", every=600),
+    Timed("tenants.publishing.look", every=3600),
     Timed("shared_apps.accounts.jobs.expire", every=900),
     Timed("shared_apps.operators.jobs.enforce_retention", every=900),
     Timed("shared_apps.operators.jobs.nightly", at=time(4, 10)),

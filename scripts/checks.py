@@ -42,6 +42,7 @@ NAMES_SCHEMAS = {
     "shared_apps/history/triggers.py",
     "shared_apps/kit/scope.py",
     "shared_apps/legal/walls.py",
+    "shared_apps/requests/walls.py",
     "shared_apps/sharing/walls.py",
     "tenants/erasure.py",
     "tenants/fleet.py",

@@ -29,6 +29,7 @@ from tenants.requests import role_of
 
 DATA_MONTHS = 3  # P35
 CONTACT_MONTHS = 12  # P36
+LATE_MONTHS = 2  # how long a notice sent to Smoall may have lain: a month to take a copy is left then
 LATEST_MONTHS = 120  # how far from the notice a client may put a day
 LINK_SECONDS = 30 * 24 * 3600  # of the mailed link to the contact details; an older one asks for another
 LEAVABLE = (State.ACTIVE, State.SUSPENDED)
@@ -52,10 +53,15 @@ class Dates:
         return end_of(self.data_on)
 
 
-def foresee(now: datetime) -> Dates:
-    """What a notice given now would promise: whole calendar months, the day of the notice not counted."""
-    today = day_of(now)
-    return Dates(plus_months(today, DATA_MONTHS), plus_months(today, CONTACT_MONTHS))
+def foresee(now: datetime, received_on: date | None = None) -> Dates:
+    """What a notice given now would promise, or one that came in on that day: whole calendar months, that day not counted."""
+    noticed = received_on or day_of(now)
+    return Dates(plus_months(noticed, DATA_MONTHS), plus_months(noticed, CONTACT_MONTHS))
+
+
+def receipt(now: datetime) -> tuple[date, date]:
+    """The first and the last day on which a notice that is noted now may have come in."""
+    return plus_months(day_of(now), -LATE_MONTHS), day_of(now)
 
 
 # --- the verbs --------------------------------------------------------------------------------------------
@@ -66,13 +72,15 @@ def give_notice(
     id: UUID,
     *,
     now: datetime,
+    received_on: date | None = None,
     data_on: date | None = None,
     contacts_on: date | None = None,
     proof: "File[bytes] | None" = None,
 ) -> Departure:
     """Give notice for a workspace. The author is the scope's; an operator brings the client's proof.
 
-    `data_on`, `contacts_on`: the client's own days instead of the promised ones. Fixes both promised days for good.
+    `received_on`: of a notice sent to Smoall, which counts from its receipt (the terms, article 8). `data_on`,
+    `contacts_on`: the client's own days instead of the promised ones. Fixes both promised days for good.
     Raises CannotAct when it leaves already or is closed, or for a day out of reach; ValidationError for a proof that
     can't be kept. Then nothing has changed.
     """
@@ -84,7 +92,10 @@ def give_notice(
                 if tenant.state == State.LEAVING
                 else _("This workspace is closed.")
             )
-        departure = _begin(tenant, Departure.Origin.NOTICE, now=now)
+        if received_on is not None:
+            first, last = receipt(now)
+            _refuse_outside(first, received_on, last)
+        departure = _begin(tenant, Departure.Origin.NOTICE, received_on=received_on, now=now)
         for category, on in ((Category.DATA, data_on), (Category.CONTACTS, contacts_on)):
             if on is not None:
                 _move(departure, category, on, now=now)
@@ -94,13 +105,16 @@ def give_notice(
     return departure
 
 
-def _begin(tenant: Tenant, origin: Departure.Origin, *, now: datetime) -> Departure:
-    dates = foresee(now)
+def _begin(
+    tenant: Tenant, origin: Departure.Origin, *, now: datetime, received_on: date | None = None
+) -> Departure:
+    dates = foresee(now, received_on)
     return Departure.objects.create(
         tenant_uuid=tenant.id,
         client_uuid=tenant.client_id,
         origin=origin,
         noticed_at=now,
+        received_on=received_on,
         noticed_by=role_of(scope.actor()),
         data_promised_on=dates.data_on,
         contacts_promised_on=dates.contacts_on,
@@ -226,6 +240,10 @@ def reach(category: Category, *, noticed_at: datetime, now: datetime) -> tuple[d
 
 def _refuse_out_of_reach(departure: Departure, category: Category, on: date, *, now: datetime) -> None:
     first, last = reach(category, noticed_at=departure.noticed_at, now=now)
+    _refuse_outside(first, on, last)
+
+
+def _refuse_outside(first: date, on: date, last: date) -> None:
     if not first <= on <= last:
         raise CannotAct(
             _("Choose a day from %(first)s to %(last)s.")

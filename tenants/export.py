@@ -269,6 +269,7 @@ def shared_rows(tenant: Tenant) -> dict[str, Any]:
                 "text",
                 "extended_because",
                 "answered_at",
+                "closed_at",
                 "answer",
             )
         ),
@@ -285,6 +286,7 @@ def shared_rows(tenant: Tenant) -> dict[str, Any]:
         "departures": [
             {
                 "noticed_at": one.noticed_at,
+                "received_on": one.received_on,
                 "data_promised_on": one.data_promised_on,
                 "contacts_promised_on": one.contacts_promised_on,
                 "data_on": one.data_on,

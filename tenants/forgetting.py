@@ -215,6 +215,7 @@ def forget_client(client: UUID) -> None:
     """
     _forget_searches(client)
     _forget_addresses(client)
+    Request.forget_client(client, now=timezone.now())  # while the row says who the contact person is
     for one in further:
         one.forget(client)
     said = Instruction.objects.filter(departure__client_uuid=client)
@@ -241,7 +242,6 @@ def forget_client(client: UUID) -> None:
     for done in Erasure.objects.filter(client_uuid=client):
         done.certificate, done.requested_by = "", {"role": done.requested_by["role"]}
         done.save(update_fields=["certificate", "requested_by"])
-    Request.forget_client(client, now=timezone.now())
     Message.objects.filter(about=client).delete()
     for model, keys in rows:
         redact_rows(model, keys)

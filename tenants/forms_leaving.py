@@ -67,7 +67,7 @@ class DaysForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.foreseen: Dates = departure.foresee(today)
         for category in Category:
-            _day_field(self, f"{category}_on").reach(*departure.reach(category, noticed_at=today, now=today))
+            day_field(self, f"{category}_on").reach(*departure.reach(category, noticed_at=today, now=today))
 
     def clean(self) -> dict[str, Any]:
         super().clean()
@@ -109,7 +109,7 @@ class DayForm(forms.Form):
         self.earliest = first
         if category == Category.CONTACTS and leaving.data_erased_at is None:
             first = max(first, leaving.data_on)
-        field = _day_field(self, "on")
+        field = day_field(self, "on")
         field.label, field.last = WHAT[category], last
         field.reach(first, last)
 
@@ -145,7 +145,7 @@ class OwnersDayForm(DayForm, ProofForm):
     field_order = ("on", "current", "seen")
 
 
-def _day_field(form: forms.Form, name: str) -> DayField:
+def day_field(form: forms.Form, name: str) -> DayField:
     field = form.fields[name]
     assert isinstance(field, DayField)
     return field

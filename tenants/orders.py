@@ -27,6 +27,7 @@ from shared_apps.jobs import job
 from shared_apps.kit import scope
 from shared_apps.kit.dates import day_of, end_of, plus_months
 from shared_apps.sharing import jobs as sharing_jobs
+from shared_apps.sharing import mails
 from shared_apps.sharing.models import YEARS_KEPT, CannotShare, Order
 from tenants import canonical, export, extract, keys
 from tenants.archive import BadRecipient, age, parse_recipient
@@ -43,13 +44,15 @@ class BadRecord(ValueError):
 
 
 def confirm(order: Order, *, by: User, recipient: str, now: datetime) -> None:
-    """The second operator confirms, and a worker begins. Raises CannotShare, BadRecipient.
+    """The second operator confirms, and a worker begins. The client is told now, before anything is given, unless that is
+    forbidden (the agreement on processing, article 5). Raises CannotShare, BadRecipient.
 
     A key, never a passphrase: that would have to wait in a row.
     """
     if not isinstance(key := parse_recipient(recipient), age.PublicKey):
         raise BadRecipient("kind", _("Give the public half of an age key: age1…"))
     order.confirm(by=by, recipient=key.text, now=now)
+    sharing_jobs.tell(now)
     carry_out.later(str(order.id), key=f"order:{order.id}")
 
 
@@ -63,7 +66,7 @@ def again(order: Order, *, now: datetime) -> None:
 
 @job(purpose="sharing.order", saga=True)
 def carry_out(order_id: str) -> None:
-    """Write what the order names, note it, sign the record, tell the client unless that is forbidden. Once."""
+    """Write what the order names, note it, sign the record. Once; nothing has left by that: see `take`."""
     with scope.shared():
         order = Order.objects.get(pk=order_id)
     if order.made_at is not None:
@@ -149,7 +152,7 @@ def contacts(order: Order, client: Client) -> dict[str, Any]:
 
 
 def _note(id: UUID, *, size: int, sha256: str, now: datetime) -> None:
-    """In one transaction: what was made, the record, and the mail unless the order forbids it."""
+    """In one transaction: what was made, and the record."""
     with transaction.atomic():
         order = Order.objects.select_for_update(of=("self",)).get(pk=id)
         if order.made_at is not None:
@@ -157,11 +160,13 @@ def _note(id: UUID, *, size: int, sha256: str, now: datetime) -> None:
         order.made_at, order.size, order.sha256, order.error = now, size, sha256, ""
         order.record = signed(order, KeyStore.default())
         order.save(update_fields=["made_at", "size", "sha256", "error", "record"])
-        sharing_jobs.tell(now)
 
 
 def take(id: UUID, *, by: User, now: datetime) -> tuple[Order, IO[bytes]]:
-    """Hand the encrypted file to who confirmed, once: it leaves the disk as soon as it is open. Raises CannotShare."""
+    """Hand the encrypted file to who confirmed, once: it leaves the disk as soon as it is open. Raises CannotShare.
+
+    Not before the mail to the client has left, where it may be told.
+    """
     order = Order.objects.select_for_update(of=("self",)).get(pk=id)
     if order.made_at is None:
         raise CannotShare(_("Nothing was made for this order yet."))
@@ -169,6 +174,8 @@ def take(id: UUID, *, by: User, now: datetime) -> tuple[Order, IO[bytes]]:
         raise CannotShare(
             _("Only who confirmed the order can fetch what is given: it is encrypted to their key.")
         )
+    if not is_client_told(order, now=now):
+        raise CannotShare(_("The client is told first: its mail has not left yet. Try again in a moment."))
     name = sharing_jobs.given_name(order)
     if order.taken_at or not default_storage.exists(name):
         raise CannotShare(_("It was fetched already, or nobody fetched it within seven days."))
@@ -177,6 +184,13 @@ def take(id: UUID, *, by: User, now: datetime) -> tuple[Order, IO[bytes]]:
     file: Any = default_storage.open(name)
     transaction.on_commit(_remover(name))
     return order, file
+
+
+def is_client_told(order: Order, *, now: datetime) -> bool:
+    """Whether the client need not be waited for: its mail left, or it may not be told, or nobody is left to be told."""
+    if order.is_secret(day_of(now)) or not Client.objects.filter(pk=order.client_uuid).exists():
+        return True
+    return mails.has_left(order)
 
 
 def _remover(name: str) -> Callable[[], None]:

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
@@ -16,6 +16,7 @@ from django.utils.translation import override
 from shared_apps import mail
 from shared_apps.accounts.models import User
 from shared_apps.clients.models import Client
+from shared_apps.jobs import job
 from shared_apps.kit import scope
 from shared_apps.kit.dates import day_of, end_of
 from shared_apps.kit.hosts import host_url
@@ -86,6 +87,30 @@ def catch_up(saga: Saga) -> None:
     _tell_everybody(saga)
 
 
+@job(purpose="legal.notices", saga=True, retries=0)
+def look() -> None:
+    """Note which mails left, and tell whoever is not told yet: who signed up meanwhile, or whose erasure was cancelled.
+
+    Each gets the same month from then on. Not who came once the version counted: it is the one that they were shown.
+    """
+    with scope.shared():
+        found = list(Publication.objects.confirmed().filter(changes_contacts=True))
+    for publication in found:
+        note_sent(publication)
+        while _tell_some(publication, before=starts_at(publication)):
+            pass
+
+
+def note_sent(publication: Publication) -> None:
+    """Keep when each mail left, which the outbox forgets after a month."""
+    sent = Message.objects.filter(
+        purpose=PURPOSE, topic=publication.topic, about=OuterRef("client_uuid"), state=Message.State.SENT
+    )
+    with scope.shared():
+        waiting = Notice.objects.filter(Exists(sent), publication=publication, sent_at=None)
+        waiting.update(sent_at=Subquery(sent.values("sent_at")[:1]))
+
+
 def untold(publication: Publication) -> QuerySet[Client]:
     """Clients whose contact details are held, and who were not told of the change."""
     told = Notice.objects.filter(publication=publication, client_uuid=OuterRef("pk"))
@@ -101,13 +126,19 @@ def _tell_everybody(saga: Saga) -> None:
         sagas.report(saga, 100 * done // max(total, done))
 
 
-def _tell_some(publication: Publication) -> int:
-    """One transaction: each client's row is held, so that it can't be erased between its notice and its mail."""
+def _tell_some(publication: Publication, *, before: datetime | None = None) -> int:
+    """One transaction: each client's row is held, so that it can't be erased between its notice and its mail.
+
+    `before`: those alone who were there then. Whom somebody else told while we waited for the row is asked for anew.
+    """
     with scope.shared(), transaction.atomic():
-        some = untold(publication).order_by("pk").select_for_update(of=("self",))[:BATCH]
-        for client in (found := list(some)):
+        some = untold(publication)
+        if before is not None:
+            some = some.filter(created_at__lt=before)
+        held = [one.pk for one in some.order_by("pk").select_for_update(of=("self",))[:BATCH]]
+        for client in untold(publication).filter(pk__in=held):
             tell(publication, client, now=timezone.now())
-        return len(found)
+        return len(held)
 
 
 def tell(publication: Publication, client: Client, *, now: datetime) -> None:
@@ -150,7 +181,7 @@ def tell(publication: Publication, client: Client, *, now: datetime) -> None:
 def take_back(client: UUID) -> None:
     """The mails that wait for this client are about to be deleted: of those changes it was not told.
 
-    Should its contact details stay, it is told of them on the day from which they count.
+    Should its contact details stay, it is told of them at the next `look`.
     """
     waiting = Message.objects.filter(about=client, purpose=PURPOSE, state=Message.State.QUEUED)
     for topic in waiting.values_list("topic", flat=True):
@@ -166,8 +197,8 @@ def take_back(client: UUID) -> None:
 def may_use(topic: str, client: Client, *, today: date) -> bool:
     """Whether the contact details of a client, and of its users, may be used for what a version changed ("privacy 2").
 
-    Only once it counts, and only those of a client that was told and did not opt out, or that came afterwards. Whatever
-    begins to use contact details otherwise asks here, each time. In the shared scope.
+    Only once it counts, and only those of a client that was told a calendar month ago and did not opt out, or that came
+    afterwards. Whatever begins to use contact details otherwise asks here, each time. In the shared scope.
     """
     kind, _space, version = topic.partition(" ")
     found = Publication.objects.confirmed().filter(kind=kind, version=version, in_force_on__lte=today).first()
@@ -175,4 +206,5 @@ def may_use(topic: str, client: Client, *, today: date) -> bool:
         return False
     if day_of(client.created_at) >= found.in_force_on or not found.changes_contacts:
         return True
-    return Notice.objects.filter(publication=found, client_uuid=client.pk, is_mailed=True).exists()
+    notice = Notice.objects.filter(publication=found, client_uuid=client.pk).first()
+    return notice is not None and notice.gave_time(today)

@@ -13,6 +13,9 @@ class LegalConfig(Module):
             _("To tell you of a change in how contact details are used, and to let you refuse it"),
             mail="policy",
         ),
+        "legal.notices": _(
+            "To tell of such a change whoever comes before it counts, with the same time to refuse"
+        ),
     }
     holdings = (
         Holding(

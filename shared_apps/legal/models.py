@@ -242,7 +242,10 @@ class Notice(Row):
     client_uuid = models.UUIDField(db_index=True)
     language = models.CharField(_("language"), max_length=5)
     is_mailed = models.BooleanField(default=True)  # False: the address was none that a mail can be written to
-    told_at = models.DateTimeField(_("told"))
+    told_at = models.DateTimeField(_("told"))  # the mail was queued
+    sent_at = models.DateTimeField(
+        _("mail sent"), null=True, blank=True
+    )  # it left: from then on they can object
 
     class Meta:
         verbose_name = _("notice of a change")
@@ -254,6 +257,10 @@ class Notice(Row):
 
     def __str__(self) -> str:
         return f"{self.told_at:%Y-%m-%d}"
+
+    def gave_time(self, today: date) -> bool:
+        """Whether its mail left so long ago that an answer could come in."""
+        return self.sent_at is not None and plus_months(day_of(self.sent_at), NOTICE) <= today
 
 
 class AcceptanceQuerySet(models.QuerySet["Acceptance"]):

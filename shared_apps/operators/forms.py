@@ -1,5 +1,8 @@
 """The shape of what operators type."""
 
+from datetime import date, datetime
+from typing import Any
+
 from django import forms
 from django.conf import settings
 from django.core.files.base import File
@@ -10,8 +13,9 @@ from shared_apps.accounts.models import ONE_LINE
 from shared_apps.kit import uploads
 from shared_apps.operators.models import HOURS, Scope
 from shared_apps.operators.words import one_line
+from tenants import departure
 from tenants.forms import CompanyForm, LineField, TypedNameForm
-from tenants.forms_leaving import DayForm, DaysForm
+from tenants.forms_leaving import DayField, DayForm, DaysForm, day_field
 
 
 class ProvisionForm(CompanyForm):
@@ -63,9 +67,23 @@ class ProofOfClient(forms.Form):
 
 
 class NoticeForm(DaysForm, ProofOfClient):
-    """A notice that the client gave in writing."""
+    """A notice that the client gave in writing: it counts from the day on which it came in."""
 
-    field_order = ("proof", "data_on", "contacts_on")
+    field_order = ("received_on", "proof", "data_on", "contacts_on")
+    received_on = DayField(
+        label=_("Received on"),
+        help_text=_("The day on which it came in: the client’s days count from there."),
+    )
+
+    def __init__(self, *args: Any, today: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, today=today, **kwargs)
+        self.today = today
+        day_field(self, "received_on").reach(*departure.receipt(today))
+
+    def clean_received_on(self) -> date:
+        received: date = self.cleaned_data["received_on"]
+        self.foreseen = departure.foresee(self.today, received)
+        return received
 
 
 class MoveForm(DayForm, ProofOfClient):

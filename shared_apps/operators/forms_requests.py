@@ -124,8 +124,25 @@ class BreachForm(forms.Form):
     )
 
     def clean_clients(self) -> list[UUID]:
-        typed = [line for line in self.cleaned_data["clients"].splitlines() if line.strip()]
-        return [client.pk for client in map(one_client, typed) if client]
+        return _clients_of(self.cleaned_data["clients"])
+
+
+def _clients_of(typed: str) -> list[UUID]:
+    return [client.pk for client in map(one_client, typed.splitlines()) if client]
+
+
+class ConcernForm(forms.Form):
+    """Clients found concerned after the breach was registered."""
+
+    clients = forms.CharField(
+        label=_("More clients concerned, one a line"),
+        max_length=MOST_TEXT,
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text=_("Name of the workspace, VAT number, or e-mail address of the contact person."),
+    )
+
+    def clean_clients(self) -> list[UUID]:
+        return _clients_of(self.cleaned_data["clients"])
 
 
 class AuthorityForm(forms.Form):
@@ -133,7 +150,11 @@ class AuthorityForm(forms.Form):
     reference = forms.CharField(
         label=_("Reference of the authority"), max_length=100, required=False, validators=[ONE_LINE]
     )
-    late_because = _text(_("If the 72 hours were over: why it was told late"), required=False, rows=2)
+    late_because = _text(
+        _("If the 72 hours were over, or it was first noted why not: why it was told late"),
+        required=False,
+        rows=2,
+    )
 
     def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -156,3 +177,7 @@ class NoticeForm(forms.Form):
 
     def notices(self) -> dict[str, str]:
         return {code: self.cleaned_data[f"text_{code}"] for code, _name in settings.LANGUAGES}
+
+
+class SupplementForm(NoticeForm):
+    """What became known after the clients were told."""

@@ -4,7 +4,7 @@ from shared_apps.kit.module import ADMIN, OWNER, Holding, Module, Purpose
 
 KEPT = _(
     "The names, the text and the answer for three years after the answer, or until your contact details are erased; "
-    "then its kind and dates, which name nobody"
+    "then its kind and dates, which name nobody. Whoever else asked for themselves is answered first"
 )
 
 
@@ -57,6 +57,17 @@ class RequestsConfig(Module):
             why=_(
                 "To keep what happened, what was done and who was told, as the GDPR asks for in article 33(5)"
             ),
+            kept=_("For ever; it names no client and nobody of theirs"),
+            exported="no",
+            erased="public",
+        ),
+        Holding(
+            "requests.Supplement",
+            neutral="emptied",
+            whose="smoall",
+            category="legal",
+            called=_("Supplements about breaches of security"),
+            why=_("To keep what clients were told of a breach once more was known"),
             kept=_("For ever; it names no client and nobody of theirs"),
             exported="no",
             erased="public",

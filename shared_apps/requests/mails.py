@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from shared_apps import mail
 from shared_apps.clients.models import Client
-from shared_apps.requests.models import Breach, CannotNote, Notice, Request
+from shared_apps.requests.models import Breach, CannotNote, Notice, Request, Supplement
 
 
 def answered(request: Request) -> bool:
@@ -74,3 +74,41 @@ def breach(found: Breach, *, now: datetime) -> int:
     found.notified_at = found.notified_at or now
     found.save(update_fields=["notified_at"])
     return told
+
+
+def supplements(found: Breach) -> int:
+    """Mail each client concerned every supplement that it wasn't mailed, in their order; how many mails.
+
+    `breach` comes first, in the same transaction: nobody hears more of what they didn't hear of.
+    Pressed twice, none is sent twice.
+    """
+    added = list(found.supplements.all())
+    waiting = Notice.objects.select_for_update().filter(breach=found, supplements_told__lt=len(added))
+    rows = list(waiting)
+    clients = Client.objects.in_bulk([one.client_uuid for one in rows])
+    sent = 0
+    for one in rows:
+        if (client := clients.get(one.client_uuid)) is None:
+            continue
+        for each in added[one.supplements_told :]:
+            sent += _supplement(each, client)
+        one.supplements_told = len(added)
+        one.save(update_fields=["supplements_told"])
+    return sent
+
+
+def _supplement(supplement: Supplement, client: Client) -> bool:
+    try:
+        mail.send(
+            purpose="requests.breach",
+            to=client.contact_email,
+            name=client.contact_name,
+            language=client.language,
+            about=client.pk,
+            template="requests/mail/breach_more",
+            key=f"breach:{supplement.breach_id}:{client.pk}:{supplement.pk}",
+            context={"text": supplement.texts[client.language], "company": client.company},
+        )
+    except mail.CannotSend:  # no address that a mail can be written to: the others are told all the same
+        return False
+    return True

@@ -26,6 +26,7 @@ STATES: dict[str, tuple[Any, str]] = {
     "extended": (pgettext_lazy("a request", "takes longer"), "attention"),
     "late": (pgettext_lazy("a request", "late"), "danger"),
     "answered": (pgettext_lazy("a request", "answered"), "positive"),
+    "closed": (pgettext_lazy("a request", "closed without an answer"), ""),
 }
 
 

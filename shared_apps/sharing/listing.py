@@ -11,7 +11,6 @@ from typing import Any
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from shared_apps.kit.dates import day_of
 from shared_apps.kit.places import country_name
 from shared_apps.sharing.models import Partner, Said
 
@@ -34,11 +33,11 @@ class Listed:
     country: str
     categories: list[Any]
     is_sub_processor: bool
-    since: date
+    since: date  # which its policy was first read and found good: nothing could go there before
 
 
 def shown(partners: Iterable[Partner]) -> list[Listed]:
-    """Sub-processors first, then the others, each by name. `partners` are those that are open."""
+    """Sub-processors first, then the others, each by name. `partners` are those of `Partner.objects.open`."""
     listed = [
         Listed(
             partner=one,
@@ -46,7 +45,7 @@ def shown(partners: Iterable[Partner]) -> list[Listed]:
             country=country_name(one.country),
             categories=[CATEGORIES.get(code, code) for code in one.categories],
             is_sub_processor="data" in one.categories,
-            since=day_of(one.created_at),
+            since=one.listed_on,  # type: ignore[attr-defined]  # annotated by `with_policy`
         )
         for one in partners
     ]
@@ -54,5 +53,5 @@ def shown(partners: Iterable[Partner]) -> list[Listed]:
 
 
 def new(partners: Iterable[Partner], today: date) -> list[Listed]:
-    """The sub-processors that were entered during the last thirty days."""
+    """The sub-processors that came into the list during the last thirty days."""
     return [one for one in shown(partners) if one.is_sub_processor and today - one.since < NEW]

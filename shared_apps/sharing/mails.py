@@ -1,9 +1,10 @@
-"""The one mail of this module: a client learns what a court had disclosed."""
+"""The one mail of this module: a client learns what a court has disclosed, before it is, unless that is forbidden."""
 
 from django.urls import reverse
 
 from shared_apps import mail
 from shared_apps.clients.models import Client
+from shared_apps.mail.models import Message
 from shared_apps.sharing.models import Order
 
 
@@ -18,6 +19,16 @@ def order(order: Order, client: Client) -> None:
         language=client.language,
         template="sharing/mail/order",
         context={"company": client.company, "order": order, "url": url},
-        key=f"sharing.order:{order.id}",
+        key=_key(order),
         about=client.pk,
     )
+
+
+def has_left(order: Order) -> bool:
+    """Whether nothing more is waited for: the mail was sent, or can't be. A mail of a month ago is forgotten."""
+    found = Message.objects.filter(key=_key(order)).first()
+    return order.told_at is not None if found is None else found.state != Message.State.QUEUED
+
+
+def _key(order: Order) -> str:
+    return f"sharing.order:{order.id}"

@@ -46,6 +46,8 @@ class Departure(Row):
     client_uuid = models.UUIDField(db_index=True)
     origin = models.CharField(_("origin"), max_length=10, choices=Origin, default=Origin.NOTICE)
     noticed_at = models.DateTimeField(_("notice given"))
+    # The day on which a notice sent to Smoall came in, from which it counts; None for one given in the workspace.
+    received_on = models.DateField(_("notice received"), null=True, blank=True)
     noticed_by = models.JSONField()  # requests.role_of: no name
     data_promised_on = models.DateField(_("data promised until"))  # fixed with the notice, never changed
     contacts_promised_on = models.DateField(_("contact details promised until"))

@@ -22,6 +22,7 @@ from shared_apps.history import triggers
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
 from shared_apps.legal import walls as legal_walls
+from shared_apps.requests import walls as requests_walls
 from shared_apps.sharing import walls
 from tenants import hosts, roles
 from tenants.models import CannotAct, Snapshot, Tenant
@@ -128,7 +129,11 @@ def _build(schema: str) -> None:
     above = [statement for statements in shared_walls for statement in statements()]
     made = [
         *history(schema),
-        *([] if is_tenant else [*walls.statements(), *legal_walls.statements(), *above]),
+        *(
+            []
+            if is_tenant
+            else [*walls.statements(), *legal_walls.statements(), *requests_walls.statements(), *above]
+        ),
     ]
     with connection.cursor() as cursor:
         for statement in made:

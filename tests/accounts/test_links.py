@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core import signing
@@ -82,6 +83,14 @@ def test_an_old_link_is_void(acme: Cast, browser: Open, monkeypatch: pytest.Monk
     assert browser(acme).get(path).status_code == 404
 
 
+def refuses(answer: Any, purpose: Purpose) -> None:
+    """The link to another address asks first who opens it."""
+    if purpose == Purpose.EMAIL:
+        assert answer.status_code == 302 and answer["Location"].startswith("/sign-in/")
+    else:
+        assert answer.status_code == 404
+
+
 def test_I6_links_are_refused_on_every_other_host_and_under_every_other_purpose(
     acme: Cast, zenith: Cast, browser: Open
 ) -> None:
@@ -90,11 +99,11 @@ def test_I6_links_are_refused_on_every_other_host_and_under_every_other_purpose(
         path = path_of(acme, person if purpose != Purpose.RESET else acme.colleague, purpose)
         token = path.split("/")[2]
         for host in (zenith, APP, OPS):
-            assert browser(host).get(path).status_code == 404
-            assert browser(host).post(path, {"name": "X", "password": NEW}).status_code == 404
+            refuses(browser(host).get(path), purpose)
+            refuses(browser(host).post(path, {"name": "X", "password": NEW}), purpose)
         for other in set(Purpose) - {purpose}:
             answer = browser(acme).post(f"/{other.value}/{token}/", {"name": "X", "password": NEW})
-            assert answer.status_code == 404
+            refuses(answer, other)
     with acme.inside():
         assert not User.objects.get(id=acme.colleague.id).check_password(NEW)
 
@@ -243,7 +252,7 @@ def test_no_link_from_before_a_deactivation_works_after_the_return(
             User.of_link(purpose, token)
         fresh = colin.link(purpose, "new@acme.test").rstrip("/").rsplit("/", 1)[1]
         assert User.of_link(purpose, fresh), "those made since do work"
-    assert browser(acme).post(path, {"password": NEW}).status_code == 404
+    refuses(browser(acme).post(path, {"password": NEW}), purpose)
     assert browser(acme, colin), "with the password as before"
 
 

@@ -161,7 +161,14 @@ class Objects:
             },
             **{
                 f"operators:{page}": lambda: [{"id": row("requests.Notice").breach_id}]
-                for page in ("breach", "breach-authority", "breach-no-authority", "notify-breach")
+                for page in (
+                    "breach",
+                    "breach-authority",
+                    "breach-no-authority",
+                    "notify-breach",
+                    "concern-breach",
+                    "supplement-breach",
+                )
             },
             **{
                 namespace: lambda: [{"id": row("billing.Invoice").pk}]

@@ -58,7 +58,7 @@ RULES: dict[str, dict[str, Any]] = {
     "sharing.Disclosure": {"categories": ["contact"]},
     "contacts.Contact": {"kind": "person"},
     "billing.Subscription": {"state": "canceled", "processor_id": None},
-    "requests.Request": {"received_on": date(2026, 1, 1), "due_on": date(2026, 2, 1)},
+    "requests.Request": {"channel": "page", "received_on": date(2026, 1, 1), "due_on": date(2026, 2, 1)},
     "requests.Breach": {"categories": ["contact"], "authority_not_because": ""},
     "contacts.Import": {"encoding": "utf-8", "delimiter": ";"},
 }

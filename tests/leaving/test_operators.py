@@ -13,7 +13,7 @@ from django.utils import timezone
 from shared_apps.clients.models import Client
 from shared_apps.history.models import LogEntry
 from shared_apps.kit import scope
-from shared_apps.kit.dates import day_of
+from shared_apps.kit.dates import day_of, plus_months
 from shared_apps.kit.rows import uuid7
 from tenants import departure
 from tenants.models import Departure, Instruction, State, Tenant
@@ -44,6 +44,11 @@ def page(cast: Cast, more: str = "") -> str:
 
 def moved(leaving: Departure, on: Any, **changes: Any) -> dict[str, Any]:
     return {"on": f"{on}", "seen": departure.seen_in(leaving), "proof": letter(), **changes}
+
+
+def written(**changes: Any) -> dict[str, Any]:
+    """A notice that came in today."""
+    return {"proof": letter(), "received_on": str(day_of(timezone.now())), **changes}
 
 
 def make_departures(number: int, **fields: Any) -> None:
@@ -136,7 +141,7 @@ def test_a_client_whose_data_is_gone_has_its_page_too(here: Browser) -> None:
 
 def test_notice_is_given_for_the_client_with_its_letter(here: Browser, acme: Cast) -> None:
     for _click in range(2):
-        assert here.post(page(acme, "give-notice/"), {"proof": letter()}).status_code == 302
+        assert here.post(page(acme, "give-notice/"), written()).status_code == 302
     given = standing(acme)
     assert given and state_of(acme) == State.LEAVING and given.noticed_by["role"] == "operator"
     assert kinds() == ["notice"] and [one.to_address for one in mails()] == ["olga@acme.test"]
@@ -147,6 +152,20 @@ def test_notice_is_given_for_the_client_with_its_letter(here: Browser, acme: Cas
         "Opal",
         "the client, in writing",
     )
+
+
+def test_P35_a_letters_days_count_from_its_receipt(here: Browser, acme: Cast) -> None:
+    today = day_of(timezone.now())
+    for wrong in ("", str(today + timedelta(days=1)), str(today - timedelta(days=70))):
+        answer = here.post(page(acme, "give-notice/"), written(received_on=wrong))
+        assert answer.status_code == 200 and standing(acme) is None, "tomorrow, or too long ago"
+    came = today - timedelta(days=20)
+    kept = plus_months(came, 3)
+    typed = written(received_on=str(came), contacts_on=str(kept))
+    assert here.post(page(acme, "give-notice/"), typed).status_code == 302, "the days of the receipt count"
+    given = standing(acme)
+    assert given and (given.data_on, given.contacts_promised_on) == (kept, plus_months(came, 12))
+    assert f'received on <time datetime="{came}"' in page_of(here, page(acme))
 
 
 @pytest.mark.parametrize("verb", ["give-notice/", "move-day/data/", "move-day/contacts/", "withdraw-notice/"])
@@ -164,7 +183,7 @@ def test_without_a_proof_that_can_be_kept_nothing_is_done(
 ) -> None:
     given = None if verb == "give-notice/" else notice(acme)
     before, on = kinds(), day_of(timezone.now()) + timedelta(days=99)
-    posted: dict[str, Any] = moved(given, on) if given else {"data_on": str(on)}
+    posted: dict[str, Any] = moved(given, on) if given else written(data_on=str(on))
     posted.pop("proof", None)
     answer = here.post(page(acme, verb), posted | ({"proof": letter(*proof)} if proof else {}))
     assert answer.status_code == 200 and said in text_of(answer)
@@ -204,7 +223,7 @@ def test_what_cannot_be_is_said_on_the_clients_page(here: Browser, acme: Cast) -
     assert "This client is not leaving." in page_of(here, page(acme))
     with scope.shared(actor=TESTER):
         Tenant.objects.filter(pk=acme.id).update(state=State.ERASING)
-    answer = here.post(page(acme, "give-notice/"), {"proof": letter()}, follow=True)
+    answer = here.post(page(acme, "give-notice/"), written(), follow=True)
     assert "This workspace is closed." in text_of(answer) and standing(acme) is None
     assert here.get(page(acme, "move-day/everything/")).status_code == 404
 
@@ -215,7 +234,7 @@ def test_what_cannot_be_is_said_on_the_clients_page(here: Browser, acme: Cast) -
 def test_operators_alone_save_the_letter_and_it_is_never_shown(
     here: Browser, acme: Cast, zenith: Cast, browser: Callable[..., Browser]
 ) -> None:
-    here.post(page(acme, "give-notice/"), {"proof": letter("<b>.pdf")})
+    here.post(page(acme, "give-notice/"), written(proof=letter("<b>.pdf")))
     with scope.shared():
         id = Instruction.objects.get().pk
     address = page(acme, f"proofs/{id}/")

@@ -12,6 +12,7 @@ from django.utils import timezone
 from shared_apps.clients.models import Client
 from shared_apps.kit import scope, tokens
 from shared_apps.kit.dates import BRUSSELS, day_of
+from shared_apps.mail.models import Message
 from tenants import departure, erasure, export, forgetting, physical, restore, retention, sagas
 from tenants.models import CannotAct, Category, Departure, Saga, State, Tenant
 from tests.leaving.stage import CONTACT, OLGA, OPAL, Place, again, quiet
@@ -35,6 +36,26 @@ def days(one: Departure) -> tuple[date, date]:
     with scope.shared():
         one.refresh_from_db()
     return one.data_on, one.contacts_on
+
+
+def test_P35_P36_a_notice_sent_to_smoall_counts_from_the_day_on_which_it_came_in(place: Place) -> None:
+    """The terms, article 8: not from the day on which an operator gets round to it."""
+    for day in (date(2026, 1, 16), date(2025, 11, 14)):
+        with pytest.raises(CannotAct, match="Choose a day from"):
+            given(place, received_on=day)
+    one = given(place, received_on=date(2025, 12, 31))
+    assert (
+        days(one)
+        == (date(2026, 3, 31), date(2026, 12, 31))
+        == (
+            one.data_promised_on,
+            one.contacts_promised_on,
+        )
+    )
+    assert one.noticed_at == NOW, "when it was noted stays known"
+    with scope.shared():
+        text = Message.objects.get().body
+    assert "arrivée le 31 décembre 2025" in text and "31 mars 2026" in text
 
 
 def test_P37_the_promised_day_again_is_refused_once_it_is_over(place: Place) -> None:

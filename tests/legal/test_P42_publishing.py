@@ -16,6 +16,7 @@ from shared_apps.accounts.models import User
 from shared_apps.clients.models import Client
 from shared_apps.jobs import run as jobs_run
 from shared_apps.kit import scope
+from shared_apps.kit.dates import plus_months
 from shared_apps.legal import documents
 from shared_apps.legal.documents import Document
 from shared_apps.legal.models import CannotPublish, Notice, Publication
@@ -126,6 +127,44 @@ def test_P42_who_is_erased_in_between_is_told_again_only_if_contact_details_stay
     assert written(client) == []
 
 
+def test_P42_a_client_that_comes_before_the_day_is_told_at_the_next_look_and_has_its_month_too(
+    second: Document, publish: Publish, acme: Cast, zenith: Cast
+) -> None:
+    """Else it would hear of it at midnight, and have no time to say no. So with one whose erasure was cancelled."""
+    client = zenith.tenant.client_id
+    with scope.shared(actor=TESTER):
+        Tenant.objects.filter(pk=zenith.id).update(state=State.ERASING)
+    publication = publish(second)
+    announce(publication)
+    publishing.look()
+    assert written(client) == []
+    late, day = made("Late"), publication.in_force_on
+    with scope.shared(actor=TESTER):
+        Tenant.objects.filter(pk=zenith.id).update(state=State.ACTIVE)
+        after = publishing.starts_at(publication)
+    newer = made("Newer", created_at=after)
+    for _again in range(2):
+        publishing.look()
+    assert [len(written(one)) for one in (client, late.pk, newer.pk)] == [1, 1, 0]
+    left = timezone.now() + timedelta(days=3)
+    with scope.shared(actor=TESTER):
+        Message.objects.filter(about=late.pk).update(state=Message.State.SENT, sent_at=left)
+    publishing.look()
+    with scope.shared(actor=TESTER):
+        Message.objects.filter(about=late.pk).delete()  # as the outbox forgets what was sent after a month
+        first = plus_months(timezone.localdate(left), 1)
+        assert not publishing.may_use("privacy 2", late, today=day)
+        assert not publishing.may_use("privacy 2", late, today=first - timedelta(days=1))
+        assert publishing.may_use("privacy 2", late, today=first)
+        assert not publishing.may_use("privacy 2", Client.objects.get(pk=client), today=first), (
+            "its mail waits"
+        )
+        told = Notice.objects.filter(client_uuid=late.pk)
+        for change in ({"sent_at": None}, {"sent_at": timezone.now()}, {"is_mailed": False}):
+            with pytest.raises(DatabaseError, match="not altered"), transaction.atomic():
+                told.update(**change)
+
+
 def test_P42_a_client_that_came_meanwhile_is_told_on_the_day(
     second: Document, publish: Publish, acme: Cast
 ) -> None:
@@ -225,6 +264,11 @@ def test_P42_the_opt_out_works_by_one_click_and_has_its_effect(
     announce(publication)
     day = publication.in_force_on
     [message] = written(acme.tenant.client_id)
+    with scope.shared(actor=TESTER):
+        told = Client.objects.get(pk=acme.tenant.client_id)
+        assert not publishing.may_use("privacy 2", told, today=day), "its mail has not left"
+        jobs_run.drain()
+    publishing.look()
     with scope.shared():
         client, other = (Client.objects.get(pk=one.tenant.client_id) for one in (acme, zenith))
         assert publishing.may_use("privacy 2", client, today=day)

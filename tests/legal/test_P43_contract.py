@@ -18,6 +18,7 @@ from shared_apps.kit.rows import uuid7
 from shared_apps.legal import documents
 from shared_apps.legal.documents import Document
 from shared_apps.legal.models import Acceptance, CannotChange
+from shared_apps.sharing.models import Partner
 from tenants import contract, export
 from tests.conftest import TESTER, Cast
 from tests.legal.conftest import Publish, confirm, prepare_version, propose
@@ -202,9 +203,19 @@ def test_P43_a_new_sub_processor_is_pointed_out_for_thirty_days(acme: Cast, brow
         partner.categories = ["data"]
         partner.save()
     assert pointed in page_of(here, HOME) and pointed in page_of(here, "/workspace/")
-    with scope.shared(actor=TESTER):
-        partner.created_at = timezone.now() - timedelta(days=31)
+    with scope.shared(
+        actor=TESTER
+    ):  # typed long before anybody read its policy: no list showed it until then
+        partner.created_at = timezone.now() - timedelta(days=35)
         partner.save()
+    assert pointed in page_of(here, HOME), "it is in the list since the day of the first reading"
+    today = timezone.localdate()
+    with scope.shared(actor=TESTER):
+        read = partner.verifications.get()
+        read.pk, read._state.adding = uuid7(), True
+        read.verified_on, read.valid_until = today - timedelta(days=31), today - timedelta(days=1)
+        read.save(force_insert=True)
+        assert Partner.objects.open(today).get().listed_on == read.verified_on
     assert pointed not in page_of(here, HOME)
 
 

@@ -14,6 +14,7 @@ from shared_apps.accounts.models import UnknownRight, User
 from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
 from shared_apps.kit.module import all_rights
+from shared_apps.mail.models import Message
 from shared_apps.operators import urls
 from shared_apps.operators.models import Grant, Inspection
 from shared_apps.requests.models import Breach, Request
@@ -94,6 +95,8 @@ ADDRESSES = {
     "requests/breaches/{breach}/authority/": ("post", 200),
     "requests/breaches/{breach}/no-authority/": ("post", 200),
     "requests/breaches/{breach}/notify/": ("post", 200),
+    "requests/breaches/{breach}/concern/": ("post", 200),
+    "requests/breaches/{breach}/supplement/": ("post", 200),
     "requests/{request}/": ("get", 200),
     "requests/{request}/answer/": ("post", 200),
     "requests/{request}/extend/": ("post", 200),
@@ -113,6 +116,9 @@ def ids(acme: Cast, partner: Partner, opal: User) -> dict[str, Any]:
     shared_with = make_shared_with()
     order = made(acme, make_operator("Otto"), opal)
     with scope.shared(actor=TESTER):
+        Message.objects.update(
+            state=Message.State.SENT
+        )  # the order's client is told before anything is given
         saga = Saga.objects.create(kind="erase", subject=acme.id, key="t", status=Saga.Status.FAILED)
         job = Job.objects.create(name="shared_apps.mail.delivery.tidy", purpose="mail.tidy", state="failed")
         grant = Grant.objects.create(

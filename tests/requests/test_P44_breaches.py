@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import DatabaseError, transaction
 from django.test import Client as Browser
 from django.utils import timezone, translation
 
@@ -14,7 +15,7 @@ from shared_apps.kit import scope
 from shared_apps.mail.models import Message
 from shared_apps.operators import jobs
 from shared_apps.requests import mails
-from shared_apps.requests.models import Breach, CannotNote, Notice
+from shared_apps.requests.models import Breach, CannotNote, Notice, Supplement
 from tests.conftest import TESTER, Cast
 from tests.operators.conftest import OPS, make_operator, page_of
 
@@ -146,6 +147,41 @@ def test_P44_others_are_not_told_and_the_client_sees_it_on_its_page(
     )
 
 
+MORE = {"text_fr": "Il était chiffré.", "text_en": "It was encrypted."}
+
+
+def test_P44_clients_found_later_are_told_and_all_are_told_more_once_it_is_known(
+    here: Browser, opal: User, acme: Cast, zenith: Cast
+) -> None:
+    """The agreement, article 10: what isn't known yet follows as soon as possible."""
+    breach = register(opal, acme)
+    page = f"/requests/breaches/{breach.pk}/"
+    here.post(f"{page}supplement/", MORE)
+    assert told() == [], "nobody was told of the breach itself"
+    here.post(f"{page}notify/", TEXTS)
+    here.post(f"{page}concern/", {"clients": "nobody at all"})
+    for _click in range(2):
+        here.post(f"{page}concern/", {"clients": "zenith\nacme\n"})
+    assert "not told yet" in page_of(here, page) and len(told()) == 1
+    assert here.post(f"{page}supplement/", {"text_fr": "Chiffré."}).status_code == 200, (
+        "a language is missing"
+    )
+    here.post(f"{page}supplement/", MORE)
+    for _click in range(2):
+        here.post(f"{page}notify/")
+    bodies = [(one.to_address, MORE["text_fr"] in one.body) for one in told()]
+    assert sorted(bodies) == [
+        ("olga@acme.test", False), ("olga@acme.test", True), ("olga@zenith.test", False), ("olga@zenith.test", True),
+    ]  # fmt: skip
+    here.post(f"{page}supplement/", MORE)
+    assert len(told()) == 6 and page_of(here, page).count(MORE["text_en"]) == 2
+    with scope.shared(actor=opal.as_actor()):
+        added = Supplement.objects.filter(breach=breach)
+        for change in (lambda: added.update(texts={}), added.delete):
+            with pytest.raises(DatabaseError), transaction.atomic():
+                change()
+
+
 # --- the authority ----------------------------------------------------------------------------------------
 
 
@@ -193,3 +229,10 @@ def test_P44_no_risk_for_anybody_is_noted_with_its_reason(here: Browser, opal: U
     assert not again(breach).is_open and "The disk was encrypted." in page_of(
         here, f"/requests/breaches/{breach.pk}/"
     )
+    at = {"at": f"{timezone.localtime():%Y-%m-%dT%H:%M}"}
+    here.post(f"/requests/breaches/{breach.pk}/authority/", at)
+    assert again(breach).authority_notified_at is None, "it is told after all: the reason is missing"
+    here.post(f"/requests/breaches/{breach.pk}/authority/", at | {"late_because": "Its key was stolen too."})
+    found = again(breach)
+    assert found.authority_notified_at and found.late_because == "Its key was stolen too."
+    assert found.authority_not_because == "The disk was encrypted.", "what was thought then stays"

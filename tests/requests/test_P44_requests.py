@@ -14,6 +14,7 @@ from django.utils import timezone, translation
 
 from config.schedule import TIMED_JOBS
 from shared_apps.accounts.models import User
+from shared_apps.clients.models import Client
 from shared_apps.history.models import LogEntry
 from shared_apps.kit import scope
 from shared_apps.kit.dates import day_of, plus_months
@@ -273,9 +274,40 @@ def test_P44_names_go_three_years_after_the_answer_kind_and_dates_stay(opal: Use
     assert again(young).from_name == "Rosalinde Quist"
 
 
+def test_P40_P44_who_asks_for_themselves_is_answered_though_the_client_had_its_details_erased(
+    here: Browser, opal: User
+) -> None:
+    """A former employee: the client's own erasure must not silence them, nor leave anything about the client."""
+    with scope.shared(actor=TESTER):
+        gone = Client.objects.create(company="Gone", contact_name="Olga", contact_email="olga@acme.test")
+    client = gone.pk
+    theirs = register(
+        opal, received_on=today(), client_uuid=client, scan=SimpleUploadedFile("a.txt", b"Quist")
+    )
+    own = register(opal, received_on=today(), client_uuid=client, from_address="OLGA@acme.test")
+    done = register(opal, received_on=today(), client_uuid=client)
+    with scope.shared(actor=opal.as_actor()):
+        done.give_answer("Here.", by=opal, now=timezone.now())
+    with scope.acting(TESTER), scope.shared():
+        forgetting.forget_client(client)
+    forgetting.purge_files(client)
+    found, closed = again(theirs), again(own)
+    assert (found.state, found.client_uuid, found.from_name) == ("open", None, "Rosalinde Quist")
+    with scope.shared():
+        assert found.scan.read() == b"Quist" and found.is_overdue(date(2999, 1, 1))
+    assert (closed.state, closed.answered_at, closed.from_name) == ("closed", None, "")
+    assert (again(done).state, again(done).from_name) == ("answered", "")
+    assert "without an answer" in page_of(here, f"/requests/{own.pk}/")
+    here.post(f"/requests/{own.pk}/answer/", {"answer": "Here."})
+    assert again(own).answered_at is None, "nobody is left to be answered"
+    here.post(f"/requests/{theirs.pk}/answer/", {"answer": "We hold nothing of you."})
+    assert [one.to_address for one in mails("requests.answer")] == ["rosalinde@quist.test"]
+
+
 def test_P44_names_go_with_the_clients_contact_details(acme: Cast, opal: User) -> None:
     found = register(
         opal, received_on=today(), client_uuid=acme.tenant.client_id, scan=SimpleUploadedFile("a.txt", b"Quist"),
+        channel="page",
     )  # fmt: skip
     folder = Path(settings.MEDIA_ROOT) / "shared" / "requests" / str(acme.tenant.client_id)
     assert len(list(folder.iterdir())) == 1

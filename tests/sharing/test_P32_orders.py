@@ -23,6 +23,7 @@ from django.utils import timezone
 
 from shared_apps.accounts.models import User
 from shared_apps.kit import scope
+from shared_apps.mail.models import Message
 from shared_apps.sharing import jobs as sharing_jobs
 from shared_apps.sharing.models import CannotShare, Order
 from tenants import forgetting, orders
@@ -181,6 +182,7 @@ def test_P32_it_is_carried_out_once_and_fetched_once_by_who_confirmed(
     with scope.shared(actor=TESTER):
         with pytest.raises(CannotShare):
             orders.take(order.pk, by=otto, now=now)
+        Message.objects.update(state=Message.State.SENT)  # the client was told
         _order, file = orders.take(order.pk, by=opal, now=now)
         file.close()
         with pytest.raises(CannotShare):
@@ -320,6 +322,11 @@ def test_an_order_from_its_page_to_its_record(
     with scope.acting(TESTER), scope.shared():
         orders.carry_out.function(str(Order.objects.get().pk))
     assert first.post(f"{page}take/").status_code == 302, "only who confirmed"
+    waiting = second.get(page).content.decode()
+    assert "The client is told first" in waiting and "Fetch what is given" not in waiting
+    with scope.shared(actor=TESTER):
+        Message.objects.update(state=Message.State.SENT)
+    assert "Fetch what is given" in second.get(page).content.decode()
     with django_capture_on_commit_callbacks(execute=True):
         taken: Any = second.post(f"{page}take/")
         sealed = b"".join(taken.streaming_content)

@@ -11,9 +11,9 @@ from shared_apps.mail.models import Message
 from shared_apps.sharing import jobs as sharing_jobs
 from shared_apps.sharing import timeline
 from shared_apps.sharing.models import CannotShare, Order
-from tenants import forgetting
+from tenants import forgetting, orders
 from tests.conftest import TESTER, Cast
-from tests.sharing.conftest import again, made
+from tests.sharing.conftest import again, confirm, made, register
 from tests.sharing.orders import TOMORROW, _files_go, told
 
 __all__ = ["_files_go"]
@@ -25,6 +25,34 @@ def test_P32_the_client_is_told_at_once_when_nothing_forbids_it(acme: Cast, otto
     with scope.shared():
         mail = Message.objects.get(purpose="sharing.order")
         assert mail.to_address == "olga@acme.test" and "Tribunal de Bruxelles" in mail.subject
+
+
+def test_P32_the_client_is_told_before_anything_is_given(acme: Cast, otto: User, opal: User) -> None:
+    """The agreement, article 5: at the confirmation; nothing is handed over before the mail has left."""
+    order = register(acme, otto)
+    with scope.shared(actor=TESTER):
+        sharing_jobs.tell(timezone.now())
+    assert told(order) == 0, "nobody has confirmed it"
+    confirm(order, opal)
+    assert told(order) == 1 and again(order).made_at is None
+    with scope.acting(TESTER):
+        orders.carry_out.function(str(order.pk))
+    with scope.shared(actor=TESTER):
+        mail = Message.objects.get(purpose="sharing.order")
+        assert "a reçu une ordonnance" in mail.body and "Rien n’est remis" in mail.body
+        with pytest.raises(CannotShare, match="told first"):
+            orders.take(order.pk, by=opal, now=timezone.now())
+        Message.objects.update(state=Message.State.SENT)
+        orders.take(order.pk, by=opal, now=timezone.now())[1].close()
+
+
+def test_P32_what_may_not_be_told_of_is_handed_over_in_silence(acme: Cast, otto: User, opal: User) -> None:
+    order = made(acme, otto, opal, gag_until=timezone.localdate() + TOMORROW)
+    with scope.shared(actor=TESTER):
+        orders.take(order.pk, by=opal, now=timezone.now())[1].close()
+        assert told(order) == 0
+        sharing_jobs.tell(timezone.now() + 3 * TOMORROW)
+        assert "a dû exécuter" in Message.objects.get(purpose="sharing.order").body
 
 
 def secrets_told(acme: Cast, otto: User, opal: User) -> list[str]:

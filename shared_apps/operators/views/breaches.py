@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -17,7 +18,14 @@ from shared_apps.accounts.access import person_of, requires
 from shared_apps.clients.models import Client
 from shared_apps.kit.paging import page_of
 from shared_apps.kit.refusals import said_on
-from shared_apps.operators.forms_requests import AuthorityForm, BreachForm, NotAuthorityForm, NoticeForm
+from shared_apps.operators.forms_requests import (
+    AuthorityForm,
+    BreachForm,
+    ConcernForm,
+    NotAuthorityForm,
+    NoticeForm,
+    SupplementForm,
+)
 from shared_apps.operators.views.requests import tabs
 from shared_apps.requests import mails
 from shared_apps.requests.models import Breach, CannotNote
@@ -96,10 +104,13 @@ def _page(request: HttpRequest, found: Breach, **forms: Any) -> HttpResponse:
         "number": found.concerned.count(),
         "untold": mails.untold(found).count(),
         "hours_left": int((found.authority_due_at - now).total_seconds() // 3600),
-        "texts": [(dict(settings.LANGUAGES).get(code, code), text) for code, text in found.notices.items()],
+        "texts": _texts(found.notices),
+        "supplements": [(one, _texts(one.texts)) for one in found.supplements.select_related("by")],
         "authority_form": AuthorityForm(now=now),
         "not_form": NotAuthorityForm(),
         "notice_form": NoticeForm(),
+        "concern_form": ConcernForm(),
+        "supplement_form": SupplementForm(auto_id="more_%s"),
     } | forms
     return render(request, "operators/requests/breach.html", context)
 
@@ -116,6 +127,10 @@ def _preview(request: HttpRequest, found: Breach, form: NoticeForm | None) -> Ht
         "form": form,
     }
     return render(request, "operators/requests/notify_breach.html", context)
+
+
+def _texts(texts: dict[str, str]) -> list[tuple[str, str]]:
+    return [(dict(settings.LANGUAGES).get(code, code), text) for code, text in texts.items()]
 
 
 says_refusals = said_on("operators:breach", CannotNote, "id")
@@ -164,6 +179,38 @@ def notify(request: HttpRequest, id: UUID) -> HttpResponse:
     if is_new:
         found.save(update_fields=["notices"])
     told = mails.breach(found, now=timezone.now())
+    mails.supplements(found)  # of those who are told later than the others
+    messages.success(
+        request, ngettext("%(told)s client is told.", "%(told)s clients are told.", told) % {"told": told}
+    )
+    return redirect("operators:breach", id=id)
+
+
+@require_POST
+@requires("operators.breaches")
+@says_refusals
+def concern(request: HttpRequest, id: UUID) -> HttpResponse:
+    """Clients found concerned later: named here, and mailed by the same button as the others."""
+    found, form = _breach(id), ConcernForm(request.POST)
+    if not form.is_valid():
+        return _page(request, found, concern_form=form)
+    found.concern(form.cleaned_data["clients"])
+    messages.success(request, _("They are named among the clients concerned, and not told yet."))
+    return redirect("operators:breach", id=id)
+
+
+@require_POST
+@requires("operators.breaches")
+@says_refusals
+def supplement(request: HttpRequest, id: UUID) -> HttpResponse:
+    """What became known since, mailed once to each client concerned; who was named meanwhile is told of the breach first."""
+    found, form, now = _breach(id), SupplementForm(request.POST, auto_id="more_%s"), timezone.now()
+    if not form.is_valid():
+        return _page(request, found, supplement_form=form)
+    with transaction.atomic():
+        found.supplement(form.notices(), by=person_of(request), now=now)
+        mails.breach(found, now=now)
+        told = mails.supplements(found)
     messages.success(
         request, ngettext("%(told)s client is told.", "%(told)s clients are told.", told) % {"told": told}
     )

@@ -107,6 +107,7 @@ def _page(request: HttpRequest, found: Order, form: ConfirmForm) -> HttpResponse
         and by.was_inside(found.registered_at),
         "is_late": by.pk != found.registered_by_id and not by.was_inside(found.registered_at),
         "may_take": found.state == "made" and by.pk == found.confirmed_by_id,
+        "is_told": carrying_out.is_client_told(found, now=timezone.now()),
         "is_secret": found.is_secret(today),
     }
     return render(request, "operators/sharing/order.html", context)

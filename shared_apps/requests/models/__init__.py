@@ -4,7 +4,7 @@ Both are operators' work. Neither is a ticket system: one request, one answer.
 """
 
 from shared_apps import history
-from shared_apps.requests.models.breach import Breach, BreachQuerySet, CannotNote, Notice
+from shared_apps.requests.models.breach import Breach, BreachQuerySet, CannotNote, Notice, Supplement
 from shared_apps.requests.models.request import CannotAnswer, Request, RequestQuerySet
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Notice",
     "Request",
     "RequestQuerySet",
+    "Supplement",
 ]
 
 PERSONAL = ("from_name", "from_address", "text", "answer", "extended_because", "scan", "scan_type")

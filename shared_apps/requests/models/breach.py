@@ -65,7 +65,7 @@ class Breach(Row):
                 condition=Q(authority_due_at__gte=F("found_at")), name="requests_breach_has_time"
             ),
             models.CheckConstraint(
-                condition=Q(authority_notified_at=None) | Q(authority_not_because=""),
+                condition=Q(authority_notified_at=None) | Q(authority_not_because="") | ~Q(late_because=""),
                 name="requests_breach_told_or_not",
             ),
         ]
@@ -101,19 +101,29 @@ class Breach(Row):
         return row
 
     def concern(self, clients: Iterable[UUID]) -> None:
-        """Name clients concerned; one that is named already stays as it is."""
+        """Name clients concerned, also those found later; one that is named already stays as it is."""
         rows = [Notice(breach=self, client_uuid=client) for client in clients]
         Notice.objects.bulk_create(rows, ignore_conflicts=True)
 
     def tell_authority(self, *, at: datetime, reference: str, late_because: str, now: datetime) -> None:
-        """Note that the authority was told. Raises CannotNote: noted already, not at such a moment, late without why."""
-        self._refuse_when_settled()
+        """Note that the authority was told. Raises CannotNote: told already, not at such a moment, late without why.
+
+        Also after it was decided not to tell it, since more is known by then: with the reason, beside the one of then.
+        """
+        fresh = Breach.objects.select_for_update().get(pk=self.pk)
+        if fresh.authority_notified_at:
+            raise CannotNote(_now("That was noted already."))
+        is_after_all = fresh.authority_not_because != ""
         if not self.found_at <= at <= now:
             raise CannotNote(_now("Give a moment between the discovery and now."))
         if at > self.authority_due_at and not late_because.strip():
             raise CannotNote(_now("The 72 hours were over: say why it was told late (GDPR, article 33(1))."))
+        if is_after_all and not late_because.strip():
+            raise CannotNote(
+                _now("It was noted why the authority need not be told: say why it is told after all.")
+            )
         self.authority_notified_at, self.authority_reference = at, reference
-        self.late_because = late_because if at > self.authority_due_at else ""
+        self.late_because = late_because if is_after_all or at > self.authority_due_at else ""
         self.save(update_fields=["authority_notified_at", "authority_reference", "late_because"])
 
     def do_not_tell_authority(self, because: str) -> None:
@@ -122,17 +132,42 @@ class Breach(Row):
         self.authority_not_because = because
         self.save(update_fields=["authority_not_because"])
 
+    def supplement(self, texts: dict[str, str], *, by: User, now: datetime) -> "Supplement":
+        """What is known since the clients were told, for all of them (article 33(4)). Raises CannotNote before that."""
+        if not Breach.objects.select_for_update().get(pk=self.pk).notified_at:
+            raise CannotNote(_now("The clients were not told of the breach yet."))
+        return Supplement.objects.create(breach=self, texts=texts, by=by, at=now)
+
     def _refuse_when_settled(self) -> None:
         if not Breach.objects.select_for_update().get(pk=self.pk).is_open:
             raise CannotNote(_now("That was noted already."))
 
 
+class Supplement(Row):
+    """What became known later: {language: text}, mailed once to each client concerned. Never altered (walls.py)."""
+
+    breach = models.ForeignKey(Breach, on_delete=models.PROTECT, related_name="supplements")
+    texts = models.JSONField()
+    by = models.ForeignKey(User, on_delete=models.DO_NOTHING, related_name="+")
+    at = models.DateTimeField(_("added"))
+
+    class Meta:
+        verbose_name = _("supplement about a breach")
+        verbose_name_plural = _("supplements about breaches")
+        ordering = ["at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d}"
+
+
 class Notice(Row):
-    """A client concerned by a breach, and when it was told. One row, one mail."""
+    """A client concerned by a breach, and when it was told. One row, one mail, and one for each supplement."""
 
     breach = models.ForeignKey(Breach, on_delete=models.PROTECT, related_name="concerned")
     client_uuid = models.UUIDField(db_index=True)
     told_at = models.DateTimeField(_("told"), null=True, blank=True)
+    # How many supplements it was mailed, in their order: none is ever put between or taken away.
+    supplements_told = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
         verbose_name = _("notice of a breach")

@@ -15,9 +15,11 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from shared_apps.accounts.models import ONE_LINE, User
+from shared_apps.clients.models import Client
 from shared_apps.kit import uploads
 from shared_apps.kit.dates import day_of, plus_months
 from shared_apps.kit.rows import Row
+from shared_apps.kit.text import fold, fold_email
 
 MONTHS, MORE_MONTHS = 1, 2  # GDPR, article 12(3): one month, and two more where that is needed
 NAMES_KEPT_MONTHS = 36  # after the answer
@@ -35,7 +37,7 @@ def _scan_name(request: "Request", _name: str) -> str:
 
 class RequestQuerySet(models.QuerySet["Request"]):
     def open(self) -> Self:
-        return self.filter(answered_at=None)
+        return self.filter(answered_at=None, closed_at=None)
 
     def overdue(self, today: date) -> Self:
         """Open, and their last day is over."""
@@ -79,6 +81,8 @@ class Request(Row):
     extended_because = models.TextField(_("why it takes longer"), blank=True)
     answered_at = models.DateTimeField(_("answered"), null=True, blank=True)
     answer = models.TextField(_("answer"), blank=True)
+    # Not answered: whoever asked had the contact details erased that an answer would have gone to.
+    closed_at = models.DateTimeField(_("closed without an answer"), null=True, blank=True)
     # Held by the database's key alone: Django would ask for this table when a tenant's person is deleted.
     registered_by = models.ForeignKey(
         User, on_delete=models.DO_NOTHING, null=True, blank=True, related_name="+"
@@ -106,11 +110,21 @@ class Request(Row):
 
     @property
     def state(self) -> str:
-        """ "answered", "extended" or "open"."""
-        return "answered" if self.answered_at else "extended" if self.extended_at else "open"
+        """ "answered", "closed", "extended" or "open"."""
+        if self.answered_at or self.closed_at:
+            return "answered" if self.answered_at else "closed"
+        return "extended" if self.extended_at else "open"
 
     def is_overdue(self, today: date) -> bool:
-        return self.answered_at is None and self.due_on < today
+        return self.answered_at is None and self.closed_at is None and self.due_on < today
+
+    def is_of(self, client: Client) -> bool:
+        """Whether the client itself asks: on its workspace's page, or by its contact person. Others ask for themselves."""
+        return (
+            self.channel == Request.Channel.PAGE
+            or fold_email(self.from_address) == fold_email(client.contact_email)
+            or fold(self.from_name) == fold(client.contact_name)
+        )
 
     # --- verbs ---------------------------------------------------------------------------------------------
 
@@ -168,6 +182,8 @@ class Request(Row):
         fresh = Request.objects.select_for_update().get(pk=self.pk)
         if fresh.answered_at:
             raise CannotAnswer(_now("It was answered already."))
+        if fresh.closed_at:
+            raise CannotAnswer(_now("It was closed: whoever asked had their contact details erased."))
         return fresh
 
     @classmethod
@@ -185,9 +201,28 @@ class Request(Row):
 
     @classmethod
     def forget_client(cls, client: UUID, *, now: datetime) -> None:
-        """With the contact details: nobody is left to be answered, and kind and dates name nobody. Its scans lie in a
-        folder of the client's own, which goes with them.
+        """With the contact details: what the client asked is closed, kind and dates name nobody.
+
+        Somebody else who wrote about the client (a former employee, say) waits for an answer still, which is theirs and not
+        the client's to give up: such a request stays open, without the client and with its letter, until it is answered and
+        three years after. Before the client's own row goes: it says who the contact person is. Scans that stay here lie in a
+        folder of the client's own, which goes with the contact details.
         """
+        known = Client.objects.filter(pk=client).first()
         for row in cls.objects.filter(client_uuid=client):
-            row.answered_at = row.answered_at or now
+            if row.state in ("open", "extended"):
+                if known is not None and not row.is_of(known):
+                    row.detach()
+                    continue
+                row.closed_at = now
             cls.remove_names([row], now=now)
+
+    def detach(self) -> None:
+        """About no client any more; the letter, too, leaves its folder, where the old copy goes with the contact details."""
+        self.client_uuid = None
+        if self.scan and default_storage.exists(self.scan.name or ""):
+            place = _scan_name(self, "")
+            default_storage.delete(place)  # of a run that died before it was noted
+            with default_storage.open(self.scan.name or "") as letter:
+                self.scan.name = default_storage.save(place, letter)
+        self.save(update_fields=["client_uuid", "scan"])

@@ -34,9 +34,9 @@ def _document_name(order: "Order", _name: str) -> str:
 
 class OrderQuerySet(models.QuerySet["Order"]):
     def untold(self, today: date) -> Self:
-        """Carried out, no longer secret, and the client does not know yet."""
+        """Confirmed, not or no longer secret, and the client does not know yet: it learns of it before anything is given."""
         is_open = Q(gag_until=None) | Q(gag_until__lt=today)
-        return self.filter(is_open, told_at=None).exclude(made_at=None)
+        return self.filter(is_open, told_at=None).exclude(confirmed_at=None)
 
     def shown_to_client(self, today: date) -> Self:
         """Those that the client may see: carried out, and not forbidden to be told of on that day."""

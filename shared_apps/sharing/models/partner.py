@@ -50,9 +50,10 @@ def text_hash(text: str) -> str:
 
 class PartnerQuerySet(models.QuerySet["Partner"]):
     def with_policy(self) -> Self:
-        """`verified_on` and `valid_until` of the last reading, None without."""
+        """`verified_on` and `valid_until` of the last reading, `listed_on` of the first one; None without."""
         last = Verification.objects.filter(partner=OuterRef("pk"))
         return self.annotate(
+            listed_on=Subquery(last.order_by("verified_on", "id").values("verified_on")[:1]),
             verified_on=Subquery(last.values("verified_on")[:1]),
             valid_until=Subquery(last.values("valid_until")[:1]),
         )

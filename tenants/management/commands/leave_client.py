@@ -17,6 +17,12 @@ class Command(ClientCommand):
 
     def add_own_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("subdomain")
+        parser.add_argument(
+            "--received-on",
+            type=day,
+            metavar="YYYY-MM-DD",
+            help="the day on which the client’s notice came in",
+        )
         parser.add_argument("--data-on", type=day, metavar="YYYY-MM-DD", help="keep data until this day")
         parser.add_argument("--contacts-on", type=day, metavar="YYYY-MM-DD", help="and contact details")
         parser.add_argument(
@@ -27,6 +33,7 @@ class Command(ClientCommand):
         self,
         *,
         subdomain: str,
+        received_on: date | None,
         data_on: date | None,
         contacts_on: date | None,
         proof: Path | None,
@@ -35,6 +42,7 @@ class Command(ClientCommand):
         given = departure.give_notice(
             find(subdomain).id,
             now=timezone.now(),
+            received_on=received_on,
             data_on=data_on,
             contacts_on=contacts_on,
             proof=_file(proof),
