@@ -1,7 +1,7 @@
 """P44, and articles 33 and 34: a breach is registered with its 72 hours, and each client concerned is told exactly once."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from django.utils import timezone, translation
 from shared_apps.accounts.models import User
 from shared_apps.clients.models import Client
 from shared_apps.kit import scope
+from shared_apps.kit.dates import BRUSSELS
 from shared_apps.mail.models import Message
 from shared_apps.operators import jobs
 from shared_apps.requests import mails
@@ -70,6 +71,19 @@ def test_P44_a_breach_is_registered_with_its_clock(here: Browser, acme: Cast, ze
     assert concerned == {acme.tenant.client_id, zenith.tenant.client_id}
     assert found.authority_due_at - found.found_at == timedelta(hours=72)
     assert "69 hours are left" in page_of(here, f"/requests/breaches/{found.pk}/")
+
+
+@pytest.mark.parametrize("day", ["2026-10-24", "2026-03-28"])
+def test_P44_the_72_hours_pass_across_a_change_of_the_clock(opal: User, day: str) -> None:
+    """As the form gives it: a clock in Brussels, which shows an hour twice in that night, or never."""
+    found_at = datetime.fromisoformat(f"{day}T10:00").replace(tzinfo=BRUSSELS)
+    with scope.shared(actor=opal.as_actor()):
+        breach = Breach.register(
+            found_at=found_at, clients=[], by=opal, now=found_at + timedelta(days=400), summary="A stolen disk",
+            happened="A disk was stolen.", categories=["contact"],
+        )  # fmt: skip
+    breach = again(breach)
+    assert breach.authority_due_at - breach.found_at == timedelta(hours=72)
 
 
 @pytest.mark.parametrize(
