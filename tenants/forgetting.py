@@ -194,6 +194,7 @@ def certify(saga: Saga) -> None:
             requested_at=datetime.fromisoformat(saga.data["requested_at"]),
             erased_at=datetime.fromisoformat(saga.data["erased_at"]),
             certificate=text,
+            links=leaving.link_generation,
         )
     )
 

@@ -60,6 +60,9 @@ class Departure(Row):
     returned_at = models.DateTimeField(
         _("came back"), null=True, blank=True
     )  # with a copy of its data, while its contact details were there: they have no last day any more
+    # How often the address on file became another one: a mailed link of before opens nothing, also once nobody is left
+    # whose address it could be compared with.
+    link_generation = models.PositiveIntegerField(default=0, db_default=0)
 
     objects = DepartureQuerySet.as_manager()
 
