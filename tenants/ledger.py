@@ -63,7 +63,7 @@ class Entry:
         return (*once, self.model, self.row, _moment(self.requested_at)) if self.kind == "person" else once
 
     def as_values(self) -> dict[str, Any]:
-        values = {
+        values: dict[str, Any] = {
             "kind": self.kind,
             "tenant": str(self.tenant),
             "client": str(self.client),

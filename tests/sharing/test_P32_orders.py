@@ -23,6 +23,7 @@ from django.utils import timezone
 
 from shared_apps.accounts.models import User
 from shared_apps.kit import scope
+from shared_apps.kit.dates import day_of, plus_months
 from shared_apps.sharing import jobs as sharing_jobs
 from shared_apps.sharing.models import CannotShare, Order
 from tenants import forgetting, orders
@@ -252,13 +253,33 @@ def test_P32_the_record_outlives_the_client_and_goes_after_ten_years(
 ) -> None:
     order = made(acme, otto, opal)
     with scope.shared(actor=TESTER):
+        kept = forgetting.kept_by_law(order.client_uuid, now=timezone.now())
+        assert [one.what for one in kept] == ["sharing.Order", "files:orders"], "the certificate says so"
+        assert kept[0].until == plus_months(day_of(order.registered_at), 120)
+        assert kept[1].until and timedelta(days=7) <= kept[1].until - day_of(timezone.now()) <= timedelta(
+            days=8
+        )
         orders.expire(timezone.now() + timedelta(days=365 * 10 - 5))
         assert Order.objects.filter(pk=order.pk).exists()
-        kept = forgetting.kept_by_law(order.client_uuid, now=timezone.now())
-        assert [one.what for one in kept] == ["sharing.Order"], "the certificate says that it stays"
         orders.expire(timezone.now() + timedelta(days=365 * 10 + 10))
         assert not Order.objects.filter(pk=order.pk).exists()
         assert not default_storage.exists(order.document.name or "")
+
+
+def test_P32_the_certificate_names_an_order_that_waits_and_none_that_is_secret(
+    acme: Cast, otto: User, opal: User
+) -> None:
+    made(acme, otto, opal, gag_until=timezone.localdate())
+    assert forgetting.kept_by_law(acme.tenant.client_id, now=timezone.now()) == [], "neither it nor its file"
+    register(acme, otto)
+    kept = forgetting.kept_by_law(acme.tenant.client_id, now=timezone.now())
+    assert [one.what for one in kept] == ["sharing.Order"]
+    both = forgetting.kept_by_law(acme.tenant.client_id, now=timezone.now() + TOMORROW)
+    assert [one.what for one in both] == ["sharing.Order", "files:orders"], "the silence is over"
+    with scope.shared(actor=TESTER):
+        orders.expire(timezone.now() + timedelta(days=8))
+    both = forgetting.kept_by_law(acme.tenant.client_id, now=timezone.now() + TOMORROW)
+    assert [one.what for one in both] == ["sharing.Order"]
 
 
 # --- what is refused ------------------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ def test_P32_a_loose_tongue_is_noticed(
     monkeypatch.setattr(
         "shared_apps.sharing.models.OrderQuerySet.untold", lambda self, today: self.filter(told_at=None)
     )
-    monkeypatch.setattr("shared_apps.sharing.models.OrderQuerySet.shown_to_client", lambda self, today: self)
+    monkeypatch.setattr("shared_apps.sharing.models.OrderQuerySet.speakable", lambda self, today: self)
     assert {"mail too early", "page", "certificate"} <= set(secrets_told(acme, otto, opal))
 
 

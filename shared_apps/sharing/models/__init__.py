@@ -4,7 +4,7 @@ What the database itself refuses stands in walls.py.
 """
 
 from shared_apps import history
-from shared_apps.sharing.models.order import YEARS_KEPT, Order, OrderQuerySet
+from shared_apps.sharing.models.order import FETCHED_WITHIN, YEARS_KEPT, Order, OrderQuerySet
 from shared_apps.sharing.models.partner import (
     CATEGORIES,
     CannotShare,
@@ -19,6 +19,7 @@ from shared_apps.sharing.models.refusal import Refusal
 
 __all__ = [
     "CATEGORIES",
+    "FETCHED_WITHIN",
     "YEARS_KEPT",
     "CannotShare",
     "Disclosure",

@@ -4,7 +4,7 @@ What is given and the signed record are made in tenants/orders.py, which may rea
 """
 
 import hashlib
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
 
@@ -25,6 +25,7 @@ from shared_apps.kit.rows import Row
 from shared_apps.sharing.models.partner import CannotShare
 
 YEARS_KEPT = 10  # an order with its document; so no silence lasts longer
+FETCHED_WITHIN = timedelta(days=7)  # what was made for an order waits for its operator no longer
 OLDEST = date(1900, 1, 1)  # the earliest day that a period may name
 
 
@@ -35,12 +36,19 @@ def _document_name(order: "Order", _name: str) -> str:
 class OrderQuerySet(models.QuerySet["Order"]):
     def untold(self, today: date) -> Self:
         """Carried out, no longer secret, and the client does not know yet."""
-        is_open = Q(gag_until=None) | Q(gag_until__lt=today)
-        return self.filter(is_open, told_at=None).exclude(made_at=None)
+        return self.shown_to_client(today).filter(told_at=None)
+
+    def speakable(self, today: date) -> Self:
+        """Those that may be told of on that day, carried out or not."""
+        return self.filter(Q(gag_until=None) | Q(gag_until__lt=today))
 
     def shown_to_client(self, today: date) -> Self:
         """Those that the client may see: carried out, and not forbidden to be told of on that day."""
-        return self.filter(Q(gag_until=None) | Q(gag_until__lt=today)).exclude(made_at=None)
+        return self.speakable(today).exclude(made_at=None)
+
+    def kept_until(self) -> date:
+        """The last day on which the youngest of these is kept. There is one at least."""
+        return max(one.kept_until for one in self.only("registered_at"))
 
 
 class Order(Row):
@@ -130,6 +138,11 @@ class Order(Row):
         if self.confirmed_at:
             return "failed" if self.error else "confirmed"
         return "registered"
+
+    @property
+    def kept_until(self) -> date:
+        """The last day on which the order is kept with its document."""
+        return plus_months(day_of(self.registered_at), 12 * YEARS_KEPT)
 
     @property
     def extent_text(self) -> str:
