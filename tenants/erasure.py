@@ -52,6 +52,9 @@ DELAY = timedelta(hours=12)  # between closing and destruction
 LINK_SECONDS = 14 * 24 * 3600  # the cancel link works as long as there is something to cancel
 CLOSABLE = (State.ACTIVE, State.SUSPENDED, State.LEAVING)
 ERASE = sagas.Kind("erase", no_return="destroy")
+# Mails about what stays with the contact details: who waits for an answer, or was concerned by a breach or an order of a
+# court, is so still when the data is gone. Where the contact details go as well, they go with these (forgetting.py).
+OUTLIVING = ("requests.answer", "requests.breach", "sharing.order")
 NAMELESS = scope.Actor("system", "erasure", "Smoall")  # who destroys: nothing of the asker's name may stay
 
 
@@ -337,7 +340,8 @@ def erase_shared(saga: Saga) -> None:
     client = UUID(saga.data["client"]) if "client" in saga.data else _erasure(saga).client_uuid
     Link.end_all(client, now=timezone.now())
     publishing.take_back(client)
-    Message.objects.filter(about=client, state=Message.State.QUEUED).delete()
+    waiting = Message.objects.filter(about=client, state=Message.State.QUEUED)
+    waiting.exclude(purpose__in=OUTLIVING).delete()
     domains = saga.data.pop("domains")
     departures = [str(key) for key in Departure.objects.filter(tenant_uuid=id).values_list("pk", flat=True)]
     # A copy that was restored, or the original of one, has the same people: what they did there stays theirs.

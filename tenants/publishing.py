@@ -147,6 +147,22 @@ def tell(publication: Publication, client: Client, *, now: datetime) -> None:
     )
 
 
+def note(message: Message) -> None:
+    """A mail that came back, or that an address doesn't get any more, gave nobody the way to opt out: they weren't asked.
+
+    Whoever refuses the change has answered already.
+    """
+    if message.purpose != PURPOSE or message.state == Message.State.SENT or message.error == "refused":
+        return
+    assert message.about is not None  # `tell` names the client
+    _of_topic(message.topic, message.about).update(is_mailed=False)
+
+
+def _of_topic(topic: str, client: UUID) -> QuerySet[Notice]:
+    kind, _space, version = topic.partition(" ")
+    return Notice.objects.filter(client_uuid=client, publication__kind=kind, publication__version=version)
+
+
 def take_back(client: UUID) -> None:
     """The mails that wait for this client are about to be deleted: of those changes it was not told.
 
@@ -154,10 +170,7 @@ def take_back(client: UUID) -> None:
     """
     waiting = Message.objects.filter(about=client, purpose=PURPOSE, state=Message.State.QUEUED)
     for topic in waiting.values_list("topic", flat=True):
-        kind, _space, version = topic.partition(" ")
-        Notice.objects.filter(
-            client_uuid=client, publication__kind=kind, publication__version=version
-        ).delete()
+        _of_topic(topic, client).delete()
 
 
 # --- the effect -------------------------------------------------------------------------------------------

@@ -48,7 +48,10 @@ CREATE OR REPLACE FUNCTION public.check_told() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp
 AS $check_told$
 BEGIN
-    IF current_user <> 'smoall_owner' THEN
+    IF current_user <> 'smoall_owner'
+       AND ((OLD.id, OLD.publication_id, OLD.client_uuid, OLD.language, OLD.told_at) IS DISTINCT FROM
+            (NEW.id, NEW.publication_id, NEW.client_uuid, NEW.language, NEW.told_at)
+            OR NEW.is_mailed AND NOT OLD.is_mailed) THEN  -- a mail may come back, but none becomes one that was sent
         RAISE EXCEPTION 'what a client was told is not altered' USING ERRCODE = 'LE002';
     END IF;
     RETURN NEW;

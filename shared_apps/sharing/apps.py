@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
-from shared_apps import sharing
+from shared_apps import mail, sharing
 from shared_apps.kit import outgoing
 from shared_apps.kit.module import ADMIN, Holding, Module, Purpose, join
 
@@ -104,9 +104,10 @@ class SharingConfig(Module):
     )
 
     def ready(self) -> None:
-        from shared_apps.sharing import partners, timeline
+        from shared_apps.sharing import mails, partners, timeline
         from shared_apps.sharing.models import Refusal
 
+        join(mail.watchers, mails.note)
         join(outgoing.sources, partners.destinations)
         join(outgoing.witnesses, Refusal.witness)
         join(sharing.sources, timeline.disclosures, timeline.orders)

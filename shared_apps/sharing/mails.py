@@ -4,7 +4,10 @@ from django.urls import reverse
 
 from shared_apps import mail
 from shared_apps.clients.models import Client
+from shared_apps.mail.models import Message
 from shared_apps.sharing.models import Order
+
+ORDER = "sharing.order"
 
 
 def order(order: Order, client: Client) -> None:
@@ -12,12 +15,19 @@ def order(order: Order, client: Client) -> None:
     workspace = getattr(client, "tenant", None)
     url = workspace.url + reverse("disclosures:home", urlconf="config.urls_tenant") if workspace else ""
     mail.send(
-        purpose="sharing.order",
+        purpose=ORDER,
         to=client.contact_email,
         name=client.contact_name,
         language=client.language,
         template="sharing/mail/order",
         context={"company": client.company, "order": order, "url": url},
-        key=f"sharing.order:{order.id}",
+        key=order.mail_key,
         about=client.pk,
     )
+
+
+def note(message: Message) -> None:
+    """The client is told once the mail has left, not when it was written."""
+    if message.purpose == ORDER and message.state == Message.State.SENT:
+        id = message.key.partition(":")[2]
+        Order.objects.filter(pk=id, told_at=None).update(told_at=message.sent_at)

@@ -90,6 +90,22 @@ def test_P42_whoever_opted_out_before_the_mail_left_gets_none(
     assert [(one.state, one.error) for one in written(client)] == [("cancelled", "refused")]
 
 
+def test_P42_who_never_got_the_mail_has_not_agreed(second: Document, publish: Publish, acme: Cast) -> None:
+    """An address from which mails come back gets none: nobody was given the way to opt out."""
+    publication, client = publish(second), acme.tenant.client_id
+    with scope.shared(actor=TESTER):
+        mail.suppress("olga@acme.test", reason="bounced", now=timezone.now())
+    announce(publication)
+    with scope.shared(actor=TESTER):
+        assert Notice.objects.get(client_uuid=client).is_mailed
+        jobs_run.drain()
+        assert not Notice.objects.get(client_uuid=client).is_mailed
+        assert not publishing.may_use("privacy 2", acme.tenant.client, today=publication.in_force_on)
+        for change in ({"is_mailed": True}, {"told_at": timezone.now()}):
+            with pytest.raises(DatabaseError), transaction.atomic():
+                Notice.objects.filter(client_uuid=client).update(**change)
+
+
 def test_P42_general_information_that_is_refused_does_not_keep_the_policy_from_being_told(
     second: Document, publish: Publish, acme: Cast
 ) -> None:

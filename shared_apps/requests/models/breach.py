@@ -129,7 +129,7 @@ class Breach(Row):
 
 
 class Notice(Row):
-    """A client concerned by a breach, and when it was told. One row, one mail."""
+    """A client concerned by a breach, and when it was told: when the mail left. One row, one mail."""
 
     breach = models.ForeignKey(Breach, on_delete=models.PROTECT, related_name="concerned")
     client_uuid = models.UUIDField(db_index=True)
@@ -145,3 +145,7 @@ class Notice(Row):
 
     def __str__(self) -> str:
         return str(self.told_at or "–")
+
+    @property
+    def mail_key(self) -> str:
+        return f"breach:{self.breach_id}:{self.client_uuid}"

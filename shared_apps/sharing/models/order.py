@@ -22,10 +22,12 @@ from shared_apps.clients.models import Client
 from shared_apps.kit import uploads
 from shared_apps.kit.dates import day_of, plus_months
 from shared_apps.kit.rows import Row
+from shared_apps.mail.models import Message
 from shared_apps.sharing.models.partner import CannotShare
 
 YEARS_KEPT = 10  # an order with its document; so no silence lasts longer
 FETCHED_WITHIN = timedelta(days=7)  # what was made for an order waits for its operator no longer
+ON_ITS_WAY = (Message.State.QUEUED, Message.State.SENT)
 OLDEST = date(1900, 1, 1)  # the earliest day that a period may name
 
 
@@ -140,6 +142,11 @@ class Order(Row):
         return "registered"
 
     @property
+    def mail_key(self) -> str:
+        """Of the mail that tells the client."""
+        return f"sharing.order:{self.id}"
+
+    @property
     def kept_until(self) -> date:
         """The last day on which the order is kept with its document."""
         return plus_months(day_of(self.registered_at), 12 * YEARS_KEPT)
@@ -209,7 +216,7 @@ class Order(Row):
 
     def prolong(self, until: date, *, by: User, now: datetime) -> None:
         """The authority forbids for longer to tell the client. Raises CannotShare once it was told, for less, or for ever."""
-        if self.told_at:
+        if self.told_at or Message.states([self.mail_key]).get(self.mail_key) in ON_ITS_WAY:
             raise CannotShare(_now("The client was told already."))
         if until <= max(self.gag_until or date.min, day_of(now)):
             raise CannotShare(_now("Give a later day."))
