@@ -48,6 +48,12 @@ CREATE OR REPLACE FUNCTION public.check_told() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp
 AS $check_told$
 BEGIN
+    IF TG_OP = 'DELETE' THEN
+        IF current_user <> 'smoall_owner' THEN
+            RAISE EXCEPTION 'what a client was told goes with its contact details alone' USING ERRCODE = 'LE002';
+        END IF;
+        RETURN OLD;
+    END IF;
     IF current_user <> 'smoall_owner'
        AND ((OLD.id, OLD.publication_id, OLD.client_uuid, OLD.language, OLD.told_at) IS DISTINCT FROM
             (NEW.id, NEW.publication_id, NEW.client_uuid, NEW.language, NEW.told_at)
@@ -60,7 +66,7 @@ $check_told$
 """
 WALLS = (
     Wall("check_publication", "INSERT OR UPDATE OR DELETE", "legal_publication"),
-    Wall("check_notice", "UPDATE", "legal_notice", function="check_told"),
+    Wall("check_notice", "UPDATE OR DELETE", "legal_notice", function="check_told"),
 )
 
 

@@ -104,6 +104,8 @@ def test_P42_who_never_got_the_mail_has_not_agreed(second: Document, publish: Pu
         for change in ({"is_mailed": True}, {"told_at": timezone.now()}):
             with pytest.raises(DatabaseError), transaction.atomic():
                 Notice.objects.filter(client_uuid=client).update(**change)
+        with pytest.raises(DatabaseError), transaction.atomic():
+            Notice.objects.filter(client_uuid=client).delete()
 
 
 def test_P42_general_information_that_is_refused_does_not_keep_the_policy_from_being_told(

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from shared_apps import mail
@@ -100,6 +101,10 @@ def test_the_silence_moves_only_further_away_and_says_by_whom(acme: Cast, otto: 
             held.prolong(today, by=opal, now=timezone.now())
         held.prolong(today + timedelta(days=30), by=opal, now=timezone.now())
         assert held.silences[0]["by"] == str(opal.pk)
+        held.prolong(today + timedelta(days=40), by=opal, now=timezone.now())
+        for rewritten in ([], held.silences[:1], held.silences[::-1], [*held.silences, held.silences[-1]]):
+            with pytest.raises(DatabaseError), transaction.atomic():
+                Order.objects.filter(pk=held.pk).update(silences=rewritten)
     spoken = made(acme, otto, opal, reference="3")
     with scope.shared(actor=TESTER), pytest.raises(CannotShare):
         Order.objects.get(pk=spoken.pk).prolong(today + TOMORROW, by=opal, now=timezone.now())
