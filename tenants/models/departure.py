@@ -1,11 +1,12 @@
 """A client that leaves: what it was promised, and what it said since."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Self
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from shared_apps.kit.dates import end_of
 from shared_apps.kit.rows import Row
 
 
@@ -93,6 +94,11 @@ class Departure(Row):
 
     def __str__(self) -> str:
         return f"{self.data_on} / {self.contacts_on}"
+
+    @property
+    def data_until(self) -> datetime:
+        """The moment at which the data may be erased."""
+        return end_of(self.data_on)
 
     def day(self, category: Category) -> date:
         """The last day in force on which this category is kept."""
