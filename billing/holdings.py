@@ -1,8 +1,14 @@
 """What Smoall holds of its invoices and of the money for them: kept ten years, whatever else is erased."""
 
+from datetime import date
+from typing import TYPE_CHECKING
+
 from django.utils.translation import gettext_lazy as _
 
 from shared_apps.kit.module import Holding
+
+if TYPE_CHECKING:
+    from billing.models.invoice import InvoiceQuerySet
 
 LAW = "VAT Code, art. 60; GDPR, art. 17(3)(b)"
 KEPT = _(
@@ -10,6 +16,13 @@ KEPT = _(
 )
 MONEY = _("To prove what was paid for which invoice, and to give an account of it to the cent")
 LEDGER = _("Ten years, as the books that they belong to")
+
+
+def _last_day(invoices: "InvoiceQuerySet") -> date:
+    from billing import keeping  # its models are there once the apps are
+
+    return keeping.last_day(invoices)
+
 
 INVOICE_HOLDINGS = (
     Holding(
@@ -25,6 +38,7 @@ INVOICE_HOLDINGS = (
         about="client_uuid",
         law=LAW,
         law_years=10,
+        law_until=_last_day,
     ),
     Holding(
         "billing.InvoiceLine",

@@ -4,12 +4,13 @@ An invoice goes with its credit notes and its money, once the youngest of them i
 once nothing is left of that. The years are those of Brussels, counted from the first of January after (VAT Code, article 60).
 """
 
-from datetime import datetime
+from datetime import date, datetime
 
+from django.db.models import Max
 from django.utils import timezone
 
 from billing.models import Allocation, Dispute, Due, Entry, Invoice, Payback, Payment, Payout, Refund
-from billing.models.invoice import YEARS
+from billing.models.invoice import YEARS, InvoiceQuerySet
 from shared_apps.jobs import job
 from shared_apps.kit.dates import BRUSSELS, day_of
 
@@ -34,6 +35,23 @@ def expire(*, now: datetime) -> int:
         payment_intent__in=paying
     ).delete()
     return gone
+
+
+def last_day(invoices: InvoiceQuerySet) -> date:
+    """Until when the youngest of these invoices and credit notes is kept, and the money for them. There is one at least."""
+    kept: date = invoices.aggregate(last=Max("kept_until"))["last"]
+    allocations = Allocation.objects.filter(invoice_id__in=invoices.values("processor_id"))
+    payments = Payment.objects.filter(
+        payment_intent__in=allocations.exclude(payment_intent="").values("payment_intent")
+    )
+    charges = payments.values("processor_id")
+    money = (
+        payments,
+        Refund.objects.filter(payment__in=charges),
+        Dispute.objects.filter(payment__in=charges),
+    )
+    made = [rows.aggregate(last=Max("made_at"))["last"] for rows in money]
+    return max([kept, *(date(day_of(one).year + YEARS, 12, 31) for one in made if one)])
 
 
 def _forget(invoice: Invoice, oldest: datetime) -> bool:

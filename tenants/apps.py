@@ -1,7 +1,7 @@
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from shared_apps import jobs
+from shared_apps import jobs, mail
 from shared_apps.kit.module import ADMIN, MEMBER, OWNER, Holding, Menu, Module, Purpose, join
 
 
@@ -305,5 +305,6 @@ class TenantsConfig(Module):
 
         contenttypes.keep_apart()
         join(jobs.gates, replay.may_work)
+        join(mail.watchers, publishing.note)
         join(entering.sources, contract.condition)
         join(jobs.fits, releases.serves)

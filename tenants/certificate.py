@@ -268,6 +268,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "exceptions": "What is kept, and why",
         "until": "until",
         "no exceptions": "Nothing is kept.",
+        "silence": "This stands on every certificate: where a court forbids Smoall to tell of an order, neither the order, "
+        "kept ten years, nor the encrypted file made for it, kept seven days at most, is named here. The client is told "
+        "of it when the silence ends, as long as Smoall has its contact details.",
         "copies": "Copies that were taken before",
         "bytes": "bytes",
         "no copies": "No copy was taken.",
@@ -292,6 +295,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "backups": "Logical backups",
         "shared": "Shared tables",
         "issued_invoices": "invoices that Smoall issued",
+        "billing.Invoice": "invoices that Smoall issued",
+        "sharing.Order": "orders of a court",
+        "files:orders": "what an order of a court made Smoall give, encrypted, until it is fetched",
         "contact_details": "contact details",
         "jobs": "jobs",
         "mails": "mails",
@@ -329,6 +335,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "exceptions": "Ce qui est conservé, et pourquoi",
         "until": "jusqu’au",
         "no exceptions": "Rien n’est conservé.",
+        "silence": "Ceci figure sur chaque certificat : lorsqu’un tribunal interdit à Smoall de révéler une décision, "
+        "ni celle-ci, conservée dix ans, ni le fichier chiffré établi pour elle, conservé sept jours au plus, n’est "
+        "mentionné ici. Le client en est informé à la fin de l’interdiction, tant que Smoall a ses coordonnées.",
         "copies": "Copies emportées auparavant",
         "bytes": "octets",
         "no copies": "Aucune copie n’a été emportée.",
@@ -353,6 +362,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "backups": "Sauvegardes logiques",
         "shared": "Tables partagées",
         "issued_invoices": "factures émises par Smoall",
+        "billing.Invoice": "factures émises par Smoall",
+        "sharing.Order": "décisions de justice",
+        "files:orders": "ce qu’une décision de justice a fait remettre par Smoall, chiffré, jusqu’à son retrait",
         "contact_details": "coordonnées",
         "jobs": "tâches",
         "mails": "courriels",
@@ -384,6 +396,7 @@ def as_text(verified: Verified, language: str) -> str:
     lines += ["", words["stores"], *(printer.store(each) for each in one.stores)]
     lines += ["", words["exceptions"], *(printer.kept(each) for each in one.exceptions)]
     lines += [] if one.exceptions else ["  " + words["no exceptions"]]
+    lines += ["", words["silence"]]
     lines += ["", words["copies"], *(printer.copy(each) for each in one.copies)]
     lines += [] if one.copies else ["  " + words["no copies"]]
     lines += ["", words["physical"].format(date=printer.day(one.last_physical_copy_on))]

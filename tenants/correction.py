@@ -61,6 +61,7 @@ def correct_after(departure_id: UUID, answers: Mapping[str, Any], *, now: dateti
         old = _write(client, answers)
         if not old:
             return False
+        departure.void_links(leaving)
         _tell_old_address(client, old, links_are_void=True, now=now)
         if not departure.mail_link(leaving, now=now):
             raise CannotAct(_("Too many mails went to this address today. Try again tomorrow."))

@@ -442,11 +442,11 @@ def _links(departure: Departure, client: Client) -> Mapping[str, str]:
 def contact_link(departure: Departure, client: Client) -> str:
     """The address of the page on which the contact person sees, corrects and erases the contact details.
 
-    Bound to the e-mail address on file: a corrected address voids the links that went to the old one.
+    Bound to the e-mail address on file: a corrected address voids the links that went to the old one, for good.
     """
     with scope.shared(realm="app"):
         made = tokens.print_of(_state(departure, client), salt=PRINT)
-        token = tokens.sign([str(departure.id), made], purpose="contact")
+        token = tokens.sign([str(departure.id), made, departure.link_generation], purpose="contact")
     return host_url("app") + reverse("app:contact", urlconf="config.urls_app", args=[token])
 
 
@@ -488,10 +488,20 @@ def _visit(payload: Any, *, is_old: bool) -> Visit:
     if departure is None:
         raise tokens.BadToken("withdrawn, or the client has a workspace")
     client = Client.objects.filter(pk=departure.client_uuid).first()
-    is_void = client is not None and not tokens.is_print(
-        str(payload[1]), _state(departure, client), salt=PRINT
+    generation = payload[2] if len(payload) > 2 else 0  # links of earlier releases name none
+    is_void = generation != departure.link_generation or (
+        client is not None and not tokens.is_print(str(payload[1]), _state(departure, client), salt=PRINT)
     )
     return Visit(departure, client, is_old or is_void)
+
+
+def void_links(departure: Departure) -> None:
+    """The address on file is another one now: what was mailed before opens nothing, whatever is erased later.
+
+    The departure is locked.
+    """
+    departure.link_generation += 1
+    departure.save(update_fields=["link_generation"])
 
 
 def mail_link(departure: Departure, *, now: datetime) -> bool:

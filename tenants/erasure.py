@@ -49,9 +49,14 @@ from tenants.models import (
 from tenants.requests import role_of
 
 DELAY = timedelta(hours=12)  # between closing and destruction
-LINK_SECONDS = 14 * 24 * 3600  # the cancel link works as long as there is something to cancel
+LONGEST_DELAY = timedelta(days=90)
+# The cancel link works as long as there is something to cancel: an erasure that waits for long, and then fails and waits.
+LINK_SECONDS = int((LONGEST_DELAY + timedelta(days=14)).total_seconds())
 CLOSABLE = (State.ACTIVE, State.SUSPENDED, State.LEAVING)
 ERASE = sagas.Kind("erase", no_return="destroy")
+# Mails about what stays with the contact details: who waits for an answer, or was concerned by a breach or an order of a
+# court, is so still when the data is gone. Where the contact details go as well, they go with these (forgetting.py).
+OUTLIVING = ("requests.answer", "requests.breach", "sharing.order")
 NAMELESS = scope.Actor("system", "erasure", "Smoall")  # who destroys: nothing of the asker's name may stay
 
 
@@ -62,22 +67,25 @@ NAMELESS = scope.Actor("system", "erasure", "Smoall")  # who destroys: nothing o
 def request(
     id: UUID, *, now: datetime, delay: timedelta = DELAY, with_contacts: bool = False, reason: str = ""
 ) -> Erasure:
-    """Close the workspace now and have it destroyed after `delay`. The author is the scope's.
+    """Close the workspace now and have it destroyed after `delay`, LONGEST_DELAY at most. The author is the scope's.
 
+    Of a client that leaves the data's last day stays its last day: a delay ends with it, but leaves owners the usual
+    hours in which they can stop it (a day late is the latest, P35).
     `reason` stands beside the state until the destruction. Signs everybody out and mails every owner a link that
     cancels. Raises CannotAct when it is closed already.
     """
+    assert delay <= LONGEST_DELAY, "its link would be too old before the end"
     with scope.shared():
         tenant = Tenant.locked(id)
         if tenant.state not in CLOSABLE:
             raise CannotAct(_now("This workspace is closed already."))
-        departure.note_erasure(tenant, with_contacts=with_contacts, now=now)
+        leaving = departure.note_erasure(tenant, with_contacts=with_contacts, now=now)
         erasure = _begin(
             tenant,
             with_contacts=with_contacts,
             requested_by=role_of(scope.actor()),
             requested_at=now,
-            destroy_at=now + delay,
+            destroy_at=now + min(delay, max(DELAY, leaving.data_until - now)),
             reason=reason,
             now=now,
         )
@@ -337,7 +345,8 @@ def erase_shared(saga: Saga) -> None:
     client = UUID(saga.data["client"]) if "client" in saga.data else _erasure(saga).client_uuid
     Link.end_all(client, now=timezone.now())
     publishing.take_back(client)
-    Message.objects.filter(about=client, state=Message.State.QUEUED).delete()
+    waiting = Message.objects.filter(about=client, state=Message.State.QUEUED)
+    waiting.exclude(purpose__in=OUTLIVING).delete()
     domains = saga.data.pop("domains")
     departures = [str(key) for key in Departure.objects.filter(tenant_uuid=id).values_list("pk", flat=True)]
     # A copy that was restored, or the original of one, has the same people: what they did there stays theirs.

@@ -49,6 +49,9 @@ class Entry:
     name_hash: str = ""  # keyed hash of the freed subdomain (KeyStore.name_hash)
     contacts_on: date | None = None  # of data: the last day of the contact details, so that a replay keeps it
     certificate: str = ""  # the certificate's text as it was issued
+    links: int = (
+        0  # of contact details: the generation of the mailed links that open the proof, others were voided
+    )
     model: str = ""  # of a person: the label of their row's table, "contacts.Contact",
     row: UUID | None = None  # and its key, which says nothing once the row has no name
     origins: tuple[UUID, ...] = ()  # and of whose copies their workspace was made, the nearest first
@@ -60,7 +63,7 @@ class Entry:
         return (*once, self.model, self.row, _moment(self.requested_at)) if self.kind == "person" else once
 
     def as_values(self) -> dict[str, Any]:
-        values = {
+        values: dict[str, Any] = {
             "kind": self.kind,
             "tenant": str(self.tenant),
             "client": str(self.client),
@@ -72,6 +75,8 @@ class Entry:
         }
         if self.kind == "person":
             values |= {"model": self.model, "row": str(self.row)}
+        if self.links:
+            values["links"] = self.links
         return values | {"origins": [str(one) for one in self.origins]} if self.origins else values
 
 
@@ -285,6 +290,7 @@ def _recorded(line: bytes) -> Recorded:
             name_hash=values["name_hash"],
             contacts_on=date.fromisoformat(values["contacts_on"]) if values["contacts_on"] else None,
             certificate=values["certificate"],
+            links=int(values.get("links", 0)),
             model=values.get("model", ""),
             row=UUID(values["row"]) if "row" in values else None,
             origins=tuple(UUID(one) for one in values.get("origins", ())),

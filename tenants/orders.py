@@ -25,10 +25,10 @@ from shared_apps.clients.models import Client
 from shared_apps.history.models import LogEntry
 from shared_apps.jobs import job
 from shared_apps.kit import scope
-from shared_apps.kit.dates import day_of, end_of, plus_months
+from shared_apps.kit.dates import day_of, end_of
 from shared_apps.sharing import jobs as sharing_jobs
 from shared_apps.sharing import mails
-from shared_apps.sharing.models import YEARS_KEPT, CannotShare, Order
+from shared_apps.sharing.models import FETCHED_WITHIN, YEARS_KEPT, CannotShare, Order
 from tenants import canonical, export, extract, keys
 from tenants.archive import BadRecipient, age, parse_recipient
 from tenants.keys import KeyStore, PublicKeys, Signature
@@ -36,7 +36,6 @@ from tenants.models import CannotAct, State, Tenant
 
 FORMAT, VERSION = "smoall-order-record", 2
 READ = (1, 2)  # versions whose records are verified; the first one had no selection
-FETCHED_WITHIN = timedelta(days=7)
 
 
 class BadRecord(ValueError):
@@ -289,7 +288,7 @@ def expire(now: datetime) -> None:
     for order in Order.objects.filter(made_at__lt=now - FETCHED_WITHIN, taken_at=None):
         default_storage.delete(sharing_jobs.given_name(order))
     for order in Order.objects.filter(registered_at__lt=now - timedelta(days=365 * YEARS_KEPT)):
-        if plus_months(day_of(order.registered_at), 12 * YEARS_KEPT) < day_of(now):
+        if order.kept_until < day_of(now):
             with suppress(FileNotFoundError):
                 default_storage.delete(order.document.name or "")
             with scope.owner():

@@ -178,17 +178,32 @@ def tell(publication: Publication, client: Client, *, now: datetime) -> None:
     )
 
 
+def note(message: Message) -> None:
+    """A mail that came back, or that an address doesn't get any more, gave nobody the way to opt out: they weren't asked.
+
+    Whoever refuses the change has answered already.
+    """
+    if message.purpose != PURPOSE or message.state == Message.State.SENT or message.error == "refused":
+        return
+    assert message.about is not None  # `tell` names the client
+    _of_topic(message.topic, message.about).update(is_mailed=False)
+
+
+def _of_topic(topic: str, client: UUID) -> QuerySet[Notice]:
+    kind, _space, version = topic.partition(" ")
+    return Notice.objects.filter(client_uuid=client, publication__kind=kind, publication__version=version)
+
+
 def take_back(client: UUID) -> None:
     """The mails that wait for this client are about to be deleted: of those changes it was not told.
 
     Should its contact details stay, it is told of them at the next `look`.
     """
     waiting = Message.objects.filter(about=client, purpose=PURPOSE, state=Message.State.QUEUED)
-    for topic in waiting.values_list("topic", flat=True):
-        kind, _space, version = topic.partition(" ")
-        Notice.objects.filter(
-            client_uuid=client, publication__kind=kind, publication__version=version
-        ).delete()
+    topics = list(waiting.values_list("topic", flat=True))
+    with scope.owner():  # the database lets no other role delete a notice
+        for topic in topics:
+            _of_topic(topic, client).delete()
 
 
 # --- the effect -------------------------------------------------------------------------------------------

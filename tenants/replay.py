@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Greatest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -261,7 +262,12 @@ def purge(saga: Saga) -> None:
 def note_contacts(saga: Saga) -> None:
     recorded = _entry(saga)
     gone = Departure.objects.filter(tenant_uuid=recorded.entry.tenant, withdrawn_at=None)
-    gone.update(contacts_erased_at=recorded.entry.erased_at)
+    gone.update(
+        contacts_erased_at=recorded.entry.erased_at,
+        link_generation=Greatest(
+            "link_generation", recorded.entry.links
+        ),  # this database may be older than a correction
+    )
     _applied(recorded)
 
 

@@ -1,7 +1,8 @@
 """What a module declares about itself in its apps.py: menu entry, rights, holdings."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import IntEnum
 from typing import Any, Literal, TypeVar
 
@@ -52,7 +53,10 @@ class Holding:
     of_workspace: tuple[str, ...] = ()
     secret: tuple[str, ...] = ()  # columns that leave neither with an export nor otherwise
     law: str = ""  # the law's article that makes Smoall keep it after an erasure: certificates say so
-    law_years: int = 0  # for how long, from the erasure on
+    law_years: int = 0  # for how long, as people say it
+    # The last day, in Brussels, on which the law makes Smoall keep these rows, of which there is one at least: that of
+    # the youngest. What deletes them when it is over goes by the same day. In the shared scope.
+    law_until: Callable[[Any], date] | None = None
     called: Any = ""  # lazily translated: what people call it, where the table's own name isn't for them
     # How the shared schema's rows about one client are found there (tenants/holdings.py reads it):
     # "field" holds the UUID of the client or of its workspace; "name:field" the workspace's name; "rows:field" the key
@@ -67,6 +71,12 @@ class Holding:
     # What a copy for development keeps of it (tenants/neutral.py): every text made up, no row, or all as it is.
     neutral: Literal["masked", "emptied", "kept"] = "masked"
     plain: tuple[str, ...] = ()  # of a masked table: texts that software alone writes, kept as they are
+
+    def __post_init__(self) -> None:
+        if bool(self.law) != (self.law_until is not None):
+            raise ValueError(
+                f"{self.what}: what a law keeps says until when (law_until=…), and nothing else does"
+            )
 
 
 MailClass = Literal["transactional", "service", "information", "policy"]

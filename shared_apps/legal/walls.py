@@ -48,8 +48,16 @@ CREATE OR REPLACE FUNCTION public.check_told() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp
 AS $check_told$
 BEGIN
-    IF current_user <> 'smoall_owner' AND NOT (
-        OLD.sent_at IS NULL AND to_jsonb(OLD) - 'sent_at' = to_jsonb(NEW) - 'sent_at') THEN
+    IF TG_OP = 'DELETE' THEN
+        IF current_user <> 'smoall_owner' THEN
+            RAISE EXCEPTION 'what a client was told goes with its contact details alone' USING ERRCODE = 'LE002';
+        END IF;
+        RETURN OLD;
+    END IF;
+    IF current_user <> 'smoall_owner'
+       AND (to_jsonb(OLD) - 'sent_at' - 'is_mailed' IS DISTINCT FROM to_jsonb(NEW) - 'sent_at' - 'is_mailed'
+            OR OLD.sent_at IS NOT NULL AND NEW.sent_at IS DISTINCT FROM OLD.sent_at
+            OR NEW.is_mailed AND NOT OLD.is_mailed) THEN  -- a mail may come back, but none becomes one that was sent
         RAISE EXCEPTION 'what a client was told is not altered' USING ERRCODE = 'LE002';
     END IF;
     RETURN NEW;
@@ -58,7 +66,7 @@ $check_told$
 """
 WALLS = (
     Wall("check_publication", "INSERT OR UPDATE OR DELETE", "legal_publication"),
-    Wall("check_notice", "UPDATE", "legal_notice", function="check_told"),
+    Wall("check_notice", "UPDATE OR DELETE", "legal_notice", function="check_told"),
 )
 
 

@@ -23,6 +23,11 @@ class BadRecipient(CannotSend):
     """
 
 
+# Told of a mail that was closed by whoever delivers, in that transaction: it has left ("sent"), or never will ("failed",
+# "cancelled", with the reason in `error`). Modules above join it in their `ready`. None raises: the mail has left.
+watchers: list[Callable[[Message], None]] = []
+
+
 class Check:
     """A function that says, when a mail is about to leave, whether it is still wanted."""
 

@@ -12,7 +12,7 @@ from shared_apps.jobs import TryAgain, fleet, job
 from shared_apps.jobs.names import find_marked
 from shared_apps.kit import scope
 from shared_apps.kit.module import UnknownPurpose
-from shared_apps.mail import Check, backend, refusing
+from shared_apps.mail import Check, backend, refusing, watchers
 from shared_apps.mail.letter import folder_of, letter
 from shared_apps.mail.models import Message, Suppression
 
@@ -111,6 +111,8 @@ def _close(message: Message, state: Message.State) -> None:
     """Nothing more is to be sent: the text, which may hold a link that opens doors, goes."""
     message.state, message.body = state, ""
     message.save(update_fields=["state", "body", "attempts", "error", "sent_at"])
+    for watcher in watchers:
+        watcher(message)
 
 
 @job(purpose="mail.tidy", saga=True)

@@ -67,6 +67,26 @@ class Message(Row):
     def __str__(self) -> str:
         return f"{self.purpose} ({self.state})"
 
+    @classmethod
+    def states(cls, keys: Iterable[str]) -> dict[str, str]:
+        """{key: state} of the mails of this scope's outbox that are known still; they are forgotten after a month."""
+        return dict(cls.objects.filter(key__in=list(keys)).values_list("key", "state"))
+
+    @classmethod
+    def may_go_again(cls, key: str, *, since: datetime | None = None) -> bool:
+        """Whether nothing was written under this key, or what was never left; then its row is gone.
+
+        `since`: not while the failure is younger than that.
+        """
+        known = cls.objects.select_for_update().filter(key=key).first()
+        if known is None:
+            return True
+        is_over = known.state in (cls.State.FAILED, cls.State.CANCELLED)
+        if not is_over or (since is not None and known.created_at > since):
+            return False
+        known.delete()
+        return True
+
 
 class RefusalQuerySet(models.QuerySet["Refusal"]):
     def against(

@@ -1,6 +1,7 @@
 from django.utils.translation import gettext_lazy as _
 
-from shared_apps.kit.module import ADMIN, OWNER, Holding, Module, Purpose
+from shared_apps import mail
+from shared_apps.kit.module import ADMIN, OWNER, Holding, Module, Purpose, join
 
 KEPT = _(
     "The names, the text and the answer for three years after the answer, or until your contact details are erased; "
@@ -85,3 +86,8 @@ class RequestsConfig(Module):
             about="client_uuid",
         ),
     )
+
+    def ready(self) -> None:
+        from shared_apps.requests import mails
+
+        join(mail.watchers, mails.note)

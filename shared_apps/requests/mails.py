@@ -1,12 +1,18 @@
 """The mails of both registers. In the shared scope; each goes once."""
 
+import logging
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import QuerySet
 
 from shared_apps import mail
 from shared_apps.clients.models import Client
+from shared_apps.mail.models import Message
 from shared_apps.requests.models import Breach, CannotNote, Notice, Request, Supplement
+
+log = logging.getLogger("smoall.requests")
+BREACH = "requests.breach"
 
 
 def answered(request: Request) -> bool:
@@ -19,6 +25,16 @@ def extended(request: Request) -> bool:
     return _send(request, "requests/mail/extended", "extended")
 
 
+def has_failed(request: Request) -> bool:
+    """Whether the mail of the answer came back, or its address takes none: somebody has to answer in another way."""
+    key = _key(request, "answered")
+    return Message.states([key]).get(key) in (Message.State.FAILED, Message.State.CANCELLED)
+
+
+def _key(request: Request, what: str) -> str:
+    return f"requests:{request.id}:{what}"
+
+
 def _send(request: Request, template: str, what: str) -> bool:
     try:
         mail.send(
@@ -28,7 +44,7 @@ def _send(request: Request, template: str, what: str) -> bool:
             language=request.language,
             about=request.client_uuid,
             template=template,
-            key=f"requests:{request.id}:{what}",
+            key=_key(request, what),
             context={"request": request},
         )
     except mail.BadRecipient:  # a postal address: an operator writes a letter
@@ -42,7 +58,8 @@ def untold(found: Breach) -> QuerySet[Client]:
 
 
 def breach(found: Breach, *, now: datetime) -> int:
-    """Tell each client concerned that wasn't told, in its language; how many mails. Pressed twice, none is sent twice.
+    """Tell each client concerned that wasn't told, in its language; how many mails. Pressed twice, none is sent twice;
+    one that came back is written again.
 
     Raises CannotNote when a language of one of them has no text; then nobody is told.
     """
@@ -53,27 +70,29 @@ def breach(found: Breach, *, now: datetime) -> int:
     }
     if lacking:
         raise CannotNote(", ".join(sorted(lacking)))
-    told = 0
+    written = 0
     for one in waiting:
         client = clients.get(one.client_uuid)
-        if client is None:
-            continue  # its contact details were erased: nobody is left to be told
-        mail.send(
-            purpose="requests.breach",
-            to=client.contact_email,
-            name=client.contact_name,
-            language=client.language,
-            about=client.pk,
-            template="requests/mail/breach",
-            key=f"breach:{found.id}:{client.pk}",
-            context={"text": found.notices[client.language], "company": client.company},
-        )
-        one.told_at = now
-        one.save(update_fields=["told_at"])
-        told += 1
+        if client is None or not Message.may_go_again(one.mail_key):
+            continue  # its contact details were erased, so nobody is left to be told; or the mail is on its way
+        try:
+            mail.send(
+                purpose=BREACH,
+                to=client.contact_email,
+                name=client.contact_name,
+                language=client.language,
+                about=client.pk,
+                template="requests/mail/breach",
+                key=one.mail_key,
+                context={"text": found.notices[client.language], "company": client.company},
+            )
+        except mail.CannotSend as error:  # one bad address must not keep all others from being told
+            log.error("breach %s: client %s can't be mailed: %s", found.pk, client.pk, error)
+            continue
+        written += 1
     found.notified_at = found.notified_at or now
     found.save(update_fields=["notified_at"])
-    return told
+    return written
 
 
 def supplements(found: Breach) -> int:
@@ -112,3 +131,11 @@ def _supplement(supplement: Supplement, client: Client) -> bool:
     except mail.CannotSend:  # no address that a mail can be written to: the others are told all the same
         return False
     return True
+
+
+def note(message: Message) -> None:
+    """A client is told once the mail has left, not when it was written: it may come back, or be taken out of the outbox."""
+    if message.purpose == BREACH and message.state == Message.State.SENT:
+        breach, client = map(UUID, message.key.split(":")[1:])
+        waiting = Notice.objects.filter(breach=breach, client_uuid=client, told_at=None)
+        waiting.update(told_at=message.sent_at)

@@ -1,8 +1,18 @@
+from datetime import date
+from typing import TYPE_CHECKING
+
 from django.utils.translation import gettext_lazy as _
 
-from shared_apps import sharing
+from shared_apps import mail, sharing
 from shared_apps.kit import outgoing
 from shared_apps.kit.module import ADMIN, Holding, Module, Purpose, join
+
+if TYPE_CHECKING:
+    from shared_apps.sharing.models import OrderQuerySet
+
+
+def _last_day(orders: "OrderQuerySet") -> date:
+    return orders.kept_until()
 
 
 class SharingConfig(Module):
@@ -65,6 +75,7 @@ class SharingConfig(Module):
             erased="kept",
             law="GDPR, art. 5(2) and 17(3)(b), (e)",
             law_years=10,
+            law_until=_last_day,
             called=_("Orders of a court"),
             about="client_uuid",
         ),
@@ -93,9 +104,10 @@ class SharingConfig(Module):
     )
 
     def ready(self) -> None:
-        from shared_apps.sharing import partners, timeline
+        from shared_apps.sharing import mails, partners, timeline
         from shared_apps.sharing.models import Refusal
 
+        join(mail.watchers, mails.note)
         join(outgoing.sources, partners.destinations)
         join(outgoing.witnesses, Refusal.witness)
         join(sharing.sources, timeline.disclosures, timeline.orders)

@@ -47,6 +47,12 @@ CREATE OR REPLACE FUNCTION public.check_verification() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp
 AS $check_verification$
 BEGIN
+    IF TG_OP = 'DELETE' THEN
+        IF current_user <> 'OWNER' THEN
+            RAISE EXCEPTION 'a reading is not deleted' USING ERRCODE = 'SH002';
+        END IF;
+        RETURN OLD;
+    END IF;
     IF TG_OP = 'UPDATE' THEN
         RAISE EXCEPTION 'a reading is not altered' USING ERRCODE = 'SH002';
     END IF;
@@ -56,7 +62,19 @@ BEGIN
     RETURN NEW;
 END
 $check_verification$
-"""
+""".replace("OWNER", OWNER)
+CHECK_GONE = """
+CREATE OR REPLACE FUNCTION public.check_disclosure_gone() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp
+AS $check_disclosure_gone$
+BEGIN
+    IF current_user <> 'OWNER' THEN
+        RAISE EXCEPTION 'a disclosure goes with the contact details alone' USING ERRCODE = 'SH001';
+    END IF;
+    RETURN OLD;
+END
+$check_disclosure_gone$
+""".replace("OWNER", OWNER)
 CHECK_ORDER = """
 CREATE OR REPLACE FUNCTION public.check_order() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp
@@ -86,7 +104,11 @@ BEGIN
                                            (NEW.confirmed_by_id, NEW.confirmed_at, NEW.recipient)
        OR OLD.record <> '' AND (OLD.record, OLD.made_at, OLD.sha256) IS DISTINCT FROM (NEW.record, NEW.made_at, NEW.sha256)
        OR OLD.told_at IS NOT NULL AND OLD.told_at IS DISTINCT FROM NEW.told_at
-       OR OLD.gag_until IS NOT NULL AND (NEW.gag_until IS NULL OR NEW.gag_until < OLD.gag_until) THEN
+       OR OLD.gag_until IS NOT NULL AND (NEW.gag_until IS NULL OR NEW.gag_until < OLD.gag_until)
+       OR (NEW.gag_until IS DISTINCT FROM OLD.gag_until) <> (NEW.silences IS DISTINCT FROM OLD.silences)
+       OR NEW.silences IS DISTINCT FROM OLD.silences
+          AND (NEW.silences - (jsonb_array_length(NEW.silences) - 1) IS DISTINCT FROM OLD.silences
+               OR NEW.silences -> -1 ->> 'until' IS DISTINCT FROM NEW.gag_until::text) THEN
         RAISE EXCEPTION 'what an order says is not altered' USING ERRCODE = 'SH003';
     END IF;
     IF OLD.confirmed_at IS NULL AND NEW.confirmed_at IS NOT NULL AND NOT EXISTS (
@@ -101,10 +123,11 @@ $check_order$
 """.replace("OWNER", OWNER)
 WALLS = (
     Wall("check_disclosure", "INSERT OR UPDATE", "sharing_disclosure"),
-    Wall("check_verification", "INSERT OR UPDATE", "sharing_verification"),
+    Wall("check_disclosure_gone", "DELETE", "sharing_disclosure"),
+    Wall("check_verification", "INSERT OR UPDATE OR DELETE", "sharing_verification"),
     Wall("check_order", "INSERT OR UPDATE OR DELETE", "sharing_order"),
 )
 
 
 def statements() -> list[str]:
-    return walls.statements((CHECK_DISCLOSURE, CHECK_VERIFICATION, CHECK_ORDER), WALLS)
+    return walls.statements((CHECK_DISCLOSURE, CHECK_GONE, CHECK_VERIFICATION, CHECK_ORDER), WALLS)

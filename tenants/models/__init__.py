@@ -42,5 +42,5 @@ __all__ = [
 history.register(Tenant, label="schema_name")
 history.register(Domain, label="domain")
 history.register(Export, label="recipient", exclude=("requested_by",))
-history.register(Departure, label="origin", exclude=("noticed_by", "contacts_said_on"))
+history.register(Departure, label="origin", exclude=("noticed_by", "contacts_said_on", "link_generation"))
 history.register(Instruction, label="kind", exclude=("given_by", "proof", "proof_type"), parent="departure")

@@ -1,11 +1,12 @@
 """A client that leaves: what it was promised, and what it said since."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Self
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from shared_apps.kit.dates import end_of
 from shared_apps.kit.rows import Row
 
 
@@ -62,6 +63,9 @@ class Departure(Row):
     returned_at = models.DateTimeField(
         _("came back"), null=True, blank=True
     )  # with a copy of its data, while its contact details were there: they have no last day any more
+    # How often the address on file became another one: a mailed link of before opens nothing, also once nobody is left
+    # whose address it could be compared with.
+    link_generation = models.PositiveIntegerField(default=0, db_default=0)
 
     objects = DepartureQuerySet.as_manager()
 
@@ -92,6 +96,11 @@ class Departure(Row):
 
     def __str__(self) -> str:
         return f"{self.data_on} / {self.contacts_on}"
+
+    @property
+    def data_until(self) -> datetime:
+        """The moment at which the data may be erased."""
+        return end_of(self.data_on)
 
     def day(self, category: Category) -> date:
         """The last day in force on which this category is kept."""

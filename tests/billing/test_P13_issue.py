@@ -275,7 +275,16 @@ def test_P13_who_is_forgotten_keeps_its_invoices(db: None) -> None:
     [kept] = all_of(client.pk)
     assert kept.buyer == made.buyer
     [said] = forgetting.kept_by_law(client.pk, now=NOON)
-    assert said.what == "billing.Invoice" and "VAT" in said.legal_basis and said.until == date(2036, 12, 1)
+    assert said.what == "billing.Invoice" and "VAT" in said.legal_basis and said.until == date(2036, 12, 31)
+    with scope.shared(actor=TESTER):
+        id = made.processor_id
+        Allocation.follow(
+            f"inpay_{id}", status="paid", invoice_id=id, payment_intent="pi_1", amount=made.payable
+        )
+        late = datetime(2027, 1, 5, tzinfo=BRUSSELS)
+        Payment.follow("ch_1", status="succeeded", payment_intent="pi_1", amount=made.payable, made_at=late)
+    [said] = forgetting.kept_by_law(client.pk, now=NOON)
+    assert said.until == date(2037, 12, 31), "it stays with its money, as keeping.expire has it"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from shared_apps.legal import documents
 from shared_apps.legal.models import Acceptance
 from tenants import departure, forgetting
 from tenants.forms_leaving import print_of
-from tenants.models import Departure, Erasure, Saga
+from tenants.models import Departure, Erasure, Saga, Tenant
 from tests.conftest import TESTER, Cast
 from tests.integrators.conftest import link as linked
 from tests.integrators.conftest import make_partner
@@ -198,6 +198,32 @@ def test_another_address_gets_a_link_the_old_one_is_told_and_its_links_are_void(
     assert contact.post(f"{old}erase/", {"typed_name": "Acme SRL"}).status_code == 410
     contact.post(f"{old}again/")
     assert mails()[-1].to_address == "books@acme.test", "a void link mails the address on file"
+    contact.post(f"{path_in(new.body)}correct/", details(departed, contact_email="olga@acme.test"))
+    assert contact.get(old).status_code == 410, "it was told that it opens nothing any more"
+
+
+def test_a_void_link_stays_void_once_the_details_are_erased(contact: Browser, departed: Departure) -> None:
+    old = link(departed)
+    with scope.shared(realm="app"):
+        state = departure._state(departed, Client.objects.get(pk=departed.client_uuid))
+        made = tokens.print_of(state, salt=departure.PRINT)
+        earlier = tokens.sign([str(departed.id), made], purpose="contact")  # of a release without generations
+    assert page_of(contact, f"/contact-details/{earlier}/")
+    contact.post(f"{old}correct/", details(departed, contact_email="books@acme.test"))
+    new = path_in(mails()[-1].body)
+    with scope.shared(actor=TESTER):
+        Tenant.objects.filter(pk=departed.tenant_uuid).delete()
+        forgetting.forget_client(departed.client_uuid)
+        Departure.objects.filter(pk=departed.pk).update(contacts_erased_at=timezone.now())
+    for page in ("", "progress/", "data.json", "contacts.json"):
+        assert contact.get(old + page).status_code == 410
+        assert contact.get(f"/contact-details/{earlier}/{page}").status_code == 410
+    with scope.shared(realm="app"):
+        visits = [departure.read_link(one.rstrip("/").rpartition("/")[2]) for one in (old, new)]
+    assert [one.is_expired for one in visits] == [True, False], (
+        "so no invoice either (billing/views_contact.py)"
+    )
+    assert page_of(contact, new)
 
 
 def test_the_same_address_written_otherwise_voids_nothing(contact: Browser, departed: Departure) -> None:

@@ -1,5 +1,6 @@
 """P36: what the law makes Smoall keep after the contact details are gone is found by the register, and said with its article."""
 
+from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
@@ -23,6 +24,7 @@ INVOICES = Holding(
     about="client_uuid",
     law="VAT Code, article 60",
     law_years=10,
+    law_until=lambda rows: date(2035, 12, 31) if rows.get() else date.min,
 )
 ERASED_AT = datetime(2025, 11, 30, 3, 0, tzinfo=BRUSSELS)
 
@@ -42,5 +44,10 @@ def test_P36_what_the_law_keeps_is_named_with_its_article_and_its_end(
             sha256="0" * 64,
             accepted_at=ERASED_AT,
         )
-    kept = certificate.Kept("legal.Acceptance", "VAT Code, article 60", date(2035, 11, 30))
+    kept = certificate.Kept("legal.Acceptance", "VAT Code, article 60", date(2035, 12, 31))
     assert forgetting.kept_by_law(client, now=ERASED_AT) == [kept]
+
+
+def test_P36_what_a_law_keeps_says_until_when() -> None:
+    with pytest.raises(ValueError, match="law_until"):
+        replace(INVOICES, law_until=None)

@@ -91,6 +91,24 @@ def test_P42_whoever_opted_out_before_the_mail_left_gets_none(
     assert [(one.state, one.error) for one in written(client)] == [("cancelled", "refused")]
 
 
+def test_P42_who_never_got_the_mail_has_not_agreed(second: Document, publish: Publish, acme: Cast) -> None:
+    """An address from which mails come back gets none: nobody was given the way to opt out."""
+    publication, client = publish(second), acme.tenant.client_id
+    with scope.shared(actor=TESTER):
+        mail.suppress("olga@acme.test", reason="bounced", now=timezone.now())
+    announce(publication)
+    with scope.shared(actor=TESTER):
+        assert Notice.objects.get(client_uuid=client).is_mailed
+        jobs_run.drain()
+        assert not Notice.objects.get(client_uuid=client).is_mailed
+        assert not publishing.may_use("privacy 2", acme.tenant.client, today=publication.in_force_on)
+        for change in ({"is_mailed": True}, {"told_at": timezone.now()}):
+            with pytest.raises(DatabaseError), transaction.atomic():
+                Notice.objects.filter(client_uuid=client).update(**change)
+        with pytest.raises(DatabaseError), transaction.atomic():
+            Notice.objects.filter(client_uuid=client).delete()
+
+
 def test_P42_general_information_that_is_refused_does_not_keep_the_policy_from_being_told(
     second: Document, publish: Publish, acme: Cast
 ) -> None:
@@ -160,7 +178,7 @@ def test_P42_a_client_that_comes_before_the_day_is_told_at_the_next_look_and_has
             "its mail waits"
         )
         told = Notice.objects.filter(client_uuid=late.pk)
-        for change in ({"sent_at": None}, {"sent_at": timezone.now()}, {"is_mailed": False}):
+        for change in ({"sent_at": None}, {"sent_at": timezone.now()}, {"told_at": timezone.now()}):
             with pytest.raises(DatabaseError, match="not altered"), transaction.atomic():
                 told.update(**change)
 

@@ -117,6 +117,7 @@ def test_P31_the_walls_belong_to_the_owner_and_no_runtime_role_can_take_them_awa
         found = cursor.fetchall()
     assert [name for name, _owner, _config in found] == [
         "check_disclosure",
+        "check_disclosure_gone",
         "check_order",
         "check_verification",
     ]
@@ -133,12 +134,17 @@ def test_P31_the_walls_belong_to_the_owner_and_no_runtime_role_can_take_them_awa
             cursor.execute(sql)
 
 
-def test_P31_readings_and_disclosures_are_never_altered(shared_with: Partner, acme: Cast) -> None:
+def test_P31_readings_and_disclosures_are_never_altered_nor_deleted(
+    shared_with: Partner, acme: Cast, otto: User
+) -> None:
     with scope.shared(actor=TESTER):
         shared_with.disclose(acme.tenant.client_id, categories=["contact"], why="x", now=timezone.now())
+        verify(shared_with, otto)
         for sql in (
             "UPDATE sharing_disclosure SET why = 'y'",
             "UPDATE sharing_verification SET valid_until = '2030-01-01'",
+            "DELETE FROM sharing_disclosure",
+            "DELETE FROM sharing_verification WHERE id NOT IN (SELECT verification_id FROM sharing_disclosure)",
         ):
             with pytest.raises(DatabaseError) as refusal, transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute(sql)

@@ -22,7 +22,9 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from shared_apps.accounts.models import User
+from shared_apps.jobs import run as jobs_run
 from shared_apps.kit import scope
+from shared_apps.kit.dates import day_of, plus_months
 from shared_apps.mail.models import Message
 from shared_apps.sharing import jobs as sharing_jobs
 from shared_apps.sharing.models import CannotShare, Order
@@ -237,12 +239,16 @@ def test_P32_the_record_is_signed_and_names_nobody(acme: Cast, otto: User, opal:
         "confirmed_at = now()",
         "document_sha256 = repeat('0', 64)",
         "gag_until = NULL",
+        "gag_until = gag_until + 9",
+        "silences = silences || '[{}]'",
     ],
 )
 def test_P32_what_was_done_is_never_altered_nor_deleted(
     acme: Cast, otto: User, opal: User, change: str
 ) -> None:
     made(acme, otto, opal, **({"gag_until": timezone.localdate() + TOMORROW} if "gag" in change else {}))
+    with scope.shared():
+        jobs_run.drain()  # the client is told
     for sql in (f"UPDATE sharing_order SET {change}", "DELETE FROM sharing_order"):
         with pytest.raises(DatabaseError) as refusal, scope.shared(actor=TESTER), transaction.atomic():
             _execute(sql)
@@ -254,13 +260,33 @@ def test_P32_the_record_outlives_the_client_and_goes_after_ten_years(
 ) -> None:
     order = made(acme, otto, opal)
     with scope.shared(actor=TESTER):
+        kept = forgetting.kept_by_law(order.client_uuid, now=timezone.now())
+        assert [one.what for one in kept] == ["sharing.Order", "files:orders"], "the certificate says so"
+        assert kept[0].until == plus_months(day_of(order.registered_at), 120)
+        assert kept[1].until and timedelta(days=7) <= kept[1].until - day_of(timezone.now()) <= timedelta(
+            days=8
+        )
         orders.expire(timezone.now() + timedelta(days=365 * 10 - 5))
         assert Order.objects.filter(pk=order.pk).exists()
-        kept = forgetting.kept_by_law(order.client_uuid, now=timezone.now())
-        assert [one.what for one in kept] == ["sharing.Order"], "the certificate says that it stays"
         orders.expire(timezone.now() + timedelta(days=365 * 10 + 10))
         assert not Order.objects.filter(pk=order.pk).exists()
         assert not default_storage.exists(order.document.name or "")
+
+
+def test_P32_the_certificate_names_an_order_that_waits_and_none_that_is_secret(
+    acme: Cast, otto: User, opal: User
+) -> None:
+    made(acme, otto, opal, gag_until=timezone.localdate())
+    assert forgetting.kept_by_law(acme.tenant.client_id, now=timezone.now()) == [], "neither it nor its file"
+    register(acme, otto)
+    kept = forgetting.kept_by_law(acme.tenant.client_id, now=timezone.now())
+    assert [one.what for one in kept] == ["sharing.Order"]
+    both = forgetting.kept_by_law(acme.tenant.client_id, now=timezone.now() + TOMORROW)
+    assert [one.what for one in both] == ["sharing.Order", "files:orders"], "the silence is over"
+    with scope.shared(actor=TESTER):
+        orders.expire(timezone.now() + timedelta(days=8))
+    both = forgetting.kept_by_law(acme.tenant.client_id, now=timezone.now() + TOMORROW)
+    assert [one.what for one in both] == ["sharing.Order"]
 
 
 # --- what is refused ------------------------------------------------------------------------------------------

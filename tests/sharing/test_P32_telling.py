@@ -3,9 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
+from shared_apps import mail
 from shared_apps.accounts.models import User
+from shared_apps.clients.models import Client
+from shared_apps.jobs import run as jobs_run
 from shared_apps.kit import scope
 from shared_apps.mail.models import Message
 from shared_apps.sharing import jobs as sharing_jobs
@@ -21,10 +25,32 @@ __all__ = ["_files_go"]
 
 def test_P32_the_client_is_told_at_once_when_nothing_forbids_it(acme: Cast, otto: User, opal: User) -> None:
     order = made(acme, otto, opal)
-    assert told(order) == 1 and again(order).told_at
+    assert told(order) == 1 and again(order).told_at is None, "it waits to leave"
     with scope.shared():
-        mail = Message.objects.get(purpose="sharing.order")
-        assert mail.to_address == "olga@acme.test" and "Tribunal de Bruxelles" in mail.subject
+        jobs_run.drain()
+        sent = Message.objects.get(purpose="sharing.order")
+        assert sent.to_address == "olga@acme.test" and "Tribunal de Bruxelles" in sent.subject
+    assert again(order).told_at == sent.sent_at
+
+
+def test_P32_a_client_that_was_not_reached_is_written_to_again_the_next_day(
+    acme: Cast, zenith: Cast, otto: User, opal: User
+) -> None:
+    now = timezone.now()
+    with scope.shared(actor=TESTER):
+        mail.suppress("olga@acme.test", reason="bounced", now=now)
+        Client.objects.filter(pk=zenith.tenant.client_id).update(contact_email="no address")
+    lost = made(zenith, otto, opal)
+    order = made(acme, otto, opal)
+    with scope.shared(actor=TESTER):
+        jobs_run.drain()
+        sharing_jobs.tell(now + timedelta(hours=1))
+        jobs_run.drain()
+        assert again(order).told_at is None and not told(lost), "one bad address undoes nothing of the others"
+        mail.lift("olga@acme.test")
+        assert sharing_jobs.tell(now + timedelta(days=1, minutes=1)) == 1
+        jobs_run.drain()
+    assert told(order) == 1 and again(order).told_at
 
 
 def test_P32_the_client_is_told_before_anything_is_given(acme: Cast, otto: User, opal: User) -> None:
@@ -90,7 +116,7 @@ def test_P32_a_loose_tongue_is_noticed(
     monkeypatch.setattr(
         "shared_apps.sharing.models.OrderQuerySet.untold", lambda self, today: self.filter(told_at=None)
     )
-    monkeypatch.setattr("shared_apps.sharing.models.OrderQuerySet.shown_to_client", lambda self, today: self)
+    monkeypatch.setattr("shared_apps.sharing.models.OrderQuerySet.speakable", lambda self, today: self)
     assert {"mail too early", "page", "certificate"} <= set(secrets_told(acme, otto, opal))
 
 
@@ -103,6 +129,10 @@ def test_the_silence_moves_only_further_away_and_says_by_whom(acme: Cast, otto: 
             held.prolong(today, by=opal, now=timezone.now())
         held.prolong(today + timedelta(days=30), by=opal, now=timezone.now())
         assert held.silences[0]["by"] == str(opal.pk)
+        held.prolong(today + timedelta(days=40), by=opal, now=timezone.now())
+        for rewritten in ([], held.silences[:1], held.silences[::-1], [*held.silences, held.silences[-1]]):
+            with pytest.raises(DatabaseError), transaction.atomic():
+                Order.objects.filter(pk=held.pk).update(silences=rewritten)
     spoken = made(acme, otto, opal, reference="3")
     with scope.shared(actor=TESTER), pytest.raises(CannotShare):
         Order.objects.get(pk=spoken.pk).prolong(today + TOMORROW, by=opal, now=timezone.now())

@@ -183,6 +183,9 @@ def test_it_reads_well_in_english_and_french(store: KeyStore, issued: Issued) ->
     assert "Last physical copy gone on 30 November 2026" in english
     assert "23 novembre 2026, 23:59:59 (heure de Bruxelles)" in french
     assert "factures émises par Smoall, jusqu’au 31 décembre 2036" in french
+    assert "where a court forbids" in english and "lorsqu’un tribunal interdit" in french, (
+        "on every one alike"
+    )
     assert verified.key_id in english and verified.key_id in french
     assert certificate.as_text(verified, "nl") == english
 

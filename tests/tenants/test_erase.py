@@ -18,9 +18,10 @@ from shared_apps.history.models import LogEntry
 from shared_apps.integrators.models import Link, Organisation
 from shared_apps.jobs.run import drain
 from shared_apps.kit import scope
+from shared_apps.kit.dates import day_of, end_of
 from shared_apps.kit.module import OWNER
 from shared_apps.mail.models import Message
-from tenants import certificate, erasure, export, fleet, names, restore, sagas
+from tenants import certificate, departure, erasure, export, fleet, names, restore, sagas
 from tenants.keys import KeyStore
 from tenants.ledger import Ledger
 from tenants.models import CannotAct, Domain, Erasure, Export, Saga, State, Tenant
@@ -80,6 +81,35 @@ def test_closing_signs_everybody_out_and_mails_every_owner_a_way_back(doomed: Te
     with scope.shared():
         assert Tenant.objects.get(pk=doomed.pk).state == State.ACTIVE
     assert browser.post(path).status_code == 404, "once: an open workspace has no such page"
+
+
+def test_the_way_back_is_open_as_long_as_the_erasure_waits(
+    doomed: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    monkeypatch.setattr("django.core.signing.time.time", lambda: now.timestamp() - 89 * 24 * 3600)
+    with scope.acting(TESTER):
+        found = erasure.request(doomed.id, now=now, delay=erasure.LONGEST_DELAY)
+    monkeypatch.undo()
+    assert found.destroy_at == now + erasure.LONGEST_DELAY
+    with scope.shared():
+        body = Message.objects.get(purpose="tenants.erasure").body
+    link = next(line for line in body.splitlines() if "/erasure/cancel/" in line)
+    assert (
+        Browser(HTTP_HOST=f"{doomed.subdomain}.smoall.localhost")
+        .get(link.split(".localhost", 1)[1])
+        .status_code
+        == 200
+    )
+
+
+def test_a_delay_ends_with_the_last_day_of_the_data(doomed: Tenant) -> None:
+    now = timezone.now()
+    with scope.acting(TESTER):
+        given = departure.give_notice(doomed.id, now=now, data_on=day_of(now) + timedelta(days=3))
+        found = erasure.request(doomed.id, now=now, delay=timedelta(days=30))
+    assert found.destroy_at == end_of(given.data_on), "not a day later than was said (P37)"
+    assert found.destroy_at - now > erasure.DELAY
 
 
 @pytest.mark.parametrize(

@@ -62,8 +62,8 @@ def test_a_tenants_data_and_its_clients_contact_details_are_two_entries(ledger: 
     tenant = uuid4()
     ledger.append(an_entry(tenant))
     assert not ledger.contains(tenant, "contacts")
-    ledger.append(an_entry(tenant, "contacts"))
-    assert ledger.contains(tenant, "contacts")
+    ledger.append(replace(an_entry(tenant, "contacts"), links=2))
+    assert ledger.contains(tenant, "contacts") and ledger.entries()[-1].entry.links == 2
     assert len(ledger.entries()) == 2
 
 

@@ -27,7 +27,7 @@ from shared_apps.mail.models import Message
 from tenants import erasure, export, fleet, gate, names, persons, replay, sagas
 from tenants.keys import KeyStore
 from tenants.ledger import Entry, Ledger
-from tenants.models import CannotAct, Erasure, LedgerHead, Saga, State, Tenant
+from tenants.models import CannotAct, Departure, Erasure, LedgerHead, Saga, State, Tenant
 from tenants.schemas import waves
 from tests.conftest import TESTER, make_workspace
 from tests.crash.older import Older
@@ -59,6 +59,8 @@ def erase(tenant: Tenant, *, with_contacts: bool = False) -> Erasure:
         found = erasure.request(
             tenant.id, now=timezone.now(), delay=timedelta(0), with_contacts=with_contacts
         )
+        with scope.shared():
+            Departure.objects.filter(tenant_uuid=tenant.id).update(link_generation=1)  # as a correction does
     drain()
     with scope.shared():
         Saga.objects.filter(kind="erase").update(due_at=timezone.now())
@@ -117,6 +119,8 @@ def test_who_was_erased_is_erased_again_before_anything_opens(
             names.check(doomed.subdomain)
         erased = Erasure.objects.filter(tenant_uuid=doomed.id)
         assert [one.certificate for one in erased] == [certificate]
+        known = Departure.objects.get(tenant_uuid=doomed.id)
+        assert known.link_generation == with_contacts, "a link that was voided opens no proof"
         assert set(Saga.objects.values_list("kind", "status")) <= {
             ("replay", "done"),
             ("replay_contacts", "done"),

@@ -18,6 +18,7 @@ from shared_apps.accounts.access import person_of, requires
 from shared_apps.clients.models import Client
 from shared_apps.kit.paging import page_of
 from shared_apps.kit.refusals import said_on
+from shared_apps.mail.models import Message
 from shared_apps.operators.forms_requests import (
     AuthorityForm,
     BreachForm,
@@ -97,10 +98,13 @@ def _page(request: HttpRequest, found: Breach, **forms: Any) -> HttpResponse:
     names = dict(
         Client.objects.filter(pk__in=[one.client_uuid for one in concerned]).values_list("pk", "company")
     )
+    states = Message.states(one.mail_key for one in concerned if one.told_at is None)
     context = {
         **_row(found),
         "categories": [CATEGORIES.get(code, code) for code in found.categories],
-        "concerned": [(one, names.get(one.client_uuid, "")) for one in concerned],
+        "concerned": [
+            (one, names.get(one.client_uuid, ""), states.get(one.mail_key, "")) for one in concerned
+        ],
         "number": found.concerned.count(),
         "untold": mails.untold(found).count(),
         "hours_left": int((found.authority_due_at - now).total_seconds() // 3600),

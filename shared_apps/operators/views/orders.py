@@ -17,6 +17,7 @@ from shared_apps.clients.models import Client
 from shared_apps.kit import uploads
 from shared_apps.kit.paging import page_of
 from shared_apps.kit.refusals import said_on
+from shared_apps.mail.models import Message
 from shared_apps.operators.forms_sharing import ConfirmForm, OrderForm, ProlongForm
 from shared_apps.operators.views.sharing import tabs
 from shared_apps.sharing.models import CannotShare, Order
@@ -109,6 +110,7 @@ def _page(request: HttpRequest, found: Order, form: ConfirmForm) -> HttpResponse
         "may_take": found.state == "made" and by.pk == found.confirmed_by_id,
         "is_told": carrying_out.is_client_told(found, now=timezone.now()),
         "is_secret": found.is_secret(today),
+        "mail_state": Message.states([found.mail_key]).get(found.mail_key, ""),
     }
     return render(request, "operators/sharing/order.html", context)
 

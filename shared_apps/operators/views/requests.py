@@ -119,6 +119,7 @@ def _page(
         "extend_form": extend or ExtendForm(),
         "may_extend": found.state == "open" and not found.is_overdue(today),
         "days_left": (found.due_on - today).days,
+        "has_failed": mails.has_failed(found),
     }
     return render(request, "operators/requests/request.html", context)
 

@@ -1,7 +1,7 @@
 """Breaches of security: what happened, the authority's 72 hours, and the clients who are told, once each (GDPR, art. 33, 34)."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
 
@@ -91,7 +91,8 @@ class Breach(Row):
             raise CannotNote(_now("A breach is registered after it was found."))
         row = cls(
             found_at=found_at,
-            authority_due_at=found_at + AUTHORITY_TIME,
+            authority_due_at=found_at.astimezone(UTC)
+            + AUTHORITY_TIME,  # hours that pass, not those of a clock
             registered_by=by,
             created_at=now,
             **facts,
@@ -161,7 +162,7 @@ class Supplement(Row):
 
 
 class Notice(Row):
-    """A client concerned by a breach, and when it was told. One row, one mail, and one for each supplement."""
+    """A client concerned by a breach, and when it was told: when the mail left. One mail, and one for each supplement."""
 
     breach = models.ForeignKey(Breach, on_delete=models.PROTECT, related_name="concerned")
     client_uuid = models.UUIDField(db_index=True)
@@ -179,3 +180,7 @@ class Notice(Row):
 
     def __str__(self) -> str:
         return str(self.told_at or "–")
+
+    @property
+    def mail_key(self) -> str:
+        return f"breach:{self.breach_id}:{self.client_uuid}"

@@ -5,7 +5,7 @@ What the database itself refuses stands in walls.py.
 
 from shared_apps import history
 from shared_apps.kit.places import country_name
-from shared_apps.sharing.models.order import YEARS_KEPT, Order, OrderQuerySet
+from shared_apps.sharing.models.order import FETCHED_WITHIN, YEARS_KEPT, Order, OrderQuerySet
 from shared_apps.sharing.models.partner import (
     CATEGORIES,
     CannotShare,
@@ -20,6 +20,7 @@ from shared_apps.sharing.models.refusal import Refusal
 
 __all__ = [
     "CATEGORIES",
+    "FETCHED_WITHIN",
     "YEARS_KEPT",
     "CannotShare",
     "Disclosure",

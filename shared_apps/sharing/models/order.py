@@ -4,7 +4,7 @@ What is given and the signed record are made in tenants/orders.py, which may rea
 """
 
 import hashlib
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
 
@@ -22,9 +22,12 @@ from shared_apps.clients.models import Client
 from shared_apps.kit import uploads
 from shared_apps.kit.dates import day_of, plus_months
 from shared_apps.kit.rows import Row
+from shared_apps.mail.models import Message
 from shared_apps.sharing.models.partner import CannotShare
 
 YEARS_KEPT = 10  # an order with its document; so no silence lasts longer
+FETCHED_WITHIN = timedelta(days=7)  # what was made for an order waits for its operator no longer
+ON_ITS_WAY = (Message.State.QUEUED, Message.State.SENT)
 OLDEST = date(1900, 1, 1)  # the earliest day that a period may name
 
 
@@ -35,12 +38,19 @@ def _document_name(order: "Order", _name: str) -> str:
 class OrderQuerySet(models.QuerySet["Order"]):
     def untold(self, today: date) -> Self:
         """Confirmed, not or no longer secret, and the client does not know yet: it learns of it before anything is given."""
-        is_open = Q(gag_until=None) | Q(gag_until__lt=today)
-        return self.filter(is_open, told_at=None).exclude(confirmed_at=None)
+        return self.speakable(today).filter(told_at=None).exclude(confirmed_at=None)
+
+    def speakable(self, today: date) -> Self:
+        """Those that may be told of on that day, carried out or not."""
+        return self.filter(Q(gag_until=None) | Q(gag_until__lt=today))
 
     def shown_to_client(self, today: date) -> Self:
         """Those that the client may see: carried out, and not forbidden to be told of on that day."""
-        return self.filter(Q(gag_until=None) | Q(gag_until__lt=today)).exclude(made_at=None)
+        return self.speakable(today).exclude(made_at=None)
+
+    def kept_until(self) -> date:
+        """The last day on which the youngest of these is kept. There is one at least."""
+        return max(one.kept_until for one in self.only("registered_at"))
 
 
 class Order(Row):
@@ -132,6 +142,16 @@ class Order(Row):
         return "registered"
 
     @property
+    def mail_key(self) -> str:
+        """Of the mail that tells the client."""
+        return f"sharing.order:{self.id}"
+
+    @property
+    def kept_until(self) -> date:
+        """The last day on which the order is kept with its document."""
+        return plus_months(day_of(self.registered_at), 12 * YEARS_KEPT)
+
+    @property
     def extent_text(self) -> str:
         """What is given, for people: with the modules or the words that narrow it down."""
         selection = self.selection or {}
@@ -196,7 +216,7 @@ class Order(Row):
 
     def prolong(self, until: date, *, by: User, now: datetime) -> None:
         """The authority forbids for longer to tell the client. Raises CannotShare once it was told, for less, or for ever."""
-        if self.told_at:
+        if self.told_at or Message.states([self.mail_key]).get(self.mail_key) in ON_ITS_WAY:
             raise CannotShare(_now("The client was told already."))
         if until <= max(self.gag_until or date.min, day_of(now)):
             raise CannotShare(_now("Give a later day."))

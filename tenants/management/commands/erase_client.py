@@ -30,8 +30,9 @@ class Command(ClientCommand):
             raise Refused(
                 f"This destroys everything of {tenant.client.company} ({subdomain}). Add --yes to do it."
             )
-        if not 0 <= delay <= 24 * 90:
-            raise Refused("--delay takes hours, from 0 to 2160.")
+        longest = erasure.LONGEST_DELAY // timedelta(hours=1)
+        if not 0 <= delay <= longest:
+            raise Refused(f"--delay takes hours, from 0 to {longest}.")
         found = erasure.request(
             tenant.id, now=timezone.now(), delay=timedelta(hours=delay), with_contacts=with_contacts
         )

@@ -97,7 +97,9 @@ def publish() -> Case:
             waiting = [[str(pk)] for pk in told.values_list("pk", flat=True)]
             drop(Job.objects.filter(args__in=waiting))
             told.delete()
-            Notice.objects.filter(publication=made).exclude(client_uuid=tenant.client_id).delete()
+            others = Notice.objects.filter(publication=made).exclude(client_uuid=tenant.client_id)
+            with scope.owner():
+                others.delete()
 
     return Case(saga.pk, check, run(saga.pk), forget)
 
