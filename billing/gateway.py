@@ -1,4 +1,4 @@
-"""The one door to the payment processor: Stripe's own library, or the same library talking to the stand-in (billing/standin).
+"""The one door to the payment operator: Stripe's own library, or the same library talking to the stand-in (billing/standin).
 
 Read what it sends by `read` and `id_of` alone, with the object's kind and the path as literals:
 
@@ -114,24 +114,22 @@ def talking() -> Iterator[None]:
         raise Declined(_("The payment was declined."), str(code)) from error
     except (stripe.APIConnectionError, stripe.RateLimitError) as error:
         raise Unreachable(
-            _("The payment processor does not answer now. Nothing was lost; try again in a moment.")
+            _("The payment operator does not answer now. Nothing was lost; try again in a moment.")
         ) from error
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
-        raise Misunderstood(_("The payment processor refuses our key: look at SMOALL_STRIPE_KEY.")) from error
+        raise Misunderstood(_("The payment operator refuses our key: look at SMOALL_STRIPE_KEY.")) from error
     except stripe.InvalidRequestError as error:
         if error.code == "resource_missing":
-            raise Missing(_("The payment processor does not know this any more.")) from error
+            raise Missing(_("The payment operator does not know this any more.")) from error
         raise Misunderstood(_said(error)) from error
     except stripe.StripeError as error:
         if (error.http_status or 500) >= 500:
-            raise Unreachable(
-                _("The payment processor has a problem of its own: try again later.")
-            ) from error
+            raise Unreachable(_("The payment operator has a problem of its own: try again later.")) from error
         raise Misunderstood(_said(error)) from error
 
 
 def _said(error: stripe.StripeError) -> str:
-    sentence = _("The payment processor refused the request: %(said)s")
+    sentence = _("The payment operator refused the request: %(said)s")
     return str(sentence) % {"said": error.user_message or error.code or type(error).__name__}
 
 

@@ -129,7 +129,7 @@ INVOICE_HOLDINGS = (
             ("Refund", _("Refunds")),
             ("Dispute", _("Disputes")),
             ("Payout", _("Payouts")),
-            ("Entry", _("Lines of the processor’s account")),
+            ("Entry", _("Lines of the payment operator’s account")),
         )
     ),
     Holding(

@@ -224,7 +224,7 @@ def _client(customer: str) -> Client:
     if found is None and id and (last := Invoice.objects.of(id).first()):
         found = _client_of_invoice(last)
     if found is None:
-        raise CannotIssue(_("Nobody here is this customer of the processor."))
+        raise CannotIssue(_("Nobody here is this customer of the payment operator."))
     return found
 
 

@@ -47,7 +47,7 @@ COMPARED: dict[str, Any] = {
     "records that should be deleted there by now": gettext_lazy(
         "records that should be deleted there by now"
     ),
-    "cents that don't add up": gettext_lazy("cents that don't add up"),
+    "cents that don't add up": gettext_lazy("cents that don’t add up"),
     "rows of the ledger that differ": gettext_lazy("rows of the ledger that differ"),
     "invoices that could not be issued": gettext_lazy("invoices that could not be issued"),
     "clients that left and wait for money": gettext_lazy("clients that left and wait for money"),

@@ -35,13 +35,13 @@ FILTERS: dict[str, Any] = {
     "credit_notes": pgettext_lazy("invoices", "Credit notes"),
 }
 DIFFERENCES: dict[str, Any] = {
-    "invoice": _("Invoice: not what the processor says is paid and open of it"),
+    "invoice": _("Invoice: not what the payment operator says is paid and open of it"),
     "paid": _("Invoice: paid otherwise than its payments say"),
-    "unknown there": _("Invoice that the processor doesn’t know"),
+    "unknown there": _("Invoice that the payment operator doesn’t know"),
     "payment": _("Payment that is not what it pays"),
-    "entry of a payment": _("Payment that the processor’s account has otherwise"),
-    "entry of a refund": _("Refund that the processor’s account has otherwise"),
-    "entry of a dispute": _("Dispute that the processor’s account has otherwise"),
+    "entry of a payment": _("Payment that the payment operator’s account has otherwise"),
+    "entry of a refund": _("Refund that the payment operator’s account has otherwise"),
+    "entry of a dispute": _("Dispute that the payment operator’s account has otherwise"),
     "payout": _("Payout that is not the sum of what it sends"),
 }
 DISPUTES: dict[str, Any] = {

@@ -40,7 +40,7 @@ def place(env: Env) -> Place:
     """Everything that the stand-in is told. Raises BadSetting in production."""
     if env.is_production:
         raise BadSetting(
-            "The stand-in for the payment processor moves no money and does not run in production: "
+            "The stand-in for the payment operator moves no money and does not run in production: "
             "set SMOALL_STRIPE_KEY and SMOALL_STRIPE_WEBHOOK_SECRET."
         )
     key, webhook_secret, api, _ = processor(env, secret_key(env.data))

@@ -1,6 +1,6 @@
 """The texts that people read: found in the code, kept in a catalogue per app and language, compiled.
 
-`python -m scripts.messages extract|compile|check`, without gettext's binaries and without Django's settings.
+`python -m scripts.messages extract|compile|check|typeset`, without gettext's binaries and without Django's settings.
 English is the source and has no catalogue; a catalogue is `<app>/locale/<language>/LC_MESSAGES/django.po` and
 holds the texts of its own folder. What is done with a text at run time is Django's business.
 """
@@ -11,7 +11,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -259,6 +259,10 @@ def _strings(message: Message) -> tuple[str, ...]:
     return (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
 
 
+def _ids(text: Text) -> tuple[str, ...]:
+    return (text.id,) if isinstance(text.id, str) else text.id
+
+
 def _usable(message: Message) -> bool:
     return not message.fuzzy and bool(_strings(message)) and all(_strings(message))
 
@@ -290,12 +294,16 @@ def extract(root: Path = ROOT, languages: Iterable[str] = LANGUAGES) -> list[Pat
 
     Translations, translators' comments and fuzzy marks stay; a text that left the code leaves its catalogue.
     """
+    return _brought_in_line(root, languages, _as_it_is)
+
+
+def _brought_in_line(root: Path, languages: Iterable[str], change: Callable[[str, str], str]) -> list[Path]:
     languages, changed = list(languages), []
     for app in apps(root):
         found = find(app, root).texts
         for language in languages:
             path, texts = catalogue_path(app, language), wanted(found, language)
-            if texts and _write_if_changed(path, _updated(path, language, texts)):
+            if texts and _write_if_changed(path, _updated(path, language, texts, change)):
                 changed.append(path)
             elif not texts and path.is_file():
                 path.unlink()
@@ -303,7 +311,11 @@ def extract(root: Path = ROOT, languages: Iterable[str] = LANGUAGES) -> list[Pat
     return changed
 
 
-def _updated(path: Path, language: str, texts: dict[Key, Text]) -> bytes:
+def _as_it_is(string: str, _language: str) -> str:
+    return string
+
+
+def _updated(path: Path, language: str, texts: dict[Key, Text], change: Callable[[str, str], str]) -> bytes:
     old = read_catalogue(path, language)
     messages = _messages(old)
     new = _copy_of(old, language)
@@ -311,7 +323,9 @@ def _updated(path: Path, language: str, texts: dict[Key, Text]) -> bytes:
         kept = messages.get(key)
         new.add(
             text.id,
-            _string_for(text, kept, old.num_plurals),
+            _string_for(
+                text, [change(each, language) for each in _strings(kept)] if kept else [], old.num_plurals
+            ),
             locations=[(file, 0) for file in text.files],
             flags={"fuzzy"} if kept and kept.fuzzy else set(),
             auto_comments=text.comments,
@@ -324,9 +338,8 @@ def _updated(path: Path, language: str, texts: dict[Key, Text]) -> bytes:
     return _header(comment, language, new.plural_forms).encode() + body.getvalue().rstrip() + b"\n"
 
 
-def _string_for(text: Text, kept: Message | None, plurals: int) -> str | tuple[str, ...]:
+def _string_for(text: Text, strings: list[str], plurals: int) -> str | tuple[str, ...]:
     """The old translation in the text's present shape: alone, or one form for each plural of the language."""
-    strings = _strings(kept) if kept else ()
     if isinstance(text.id, str):
         return strings[0] if strings else ""
     return (*strings, *[""] * plurals)[:plurals]
@@ -342,6 +355,44 @@ def _header(comment: str, language: str, plural_forms: str) -> str:
     )
     fields = "\n".join(f'"{line}\\n"' for line in lines)
     return f'{comment}\nmsgid ""\nmsgstr ""\n{fields}\n\n'
+
+
+# --- typography -------------------------------------------------------------------------------------------
+
+NAMED = re.compile(r"%\(\w+\)[-#0+]*\d*(?:\.\d+)?[a-zA-Z]")
+POSITIONAL = re.compile(r"%[-#0+]*\d*(?:\.\d+)?[diouxXeEfFgGcrsa]")
+BRACES = re.compile(r"\{[\w.\[\]]*(?:![rsa])?(?::[^{}]*)?\}")
+TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+# What a machine reads: code and keys with what stands between their tags, tags with their attributes, addresses.
+MACHINES = re.compile(
+    rf"<(?P<code>code|kbd|pre)\b.*?</(?P=code)>|`[^`]*`|\w+://[^\s<>]+|{TAG.pattern}|{NAMED.pattern}|{BRACES.pattern}",
+    re.DOTALL,
+)
+APOSTROPHE = re.compile(r"(?<!\d)'|'(?!\d)")  # between digits it is a length of time
+BEFORE_A_SIGN = re.compile(r" (?=[:;?!»](?!\w))")  # a sign with a letter after it is a port or a query
+NO_BREAK = "\N{NO-BREAK SPACE}"
+AFTER_A_GUILLEMET = re.compile("(?<=«) ")
+
+
+def typeset(text: str, language: str) -> str:
+    """A text as a printer sets it: curly apostrophes, and French signs on the line of the word that they follow."""
+    parts, end = [], 0
+    for machine in MACHINES.finditer(text):
+        parts += [_typeset(text[end : machine.start()], language), machine.group()]
+        end = machine.end()
+    return "".join([*parts, _typeset(text[end:], language)])
+
+
+def _typeset(text: str, language: str) -> str:
+    text = APOSTROPHE.sub("’", text)
+    if language == "fr":
+        text = AFTER_A_GUILLEMET.sub(NO_BREAK, BEFORE_A_SIGN.sub(NO_BREAK, text))
+    return text
+
+
+def typeset_catalogues(root: Path = ROOT, languages: Iterable[str] = LANGUAGES) -> list[Path]:
+    """Extract, with every translation typeset; return the catalogues that changed. The code stays as it is."""
+    return _brought_in_line(root, languages, typeset)
 
 
 # --- compile ----------------------------------------------------------------------------------------------
@@ -376,11 +427,6 @@ def _compiled(path: Path, language: str) -> bytes:
 
 # --- check ------------------------------------------------------------------------------------------------
 
-NAMED = re.compile(r"%\(\w+\)[-#0+]*\d*(?:\.\d+)?[a-zA-Z]")
-POSITIONAL = re.compile(r"%[-#0+]*\d*(?:\.\d+)?[diouxXeEfFgGcrsa]")
-BRACES = re.compile(r"\{[\w.\[\]]*(?:![rsa])?(?::[^{}]*)?\}")
-TAG = re.compile(r"</?[A-Za-z][^<>]*>")
-
 
 def check(root: Path = ROOT, languages: Iterable[str] = LANGUAGES) -> list[Problem]:
     """Everything between the code and a complete, right translation, in the order of the apps.
@@ -394,12 +440,19 @@ def check(root: Path = ROOT, languages: Iterable[str] = LANGUAGES) -> list[Probl
         for each in found.values()
         for file, line, call in each.refused
     ]
+    problems += [
+        Problem(text.files[0], "straight apostrophe", string)
+        for each in found.values()
+        for text in each.texts.values()
+        for string in _ids(text)
+        if typeset(string, "en") != string
+    ]
     for language in languages:
         catalogues = {app: read_catalogue(catalogue_path(app, language), language) for app in found}
         shared = _shared(catalogues.get(root / KIT), language)
         for app, each in found.items():
             where = catalogue_path(app, language).relative_to(root).as_posix()
-            problems += _check_catalogue(where, wanted(each.texts, language), catalogues[app], shared)
+            problems += _check_catalogue(where, language, each.texts, catalogues[app], shared)
         problems += _disagreements(catalogues, root)
     return problems
 
@@ -420,9 +473,9 @@ def _shared(kit: Catalog | None, language: str) -> dict[Key, Message]:
 
 
 def _check_catalogue(
-    where: str, texts: dict[Key, Text], catalogue: Catalog, shared: dict[Key, Message]
+    where: str, language: str, texts: dict[Key, Text], catalogue: Catalog, shared: dict[Key, Message]
 ) -> Iterator[Problem]:
-    messages = _messages(catalogue)
+    texts, messages = wanted(texts, language), _messages(catalogue)
     for key, text in texts.items():
         message, elsewhere = messages.get(key), shared.get(key)
         is_elsewhere = elsewhere is not None and (isinstance(text.id, str) or elsewhere.pluralizable)
@@ -431,13 +484,14 @@ def _check_catalogue(
                 yield Problem(where, "missing" if message is None else "empty", key[1], ", ".join(text.files))
         else:
             yield from _check_message(where, text, message, catalogue.num_plurals)
+            yield from _check_typography(where, _ids(text)[0], message, language)
     unused = [key for key in messages if key not in texts]
     unused += [_key(message.id, message.context) for message in catalogue.obsolete.values()]
     yield from (Problem(where, "obsolete", key[1]) for key in unused)
 
 
 def _check_message(where: str, text: Text, message: Message, plurals: int) -> Iterator[Problem]:
-    ids, strings = (text.id,) if isinstance(text.id, str) else text.id, _strings(message)
+    ids, strings = _ids(text), _strings(message)
     if message.fuzzy:
         yield Problem(where, "fuzzy", ids[0])
     if (message.id if isinstance(message.id, str) else tuple(message.id)) != text.id:
@@ -450,6 +504,16 @@ def _check_message(where: str, text: Text, message: Message, plurals: int) -> It
         if string and marks(string) not in allowed:
             detail = f"source {allowed[0]}, translation {marks(string)}"
             yield Problem(where, "placeholders differ", ids[0], detail)
+
+
+def _check_typography(where: str, text: str, message: Message, language: str) -> Iterator[Problem]:
+    for string in _strings(message):
+        if (right := typeset(string, language)) != string:
+            at = next(
+                index for index, (one, other) in enumerate(zip(string, right, strict=True)) if one != other
+            )
+            detail = f"{string[max(0, at - 12) : at + 12]!r}: run typeset"
+            yield Problem(where, "plain space or straight apostrophe", text, detail)
 
 
 def marks(text: str) -> list[str]:
@@ -482,7 +546,7 @@ def _disagreements(catalogues: dict[Path, Catalog], root: Path) -> Iterator[Prob
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.messages", description="Keeps the translations.")
-    parser.add_argument("command", choices=("extract", "compile", "check"))
+    parser.add_argument("command", choices=("extract", "compile", "check", "typeset"))
     parser.add_argument("--root", type=Path, default=ROOT, help="the project's folder")
     options = parser.parse_args(arguments)
     root = options.root.resolve()
@@ -491,7 +555,8 @@ def main(arguments: list[str] | None = None) -> int:
             problems = check(root)
             print("\n".join(map(str, problems)) or "Every text is translated.")
             return 1 if problems else 0
-        for path in extract(root) if options.command == "extract" else compile_catalogues(root):
+        verbs = {"extract": extract, "compile": compile_catalogues, "typeset": typeset_catalogues}
+        for path in verbs[options.command](root):
             print(path.relative_to(root))
     except (BrokenCatalogue, SyntaxError) as error:
         print(error, file=sys.stderr)

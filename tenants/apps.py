@@ -238,7 +238,7 @@ class TenantsConfig(Module):
             neutral="kept",
             whose="smoall",
             category="technical",
-            why=_("The shape of a workspace's tables"),
+            why=_("The shape of a workspace’s tables"),
             kept=_("As long as a workspace may need it"),
             exported="no",
             erased="public",

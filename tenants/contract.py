@@ -129,7 +129,7 @@ def _links(terms: Document, processing: Document) -> str:
     return format_html(
         _(
             "On behalf of your company: <a href='{terms}' target='_blank'>the terms, version {terms_version}</a>, and "
-            "<a href='{processing}' target='_blank'>the agreement on the processing of personal data, version "
+            "<a href='{processing}' target='_blank'>the data processing agreement, version "
             "{processing_version}</a>, which is a part of them. Both open in a new tab."
         ),
         terms=_page(terms),

@@ -455,7 +455,7 @@ def announce(saga: Saga) -> None:
     export = Export.objects.select_for_update().get(pk=saga.data["export"])
     export.ready_at, export.size, export.sha256 = timezone.now(), saga.data["size"], saga.data["sha256"]
     export.save(update_fields=["ready_at", "size", "sha256"])
-    tenant = Tenant.objects.prefetch_related("domains").get(pk=saga.subject)
+    tenant = Tenant.objects.select_related("client").prefetch_related("domains").get(pk=saga.subject)
     with scope.tenant(tenant.id):
         note(Event.What.COPY_MADE, export)
         wanted = (
@@ -469,7 +469,11 @@ def announce(saga: Saga) -> None:
                 language=person.language,
                 template="tenants/mail/export_ready",
                 key=f"export:{export.id}:{person.id}",
-                context={"link": f"{tenant.url}/workspace/exports/", "expires_at": export.expires_at},
+                context={
+                    "company": tenant.client.company,
+                    "link": f"{tenant.url}/workspace/exports/",
+                    "expires_at": export.expires_at,
+                },
             )
 
 

@@ -57,7 +57,7 @@ class LineField(forms.CharField):
     def validate(self, value: str) -> None:
         super().validate(value)
         if CONTROL.search(value):
-            raise ValidationError(gettext("This has characters that can't be shown."), code="control")
+            raise ValidationError(gettext("This has characters that can’t be shown."), code="control")
         refuse_web_addresses(value)
 
 

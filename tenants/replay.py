@@ -200,7 +200,7 @@ DATA.step(_("Destroying the key"), outside=True)(erasure.destroy_key)
 DATA.step(_("Removing traces in the shared tables"))(erasure.erase_shared)
 
 
-@DATA.step(_("Noting that the ledger's entry was applied"))
+@DATA.step(_("Noting that the ledger’s entry was applied"))
 def note_data(saga: Saga) -> None:
     recorded = _entry(saga)
     entry = recorded.entry
@@ -258,7 +258,7 @@ def purge(saga: Saga) -> None:
     forgetting.purge_files(UUID(saga.data["client"]))
 
 
-@CONTACTS.step(_("Noting that the ledger's entry was applied"))
+@CONTACTS.step(_("Noting that the ledger’s entry was applied"))
 def note_contacts(saga: Saga) -> None:
     recorded = _entry(saga)
     gone = Departure.objects.filter(tenant_uuid=recorded.entry.tenant, withdrawn_at=None)
@@ -301,7 +301,7 @@ def redact_again(saga: Saga) -> None:
 PERSON.step(_("Removing files"), outside=True)(persons.remove_files)
 
 
-@PERSON.step(_("Noting that the ledger's entry was applied"))
+@PERSON.step(_("Noting that the ledger’s entry was applied"))
 def note_person(saga: Saga) -> None:
     """An entry that was owed is behind the head already: with it its workspace opens."""
     if "opens" in saga.data:

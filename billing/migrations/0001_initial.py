@@ -51,8 +51,8 @@ class Migration(migrations.Migration):
                 ('asked_at', models.DateTimeField()),
             ],
             options={
-                'verbose_name': 'record to be deleted at the processor',
-                'verbose_name_plural': 'records to be deleted at the processor',
+                'verbose_name': 'record to be deleted at the payment operator',
+                'verbose_name_plural': 'records to be deleted at the payment operator',
             },
         ),
         migrations.CreateModel(

@@ -136,8 +136,8 @@ class Migration(migrations.Migration):
                 ('available_on', models.DateField(null=True)),
             ],
             options={
-                'verbose_name': 'line of the processor’s account',
-                'verbose_name_plural': 'lines of the processor’s account',
+                'verbose_name': 'line of the payment operator’s account',
+                'verbose_name_plural': 'lines of the payment operator’s account',
                 'ordering': ['made_at', 'id'],
                 'constraints': [models.CheckConstraint(condition=models.Q(('net', django.db.models.expressions.CombinedExpression(models.F('amount'), '-', models.F('fee')))), name='billing_entry_net')],
             },

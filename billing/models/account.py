@@ -88,8 +88,8 @@ class Parting(Row):
     asked_at = models.DateTimeField()
 
     class Meta:
-        verbose_name = _("record to be deleted at the processor")
-        verbose_name_plural = _("records to be deleted at the processor")
+        verbose_name = _("record to be deleted at the payment operator")
+        verbose_name_plural = _("records to be deleted at the payment operator")
 
     def __str__(self) -> str:
         return self.customer_id

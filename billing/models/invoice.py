@@ -222,7 +222,7 @@ class Invoice(Row):
         self.rounding = self.payable - self.gross
         if abs(self.rounding) > self.line_count:
             raise CannotIssue(
-                _now("The processor’s total is %(theirs)s cents, ours %(ours)s: nothing was issued.")
+                _now("The payment operator’s total is %(theirs)s cents, ours %(ours)s: nothing was issued.")
                 % {"theirs": self.payable, "ours": self.gross}
             )
 

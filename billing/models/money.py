@@ -192,8 +192,8 @@ class Entry(Copied):
     available_on = models.DateField(null=True)
 
     class Meta:
-        verbose_name = _("line of the processor’s account")
-        verbose_name_plural = _("lines of the processor’s account")
+        verbose_name = _("line of the payment operator’s account")
+        verbose_name_plural = _("lines of the payment operator’s account")
         ordering = ["made_at", "id"]
         constraints = [
             models.CheckConstraint(

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from billing import catalogue
 from shared_apps.kit.prices import TRIAL_DAYS
@@ -17,7 +18,7 @@ class State(models.TextChoices):
     """The processor's words, and before an order its `trialing` alone."""
 
     TRIALING = "trialing", _("trial")
-    ACTIVE = "active", _("active")
+    ACTIVE = "active", pgettext_lazy("a plan", "active")
     PAST_DUE = "past_due", _("past due")
     UNPAID = "unpaid", _("unpaid")
     PAUSED = "paused", _("paused")

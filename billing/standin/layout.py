@@ -17,7 +17,7 @@ def html(
         f'<!doctype html><html lang="{say.__name__}"><head><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">'
         '<link rel="stylesheet" href="/style.css"></head><body>'
-        f'<header><p class="notice">{say("Stand-in for the payment processor, no money moves")}</p></header>'
+        f'<header><p class="notice">{say("Stand-in for the payment operator, no money moves")}</p></header>'
         f"<main{' class=wide' if wide else ''}>{body}</main></body></html>"
     )
     policy = f"default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'{leads}"

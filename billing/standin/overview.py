@@ -16,7 +16,7 @@ def show(world: World, say: Say) -> Answer:
         f'<button name="days" value="{days}">{say(word)}</button>' for days, word in words.PASSING.items()
     )
     body = (
-        f"<h1>{say('Stand-in for the payment processor')}</h1>"
+        f"<h1>{say('Stand-in for the payment operator')}</h1>"
         f"<p>{say('It is')} {datetime.fromtimestamp(world.now, UTC):%Y-%m-%d %H:%M} UTC. {say('Let time pass:')}</p>"
         f'<form method="post" action="/clock" class="row">{moves}</form><h2>{say("Customers")}</h2>'
     )
@@ -29,7 +29,7 @@ def show(world: World, say: Say) -> Answer:
     body += f"<div class='table'><table class='stack'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     waiting = world.sql("SELECT count(*) FROM delivery WHERE state = 'waiting'")[0][0]
     body += f"<p class='muted'>{say('Events waiting to be delivered: %(count)s', count=waiting)}</p>"
-    return layout.html(say, say("Stand-in for the payment processor"), body, wide=True)
+    return layout.html(say, say("Stand-in for the payment operator"), body, wide=True)
 
 
 def _row(world: World, customer: Thing, say: Say) -> str:

@@ -38,8 +38,8 @@ CHECKS = {  # of a VAT number
 CHARGES = {"succeeded": "paid", "pending": "under way", "failed": "failed"}
 PASSING = {1: "A day", 3: "Three days", 7: "A week", 31: "31 days"}
 FRENCH = {
-    "Stand-in for the payment processor, no money moves": "Doublure de l’opérateur de paiement : aucun argent ne bouge",
-    "Stand-in for the payment processor": "Doublure de l’opérateur de paiement",
+    "Stand-in for the payment operator, no money moves": "Doublure de l’opérateur de paiement : aucun argent ne bouge",
+    "Stand-in for the payment operator": "Doublure de l’opérateur de paiement",
     "Card": "Carte",
     "Bancontact": "Bancontact",
     "SEPA direct debit": "Domiciliation SEPA",

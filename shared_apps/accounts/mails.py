@@ -50,7 +50,12 @@ def address_changed(person: User, old: str, *, request: HttpRequest) -> None:
         name=person.name,
         language=person.language,
         template="accounts/mail/email_changed",
-        context={"name": person.name, "email": person.email, "place": _place(request)},
+        context={
+            "name": person.name,
+            "email": person.email,
+            "place": _place(request),
+            "support": settings.SMOALL_SUPPORT,
+        },
         key=f"accounts.email_changed:{person.id}:{uuid7()}",
     )
 
@@ -117,7 +122,7 @@ def factor_changed(person: User, *, request: HttpRequest, at: datetime) -> None:
         name=person.name,
         language=person.language,
         template="accounts/mail/factor_changed",
-        context={"name": person.name, "place": _place(request), "at": at},
+        context={"name": person.name, "place": _place(request), "at": at, "support": settings.SMOALL_SUPPORT},
         key=f"accounts.factor:{person.id}:{uuid7()}",
     )
 

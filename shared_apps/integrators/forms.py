@@ -41,7 +41,7 @@ class OrganisationForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["email"].help_text = _("Clients' proposals and the ends of links are mailed there.")
+        self.fields["email"].help_text = _("Clients’ proposals and the ends of links are mailed there.")
 
 
 class InviteForm(forms.Form):

@@ -51,7 +51,7 @@ def _clean_european_vat(number: str, country: str) -> str:
         return str(european.validate(number))
     except InvalidChecksum:
         raise ValidationError(
-            _("The check digits of this VAT number don't fit: a digit is probably wrong."), code="vat"
+            _("The check digits of this VAT number don’t fit: a digit is probably wrong."), code="vat"
         ) from None
     except WrongNumber:
         raise ValidationError(_vat_help(country), code="vat") from None
@@ -68,7 +68,7 @@ def _clean_foreign_vat(number: str, country: str) -> str:
 def _vat_help(country: str) -> str:
     if country == "BE":
         return _("A Belgian VAT number has ten digits and begins with 0 or 1, such as BE 0403.170.701.")
-    return _("This isn't how a VAT number of this country looks: %(country)s.") % {
+    return _("This isn’t how a VAT number of this country looks: %(country)s.") % {
         "country": country_name(country)
     }
 
@@ -90,11 +90,11 @@ def clean_iban(text: str) -> str:
     except SchwiftyException as error:
         if isinstance(error, InvalidChecksumDigits):
             raise ValidationError(
-                _("The check digits of this account number don't fit: a digit is probably wrong."),
+                _("The check digits of this account number don’t fit: a digit is probably wrong."),
                 code="iban",
             ) from None
         raise ValidationError(
-            _("This isn't an IBAN: it begins with two letters and two digits, such as BE68 5390 0754 7034."),
+            _("This isn’t an IBAN: it begins with two letters and two digits, such as BE68 5390 0754 7034."),
             code="iban",
         ) from None
 
@@ -117,7 +117,7 @@ def clean_phone(text: str) -> str:
     """As typed, with single spaces. Raises ValidationError for what no phone number can be."""
     text = " ".join(text.split())
     if text and (not PHONE.match(text) or len(digits(text)) < 3):
-        raise ValidationError(_("This doesn't look like a phone number."), code="phone")
+        raise ValidationError(_("This doesn’t look like a phone number."), code="phone")
     return text
 
 

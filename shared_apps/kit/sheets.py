@@ -149,12 +149,12 @@ def read(file: IO[bytes], format: Format) -> Iterator[Line]:
                 yield Line(number, cells)
     except UnicodeError as error:
         raise Unreadable(
-            _("From about line %(number)s on, the file isn't in the encoding “%(encoding)s”.")
+            _("From about line %(number)s on, the file isn’t in the encoding “%(encoding)s”.")
             % {"number": number, "encoding": ENCODINGS[format.encoding]}
         ) from error
     except csv.Error as error:
         raise Unreadable(
-            _("Line %(number)s can't be read: a quotation mark is missing or stands in the wrong place.")
+            _("Line %(number)s can’t be read: a quotation mark is missing or stands in the wrong place.")
             % {"number": number}
         ) from error
     finally:

@@ -128,7 +128,7 @@ def accept(file: "File[bytes]", *, most: int = MOST_BYTES) -> Accepted:
     if extension not in TYPES:
         raise ValidationError(
             _(
-                "“%(name)s” is of a kind that can't be kept here. Documents, tables, pictures, mails and "
+                "“%(name)s” is of a kind that can’t be kept here. Documents, tables, pictures, mails and "
                 "archives can."
             )
             % {"name": name}
@@ -139,7 +139,7 @@ def accept(file: "File[bytes]", *, most: int = MOST_BYTES) -> Accepted:
     if extension in PICTURES:
         return Accepted(name, TYPES[extension], without_metadata(file, PICTURES[extension], name))
     if _is_picture(start) or not start.startswith(BEGINS.get(extension, (b"",))):
-        raise ValidationError(_("“%(name)s” isn't what its name says.") % {"name": name})
+        raise ValidationError(_("“%(name)s” isn’t what its name says.") % {"name": name})
     return Accepted(name, TYPES[extension], file)
 
 
@@ -164,7 +164,7 @@ def without_metadata(file: Any, kind: str, name: str) -> "ContentFile[bytes]":
     except Image.DecompressionBombError as error:
         raise _too_many_pixels(name) from error
     except (OSError, SyntaxError, ValueError) as error:
-        raise ValidationError(_("“%(name)s” isn't what its name says.") % {"name": name}) from error
+        raise ValidationError(_("“%(name)s” isn’t what its name says.") % {"name": name}) from error
     return ContentFile(clean.getvalue(), name=name)
 
 

@@ -227,12 +227,12 @@ def earliest(kind: str, *, changes_contacts: bool, today: date) -> date:
 def _refuse_day(kind: str, changes_contacts: bool, day: date, *, today: date, not_before: date) -> None:
     first = max(earliest(kind, changes_contacts=changes_contacts, today=today), not_before)
     if day < first:
-        raise CannotPublish(_now("It can't be in force before %(day)s.") % {"day": f"{first:%d/%m/%Y}"})
+        raise CannotPublish(_now("It can’t be in force before %(day)s.") % {"day": f"{first:%d/%m/%Y}"})
 
 
 def _refuse_altered(document: Document) -> None:
     if documents.altered([document]):
-        raise CannotPublish(_now("A file of this version isn't the one that the release names."))
+        raise CannotPublish(_now("A file of this version isn’t the one that the release names."))
 
 
 class Notice(Row):

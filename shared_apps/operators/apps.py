@@ -74,7 +74,7 @@ class OperatorsConfig(Module):
             mail="service",
         ),
         "operators.inspect": Purpose(
-            _("To find what doesn't fit together, before it does harm"), mail="service"
+            _("To find what doesn’t fit together, before it does harm"), mail="service"
         ),
     }
     holdings = (
@@ -131,7 +131,7 @@ class OperatorsConfig(Module):
             neutral="emptied",
             whose="smoall",
             category="technical",
-            why=_("To show operators what doesn't fit together, and how big workspaces are"),
+            why=_("To show operators what doesn’t fit together, and how big workspaces are"),
             kept=_("Until the next look, a day at most"),
             exported="no",
             erased="public",

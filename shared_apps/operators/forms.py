@@ -113,7 +113,7 @@ class OrganisationForm(forms.Form):
     organisation = forms.CharField(label=_("Name of the integrator"), max_length=200, validators=[ONE_LINE])
     office = forms.EmailField(
         label=_("E-mail address of the integrator"),
-        help_text=_("Clients' proposals and the ends of links are mailed there."),
+        help_text=_("Clients’ proposals and the ends of links are mailed there."),
     )
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
     name = forms.CharField(label=_("Name of the first person"), max_length=200, validators=[ONE_LINE])

@@ -96,7 +96,7 @@ def approve(request: HttpRequest, id: UUID) -> HttpResponse:
     with scope.shared():
         found.approve(by=person_of(request).name, now=timezone.now())
     messages.success(
-        request, _("Smoall's team may come in until the time shown. You can end it at any moment.")
+        request, _("Smoall’s team may come in until the time shown. You can end it at any moment.")
     )
     return redirect("support:home")
 

@@ -91,7 +91,7 @@ PROMISES: tuple[Promise, ...] = (
         "1.1",
         _("The website collects nothing about a visitor."),
         _(
-            "Its pages run without a session and can't read or write a row; whatever they show "
+            "Its pages run without a session and can’t read or write a row; whatever they show "
             "comes from our own server; no log has addresses."
         ),
         _(
@@ -147,7 +147,7 @@ PROMISES: tuple[Promise, ...] = (
             "The database writes it, by triggers on every table with a history; the program "
             "itself may only read it."
         ),
-        _("That nobody with the database's administrator password has altered it."),
+        _("That nobody with the database’s administrator password has altered it."),
     ),
     Promise(
         "P07",
@@ -174,7 +174,7 @@ PROMISES: tuple[Promise, ...] = (
             "you signed in."
         ),
         _(
-            "The website sets a cookie only when a language is chosen; the application's holds a "
+            "The website sets a cookie only when a language is chosen; the application’s holds a "
             "random number, for its own host alone, out of reach of scripts."
         ),
         _("What a browser does with the cookie afterwards."),
@@ -191,7 +191,7 @@ PROMISES: tuple[Promise, ...] = (
         "1.2",
         _("Search engines are asked to keep no copy."),
         _(
-            "Each answer says so in its headers; the application's pages also say that they must "
+            "Each answer says so in its headers; the application’s pages also say that they must "
             "not be found or stored."
         ),
         _("That search engines do as they are asked."),
@@ -206,7 +206,7 @@ PROMISES: tuple[Promise, ...] = (
         ),
         _(
             "What users write themselves, and logs outside our own folder, such as the database "
-            "server's or the proxy's."
+            "server’s or the proxy’s."
         ),
     ),
     Promise(
@@ -217,15 +217,15 @@ PROMISES: tuple[Promise, ...] = (
             "Issued invoices are rows that the database neither alters nor deletes for ten years, "
             "whoever asks, numbered without a gap; each contains the digest of the one before it."
         ),
-        _("What the server's own administrator does, who can take the walls away: then the digests tell."),
+        _("What the server’s own administrator does, who can take the walls away: then the digests tell."),
     ),
     Promise(
         "P14",
         "1.3",
-        _("The bank transactions of clients' payments are kept."),
+        _("The bank transactions of clients’ payments are kept."),
         _(
             "Each payment, refund, dispute and payout is kept, and every night compared with the payment "
-            "operator's account and with our invoices, to the cent."
+            "operator’s account and with our invoices, to the cent."
         ),
         _("Money that reaches the bank account without the payment operator."),
     ),
@@ -234,7 +234,7 @@ PROMISES: tuple[Promise, ...] = (
         "1.3",
         _("Smoall has no access to the details of payment cards."),
         _(
-            "Cards are typed on the payment operator's own pages alone; of its messages the "
+            "Cards are typed on the payment operator’s own pages alone; of its messages the "
             "fields we need are kept, never the whole."
         ),
         _("What somebody types of a card into a field that is meant for something else."),
@@ -261,8 +261,8 @@ PROMISES: tuple[Promise, ...] = (
         "2",
         _("Information is used to maintain, protect and improve the service."),
         _(
-            "Our people see a client's data only under a grant; a copy of this system opens nowhere else before "
-            "everybody's details in it were replaced by made-up ones."
+            "Our people see a client’s data only under a grant; a copy of this system opens nowhere else before "
+            "everybody’s details in it were replaced by made-up ones."
         ),
         _("What somebody does with a copy outside of this program, which then refuses nothing."),
     ),
@@ -272,7 +272,7 @@ PROMISES: tuple[Promise, ...] = (
         _("Information is used to invoice."),
         _(
             "The role that works in the shared tables, and that invoices, has no right on a "
-            "workspace's tables; a workspace tells one number, how many people it has."
+            "workspace’s tables; a workspace tells one number, how many people it has."
         ),
         _("That the number of people is right: the workspace counts them itself."),
     ),
@@ -289,9 +289,9 @@ PROMISES: tuple[Promise, ...] = (
     Promise(
         "P21",
         "3",
-        _("Information is protected to the industry's standard."),
+        _("Information is protected to the industry’s standard."),
         _(
-            "Every page says who may open it and all others are refused; the framework's own "
+            "Every page says who may open it and all others are refused; the framework’s own "
             "checks for deployments must be clean."
         ),
         _("That no weakness is left which nobody has found yet."),
@@ -299,10 +299,10 @@ PROMISES: tuple[Promise, ...] = (
     Promise(
         "P22",
         "3",
-        _("Smoall's team is bound to confidentiality."),
+        _("Smoall’s team is bound to confidentiality."),
         _(
             "An operator works with the confidentiality text signed and a second factor, and "
-            "enters a client's data only under a grant that ends by itself."
+            "enters a client’s data only under a grant that ends by itself."
         ),
         _("What somebody remembers of what they were allowed to see."),
     ),
@@ -325,10 +325,10 @@ PROMISES: tuple[Promise, ...] = (
         "3",
         _("Payment details travel encrypted."),
         _(
-            "Pages may load from and send to our own hosts alone; the payment operator's pages, "
+            "Pages may load from and send to our own hosts alone; the payment operator’s pages, "
             "to which forms lead on, are the one exception."
         ),
-        _("The payment operator's own pages."),
+        _("The payment operator’s own pages."),
     ),
     Promise(
         "P26",
@@ -350,7 +350,7 @@ PROMISES: tuple[Promise, ...] = (
             " on a network without a way out."
         ),
         _(
-            "How a particular machine was set up, and what a stranger reaches of it: a server can't see itself from outside. "
+            "How a particular machine was set up, and what a stranger reaches of it: a server can’t see itself from outside. "
             "Scan its ports from elsewhere."
         ),
     ),
@@ -366,9 +366,9 @@ PROMISES: tuple[Promise, ...] = (
         "P29",
         "3",
         _("Clients can take their own copies."),
-        _("A workspace's owner takes a complete copy at any time, and verifies it without us."),
+        _("A workspace’s owner takes a complete copy at any time, and verifies it without us."),
         _(
-            "Copies pushed to a place of the client's own, which do not exist yet; and that a "
+            "Copies pushed to a place of the client’s own, which do not exist yet; and that a "
             "copy can be restored, which the test suite shows."
         ),
         arrives_with="backups",
@@ -376,7 +376,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise(
         "P30",
         "4",
-        _("A client's contact details may go to the integrator it works with."),
+        _("A client’s contact details may go to the integrator it works with."),
         _(
             "A link that both sides have agreed to, asked for at every request, opens the contact"
             " details and nothing else."
@@ -460,7 +460,7 @@ PROMISES: tuple[Promise, ...] = (
             "details go on to the payment operator."
         ),
         _(
-            "That a change is stored as it was typed: looking would mean to change a client's details, so the test suite "
+            "That a change is stored as it was typed: looking would mean to change a client’s details, so the test suite "
             "does, field by field. Nor what the payment operator does with what it was told."
         ),
     ),

@@ -46,7 +46,7 @@ class SharingConfig(Module):
             neutral="emptied",
             whose="smoall",
             category="legal",
-            why=_("To prove which text of a partner's privacy policy was read, by whom and when"),
+            why=_("To prove which text of a partner’s privacy policy was read, by whom and when"),
             kept=_("For ever: who was a partner stays known"),
             exported="no",
             erased="public",

@@ -1,5 +1,6 @@
 """The one mail of this module: a client learns what a court has disclosed, before it is, unless that is forbidden."""
 
+from django.conf import settings
 from django.urls import reverse
 
 from shared_apps import mail
@@ -20,7 +21,7 @@ def order(order: Order, client: Client) -> None:
         name=client.contact_name,
         language=client.language,
         template="sharing/mail/order",
-        context={"company": client.company, "order": order, "url": url},
+        context={"company": client.company, "order": order, "url": url, "support": settings.SMOALL_SUPPORT},
         key=order.mail_key,
         about=client.pk,
     )

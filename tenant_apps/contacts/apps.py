@@ -76,7 +76,7 @@ class ContactsConfig(Module):
             "contacts.Attachment",
             whose="client",
             category="data",
-            why=_("To keep a contact's files with the contact"),
+            why=_("To keep a contact’s files with the contact"),
             kept=AS_LONG,
             exported="rows",
             erased="schema",

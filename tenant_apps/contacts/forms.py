@@ -107,7 +107,7 @@ class ContactForm(forms.ModelForm):  # type: ignore[type-arg]
         label=_("Works at"),
         max_length=200,
         required=False,
-        help_text=_("Added to your contacts when it isn't there yet."),
+        help_text=_("Added to your contacts when it isn’t there yet."),
     )
     tags = forms.ModelMultipleChoiceField(
         Tag.objects.none(), label=_("Tags"), required=False, widget=forms.CheckboxSelectMultiple
@@ -284,7 +284,7 @@ class UploadForm(forms.Form):
     file = forms.FileField(
         label=_("CSV file"),
         help_text=_(
-            "From a spreadsheet, by “Save as” CSV. Up to 20 MB and 50,000 lines, the first with the columns' names."
+            "From a spreadsheet, by “Save as” CSV. Up to 20 MB and 50,000 lines, the first with the columns’ names."
         ),
         widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,.tsv,text/csv,text/plain"}),
     )

@@ -76,7 +76,7 @@ class FilterForm(forms.Form):
             moment = None
         is_far = moment is not None and not FIRST <= moment.date() <= LAST
         if typed and (moment is None or moment.tzinfo is None or is_far):
-            raise forms.ValidationError(_("This moment can't be read."))
+            raise forms.ValidationError(_("This moment can’t be read."))
         return moment
 
     @property

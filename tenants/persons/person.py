@@ -170,7 +170,7 @@ def why_not(person: Person, *, by: UUID | None) -> str:
             else ""
         )
     if row.pk == by:
-        return _now("You can't erase yourself: another owner can, once you are deactivated.")
+        return _now("You can’t erase yourself: another owner can, once you are deactivated.")
     if row.is_active:
         return _now("They may sign in: deactivate them first, on the page of the team.")
     return ""

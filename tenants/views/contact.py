@@ -82,7 +82,7 @@ def _acts(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
 
 
 def _person(client: Client) -> scope.Actor:
-    return scope.Actor("contact", str(client.id), _("the client's contact person"))
+    return scope.Actor("contact", str(client.id), _("the client’s contact person"))
 
 
 def _no_way(request: HttpRequest, token: str, visit: Visit | None) -> HttpResponse:

@@ -113,9 +113,10 @@ def test_P14_a_paid_life_adds_up_to_the_cent(life: Life) -> None:
         assert canary not in text
     with scope.shared():
         texts = set(InvoiceLine.objects.values_list("text", flat=True))
-    assert {"Smoall Petite équipe, par personne et mois", "Correction de la facture 2026-00001"} <= texts, (
-        texts
-    )
+    assert {
+        "Smoall Petite équipe, par utilisateur et mois",
+        "Correction de la facture 2026-00001",
+    } <= texts, texts
     assert all("Smoall" in text or "2026" in text for text in texts), texts
     every_fault_is_seen()
     the_nightly_comparison_repairs_what_was_missed(life)

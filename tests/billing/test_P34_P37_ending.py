@@ -190,7 +190,7 @@ def test_P37_a_processor_that_is_down_delays_nothing_and_is_asked_again_later(
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (gateway.Misunderstood("The payment processor refused the request: why"), "refused the request: why"),
+        (gateway.Misunderstood("The payment operator refused the request: why"), "refused the request: why"),
         (ValueError("leaves_at"), "It could not be reckoned"),
         (IntegrityError("a wall"), "It could not be reckoned"),
     ],
@@ -226,7 +226,7 @@ def test_P40_a_record_whose_job_gave_up_is_asked_for_each_hour(life: Life) -> No
 
 
 def down(*_: Any) -> Any:
-    raise gateway.Unreachable("The payment processor does not answer now.")
+    raise gateway.Unreachable("The payment operator does not answer now.")
 
 
 def test_P37_what_the_processor_refuses_is_a_named_item_until_it_is_paid_otherwise(

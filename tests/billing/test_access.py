@@ -111,7 +111,7 @@ def test_asking_twice_in_a_minute_is_one_comparison(otto: User, browser: Callabl
 @pytest.fixture
 def down(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> Any:
-        raise gateway.Unreachable("The payment processor does not answer now.")
+        raise gateway.Unreachable("The payment operator does not answer now.")
 
     monkeypatch.setattr(gateway, "client", refuse)
 

@@ -34,7 +34,7 @@ def test_a_contact_is_made_found_changed_by_two_at_once_filed_and_deleted(visito
         name=name, vat_number="BE 0403.170.702", iban="BE68 5390 0754 7035", email="info@zinguerie.example"
     )
     ingrid.press("Save contact")
-    ingrid.sees("The check digits of this VAT number don't fit: a digit is probably wrong.")
+    ingrid.sees("The check digits of this VAT number don’t fit: a digit is probably wrong.")
     ingrid.look("refused")
     ingrid.fill(
         vat_number="BE 0403.170.701", iban="BE68 5390 0754 7034", city="Liège", new_tags=f"Zinc {mark}"

@@ -34,7 +34,7 @@ def test_an_operator_asks_enters_and_is_ended_by_the_client(
     oscar.open("/contacts/export/", status=403)
     oscar.open("/team/", status=403)
     owner.open("/workspace/")
-    owner.follow("Smoall's team in this workspace")
+    owner.follow("Smoall’s team in this workspace")
     owner.sees("In force now")
     owner.look("in-force", dark=True)
     owner.page.locator("a", has_text="See").first.click()

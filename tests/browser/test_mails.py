@@ -17,7 +17,7 @@ def test_a_link_refuses_and_takes_it_back_without_signing_in(visitor: Visitors, 
     zoe.sees("General information by mail")
     zoe.page.goto(zoe.world.refuse_url("policy", language=language))
     zoe.look("policy")
-    zoe.press("Don't use them for that")
+    zoe.press("Don’t use them for that")
     zoe.sees("You opted out of the change")
     zoe.look("policy-opted-out")
     zoe.press("I agree to the change after all")

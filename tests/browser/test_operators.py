@@ -37,7 +37,7 @@ def test_an_operator_finds_makes_suspends_and_resumes_clients(visitor: Visitors)
     expect(page.locator(".progress-done")).to_be_visible()
     page.reload()
     oscar.look("made")
-    oscar.follow("Open the client's page")
+    oscar.follow("Open the client’s page")
 
     nele = visitor("fr", phone=True)
     nele.page.goto(nele.mailed_link(f"nele@{name}.example", "/sign-up/"))

@@ -126,7 +126,7 @@ def test_a_person_is_sorted_by_last_name_and_finds_a_company_or_makes_it(
         ({"vat_number": "FR123", "country": "BE"}, "vat_number", "France"),
         ({"vat_number": "123", "country": "DE"}, "vat_number", "Germany"),
         ({"iban": "BE68 5390 0754 7035"}, "iban", "check digits"),
-        ({"iban": "hello"}, "iban", "isn't an IBAN"),
+        ({"iban": "hello"}, "iban", "isn’t an IBAN"),
         ({"email": "nobody"}, "email", "valid email"),
         ({"phone": "call me"}, "phone", "phone number"),
         ({"website": "javascript:alert(1)"}, "website", "valid URL"),

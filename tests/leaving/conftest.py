@@ -98,7 +98,9 @@ def client_of(leaving: Departure) -> Client:
 def link(leaving: Departure) -> str:
     """The path of the link as it is mailed now."""
     with scope.shared():
-        leaving = Departure.objects.get(pk=leaving.pk)  # each correction of the address begins another generation
+        leaving = Departure.objects.get(
+            pk=leaving.pk
+        )  # each correction of the address begins another generation
         return path_in(departure.contact_link(leaving, Client.objects.get(pk=leaving.client_uuid)))
 
 

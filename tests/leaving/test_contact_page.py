@@ -159,7 +159,7 @@ def test_every_field_is_corrected_and_the_history_says_by_whom(contact: Browser,
     assert (client.street, client.postal_code, client.phone) == ("Rue Basse 2", "4000", "+32 4 123 45 67")
     with scope.shared():
         entry = LogEntry.objects.filter(table_name="clients_client").latest("id")
-    assert (entry.actor_kind, entry.actor_name) == ("contact", "the client's contact person")
+    assert (entry.actor_kind, entry.actor_name) == ("contact", "the client’s contact person")
     assert page_of(contact, address), "the same link goes on working"
 
 

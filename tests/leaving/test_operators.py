@@ -173,8 +173,8 @@ def test_P35_a_letters_days_count_from_its_receipt(here: Browser, acme: Cast) ->
     ("proof", "said"),
     [
         (None, "Attach what the client wrote"),
-        (("letter.pdf", b"no letter"), "isn&#x27;t what its name says"),
-        (("letter.exe", b"MZ"), "of a kind that can&#x27;t be kept"),
+        (("letter.pdf", b"no letter"), "isn’t what its name says"),
+        (("letter.exe", b"MZ"), "of a kind that can’t be kept"),
         (("letter.pdf", b""), "empty"),
     ],
 )

@@ -374,7 +374,7 @@ def test_an_address_that_is_used_in_another_workspace_may_open_one_more(visitor:
         ("vat_number", "BE 0403.170.702", "check digits"),
         ("vat_number", "BE 12", "ten digits"),
         ("vat_number", "FR 12", "France"),
-        ("name", "Eve\u202egnp", "can&#x27;t be shown"),
+        ("name", "Eve\u202egnp", "can’t be shown"),
         ("company", "x" * 201, "at most 200"),
         ("subdomain", "Éclair!", "letters, digits"),
         ("subdomain", "admin", "kept for Smoall"),

@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 from django.template import Engine
 
-from scripts.messages import ROOT, BrokenCatalogue, check, compile_catalogues, extract, find, marks
+from scripts.messages import (
+    ROOT,
+    BrokenCatalogue,
+    check,
+    compile_catalogues,
+    extract,
+    find,
+    marks,
+    typeset,
+    typeset_catalogues,
+)
 from tests.start.template_lookups import looked_up
 
 ENGINE = Engine(libraries={"i18n": "django.templatetags.i18n"}, builtins=["django.templatetags.i18n"])
@@ -354,6 +364,40 @@ def test_a_broken_catalogue_is_named(project: Project) -> None:
     project.po('msgid "Frob"\nmsgfoo "x"\n')
     with pytest.raises(BrokenCatalogue, match=r"contacts/locale/fr"):
         check(project.root)
+
+
+# --- typography ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("language", "typed", "right"),
+    [
+        ("en", "It isn't the client's.", "It isn’t the client’s."),
+        ("en", "%(name)s's and {name}'s: 5'30", "%(name)s’s and {name}’s: 5'30"),
+        ("en", "Why: a plain « quote » ?", "Why: a plain « quote » ?"),
+        ("fr", "L'effacer : oui ; non ? « Si » !", "L’effacer\xa0: oui\xa0; non\xa0? «\xa0Si\xa0»\xa0!"),
+        ("fr", "« %(name)s » : <b>d'un</b> à 10:30", "«\xa0%(name)s\xa0»\xa0: <b>d’un</b> à 10:30"),
+        ("fr", "<a href='{terms}' target='_blank'>l'accord</a> :",
+         "<a href='{terms}' target='_blank'>l’accord</a>\xa0:"),
+        ("fr", "<code>l' :</code> `d' ?` https://x.be/'?a=1 ?q=1 :80 %(x) :s",
+         "<code>l' :</code> `d' ?` https://x.be/'?a=1 ?q=1 :80 %(x) :s"),
+    ],
+)  # fmt: skip
+def test_what_people_read_is_typeset_and_what_machines_read_is_not(
+    language: str, typed: str, right: str
+) -> None:
+    assert typeset(typed, language) == right == typeset(right, language)
+
+
+def test_texts_that_are_not_typeset_are_listed_and_mended_in_the_catalogues(project: Project) -> None:
+    project.code("_('Erase %(name)s?')")
+    project.po('# Kept.\nmsgid "Erase %(name)s?"\nmsgstr "Effacer %(name)s ?"\n')
+    assert project.problems() == [("plain space or straight apostrophe", "Erase %(name)s?")]
+    assert typeset_catalogues(project.root) == [project.root / CATALOGUE]
+    assert "# Kept." in project.extracted() and "Effacer %(name)s\xa0?" in project.extracted()
+    assert project.problems() == typeset_catalogues(project.root) == []
+    project.code('_("Don\'t")')
+    assert ("straight apostrophe", "Don't") in project.problems()
 
 
 # --- the command --------------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ class Command(BaseCommand):
         partners.make(workshop.SUBDOMAIN, plans[0].calendar)
         if not paying.make(ORDERS, partners.OPERATOR.email, now=timezone.now()):
             self.stdout.write(
-                "The stand-in for the payment processor does not answer: nobody pays in the demo."
+                "The stand-in for the payment operator does not answer: nobody pays in the demo."
             )
         text = json.dumps(_doors(made), indent=1, ensure_ascii=False)
         (settings.SMOALL_DATA / "demo.json").write_text(text + "\n")

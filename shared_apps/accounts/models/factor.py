@@ -49,7 +49,11 @@ class Totp(Row):
         """From a secret that was shown, and the code that the app makes of it. Raises CannotChange."""
         step = step_of(secret, code, now=now)
         if step is None:
-            raise CannotChange(gettext("This code is not right. Is the clock of your telephone?"))
+            raise CannotChange(
+                gettext(
+                    "This code is not right. Type the next one; if it fails too, let your telephone set its clock by itself."
+                )
+            )
         User.objects.select_for_update().get(pk=person.pk)  # of two set-ups at once the second sees the first
         if cls.objects.filter(user=person).exists():
             raise CannotChange(gettext("An app is set up already: remove it first."))

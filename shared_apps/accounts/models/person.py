@@ -320,7 +320,7 @@ class User(AbstractBaseUser, Row):
         """Ends every session at once; what the person did keeps its author. Raises CannotChange."""
         self._lock(by, keeps_owner=False)
         if by.id == self.id:
-            raise CannotChange(gettext("You can't deactivate yourself: ask another administrator."))
+            raise CannotChange(gettext("You can’t deactivate yourself: ask another administrator."))
         if self.deactivated_at is None:
             self.deactivated_at = now
             self.save(update_fields=["deactivated_at"])

@@ -67,7 +67,7 @@ def details_can_be_changed(around: Round) -> Result:
         not (missing or locked),
         gettext_noop(
             "Contact details: %(details)s; pages looked at: %(pages)s; details without a field to change them: %(missing)s; "
-            "fields that can't be typed into: %(locked)s."
+            "fields that can’t be typed into: %(locked)s."
         ),
         details=len(wanted),
         pages=pages,

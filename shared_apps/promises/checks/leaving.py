@@ -64,7 +64,7 @@ def _late(category: Category) -> Callable[[Round], Result]:
             late == 0,
             gettext_noop(
                 "Clients who leave: %(leaving)s; erasures more than a day late: %(late)s; waiting for"
-                " the next day's number: %(held_back)s."
+                " the next day’s number: %(held_back)s."
             ),
             leaving=waiting,
             late=late,

@@ -101,7 +101,7 @@ def _realms() -> list[str]:
     return [str(here)] if here else ["app", "ops", "shared"]
 
 
-@check("P18", "P22", title=_("Looks into clients' data, beside the grants"))
+@check("P18", "P22", title=_("Looks into clients’ data, beside the grants"))
 def looks_are_granted(around: Round) -> Result:
     """Each look of an operator fell into the time of its grant, and no grant was longer than a day."""
     over = (
@@ -119,7 +119,7 @@ def looks_are_granted(around: Round) -> Result:
         not (outside or long),
         gettext_noop(
             "Grants: %(grants)s, of them longer than a day: %(long)s; looks in thirty days: "
-            "%(visits)s, of them outside a grant's time: %(outside)s."
+            "%(visits)s, of them outside a grant’s time: %(outside)s."
         ),
         grants=grants,
         long=long,

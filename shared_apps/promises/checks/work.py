@@ -12,7 +12,7 @@ from shared_apps.requests.models import Breach, Request
 from tenants import identity
 
 
-@check("P21", title=_("The framework's own checks for deployments"))
+@check("P21", title=_("The framework’s own checks for deployments"))
 def deployment_is_clean(around: Round) -> Result:
     found = run_checks(include_deployment_checks=True)
     errors = sum(one.level >= ERROR for one in found if not one.is_silenced())

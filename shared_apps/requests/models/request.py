@@ -167,7 +167,7 @@ class Request(Row):
         if fresh.extended_at:
             raise CannotAnswer(_now("It was extended already: the law allows it once."))
         if fresh.is_overdue(day_of(now)):
-            raise CannotAnswer(_now("The month is over: it can't be extended any more, only answered."))
+            raise CannotAnswer(_now("The month is over: it can’t be extended any more, only answered."))
         self.extended_at, self.extended_because = now, because
         self.due_on = plus_months(fresh.received_on, MONTHS + MORE_MONTHS)
         self.save(update_fields=["extended_at", "extended_because", "due_on"])

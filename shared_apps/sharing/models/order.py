@@ -234,4 +234,4 @@ class Order(Row):
 
 
 def _too_long() -> str:
-    return _now("An order is kept for ten years: the silence about it can't last longer.")
+    return _now("An order is kept for ten years: the silence about it can’t last longer.")

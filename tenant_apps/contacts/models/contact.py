@@ -290,7 +290,7 @@ class Contact(Row):
             wrong["country"] = ValidationError(_now("There is no country with this code."), code="country")
         if self.language and self.language not in places.WRITTEN:
             wrong["language"] = ValidationError(
-                _now("Documents can't be written in this language."), code="language"
+                _now("Documents can’t be written in this language."), code="language"
             )
         wrong |= self._clean_kind()
         if wrong:
@@ -306,7 +306,7 @@ class Contact(Row):
             missing = {} if is_named else {"last_name": _now("A person needs a first or a last name.")}
             self.name = " ".join(f"{self.first_name} {self.last_name}".split())
             if not self._state.adding and self.people.exists():
-                missing["kind"] = _now("People work there: it can't become a person.")
+                missing["kind"] = _now("People work there: it can’t become a person.")
         return {field: ValidationError(text, code="missing") for field, text in missing.items()}
 
     @staticmethod
@@ -412,7 +412,7 @@ class Contact(Row):
     def restore(self, *, by: User, now: datetime) -> None:
         """Back into the lists. Raises CannotRestore."""
         if not self.archived_at:
-            raise CannotRestore(_now("%(name)s isn't archived.") % {"name": self.name})
+            raise CannotRestore(_now("%(name)s isn’t archived.") % {"name": self.name})
         self._set_archived(None, by, now)
 
     def _set_archived(self, archived_at: datetime | None, by: User, now: datetime) -> None:

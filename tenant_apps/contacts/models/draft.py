@@ -221,7 +221,7 @@ def _said(key: str, texts: Iterable[str]) -> list[str]:
 
 
 def _wrong(key: str, cell: str, errors: list[str]) -> None:
-    problem = _now("“%(cell)s” isn't understood.") % {"cell": cell[:60]}
+    problem = _now("“%(cell)s” isn’t understood.") % {"cell": cell[:60]}
     errors.extend(_said(key, [problem]))
 
 
@@ -262,7 +262,7 @@ def _name(contact: Contact, cells: Mapping[str, str], errors: list[str]) -> str:
         fold(f"{contact.last_name} {contact.first_name}"),
     }
     if name and fold(name.replace(",", " ")) not in written:
-        errors.append(_now("The name isn't the first and last name: leave out one of these columns."))
+        errors.append(_now("The name isn’t the first and last name: leave out one of these columns."))
     if len(company) > 200:
         errors += _said("company", [_now("This is too long.")])
     return company

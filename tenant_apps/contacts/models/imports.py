@@ -219,7 +219,7 @@ class Import(Row):
 
     def _must_be_ready(self) -> None:
         if self.state != self.State.CHECKED:
-            raise CannotCommit(_now("This file isn't checked yet, or it is imported already."))
+            raise CannotCommit(_now("This file isn’t checked yet, or it is imported already."))
         if self.refused_count:
             raise CannotCommit(
                 _now("Some lines are refused. Nothing is imported until all of them are right.")

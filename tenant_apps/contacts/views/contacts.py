@@ -189,7 +189,7 @@ def delete(request: HttpRequest, id: UUID) -> HttpResponse:
     """For good, once the name was typed."""
     found = get_object_or_404(Contact, id=id)
     if fold(request.POST.get("typed_name", "")[:300]) != fold(found.name):
-        messages.error(request, _("Nothing was deleted: the name that was typed isn't the contact's."))
+        messages.error(request, _("Nothing was deleted: the name that was typed isn’t the contact’s."))
         return redirect(found)
     found.remove(by=person_of(request))
     messages.success(request, _("%(name)s is deleted.") % {"name": found.name})
