@@ -312,7 +312,7 @@ def kept_by_law(client: UUID, *, now: datetime) -> list[certificate.Kept]:
 
 
 def _fetched_until(orders: OrderQuerySet) -> date | None:
-    """Until when what was made for these orders is there, encrypted, where nobody fetched it yet (decision 0033).
+    """Until when what was made for these orders is there, encrypted, where nobody fetched it yet (decision 0032).
 
     The schedule comes by each hour.
     """
