@@ -224,5 +224,5 @@ class Request(Row):
             place = _scan_name(self, "")
             default_storage.delete(place)  # of a run that died before it was noted
             with default_storage.open(self.scan.name or "") as letter:
-                self.scan.name = default_storage.save(place, letter)
+                self.scan.save("letter", letter, save=False)
         self.save(update_fields=["client_uuid", "scan"])
