@@ -9,7 +9,6 @@ import argparse
 import ast
 import io
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +24,8 @@ from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import PoFileError, read_po, write_po
 from django.utils.translation import to_locale
 from django.utils.translation.template import templatize
+
+from scripts.typography import BRACES, NAMED, POSITIONAL, TAG, typeset
 
 LANGUAGES = ("fr", "nl", "de")
 # The website speaks more languages than the application yet. Their catalogues hold what its visitors read and nothing else:
@@ -355,39 +356,6 @@ def _header(comment: str, language: str, plural_forms: str) -> str:
     )
     fields = "\n".join(f'"{line}\\n"' for line in lines)
     return f'{comment}\nmsgid ""\nmsgstr ""\n{fields}\n\n'
-
-
-# --- typography -------------------------------------------------------------------------------------------
-
-NAMED = re.compile(r"%\(\w+\)[-#0+]*\d*(?:\.\d+)?[a-zA-Z]")
-POSITIONAL = re.compile(r"%[-#0+]*\d*(?:\.\d+)?[diouxXeEfFgGcrsa]")
-BRACES = re.compile(r"\{[\w.\[\]]*(?:![rsa])?(?::[^{}]*)?\}")
-TAG = re.compile(r"</?[A-Za-z][^<>]*>")
-# What a machine reads: code and keys with what stands between their tags, tags with their attributes, addresses.
-MACHINES = re.compile(
-    rf"<(?P<code>code|kbd|pre)\b.*?</(?P=code)>|`[^`]*`|\w+://[^\s<>]+|{TAG.pattern}|{NAMED.pattern}|{BRACES.pattern}",
-    re.DOTALL,
-)
-APOSTROPHE = re.compile(r"(?<!\d)'|'(?!\d)")  # between digits it is a length of time
-BEFORE_A_SIGN = re.compile(r" (?=[:;?!»](?!\w))")  # a sign with a letter after it is a port or a query
-NO_BREAK = "\N{NO-BREAK SPACE}"
-AFTER_A_GUILLEMET = re.compile("(?<=«) ")
-
-
-def typeset(text: str, language: str) -> str:
-    """A text as a printer sets it: curly apostrophes, and French signs on the line of the word that they follow."""
-    parts, end = [], 0
-    for machine in MACHINES.finditer(text):
-        parts += [_typeset(text[end : machine.start()], language), machine.group()]
-        end = machine.end()
-    return "".join([*parts, _typeset(text[end:], language)])
-
-
-def _typeset(text: str, language: str) -> str:
-    text = APOSTROPHE.sub("’", text)
-    if language == "fr":
-        text = AFTER_A_GUILLEMET.sub(NO_BREAK, BEFORE_A_SIGN.sub(NO_BREAK, text))
-    return text
 
 
 def typeset_catalogues(root: Path = ROOT, languages: Iterable[str] = LANGUAGES) -> list[Path]:

@@ -2,12 +2,9 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
-from uuid import UUID
 
 import pytest
 from django.apps import apps
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client as Browser
 from django.utils import timezone
@@ -31,92 +28,24 @@ from tenants.persons import redaction
 from tests.conftest import PASSWORD, TESTER, Cast
 from tests.contacts.test_edit import sent
 from tests.holdings.conftest import deactivate, text_of
+from tests.holdings.person import (
+    EMAIL,
+    FIRST,
+    IBAN,
+    LAST,
+    NAME,
+    PAGE,
+    WORDS,
+    ask,
+    contacts,
+    erase,
+    everywhere,
+    found,
+    is_of,
+    plant,
+)
 from tests.isolation import catalog
-from tests.isolation.test_erasure_canary import in_files, in_queue
-from tests.leaving.conftest import suspend
 from tests.operators.conftest import make_operator
-
-PAGE = "/workspace/erase-person/"
-FIRST, LAST = "Quirijnella", "Wezembeekster"
-NAME, EMAIL, PHONE = f"{FIRST} {LAST}", "quirijnella@wezembeekster.test", "+32 475 86 42 13"
-IBAN = "BE68539007547034"
-WORDS = (FIRST, LAST, "86 42 13", "475864213", IBAN)
-
-
-def contacts() -> Any:
-    return apps.get_model("contacts.Contact")
-
-
-def plant(cast: Cast) -> Any:
-    """A contact everywhere that a person may be: own record, somebody's notes, a tag, files, mails, history, outbox."""
-    attachment, tag = apps.get_model("contacts.Attachment"), apps.get_model("contacts.Tag")
-    with cast.inside():
-        gone = contacts().objects.create(
-            kind="person", first_name=FIRST, last_name=LAST, email=EMAIL, phone=PHONE, iban=IBAN,
-            street=f"{LAST}straat 1", notes=f"Met {FIRST} in May.", job_title="Buyer",
-        )  # fmt: skip
-        gone.email = f"old.{EMAIL}"
-        gone.save()
-        gone.email = EMAIL
-        gone.save()
-        firm = contacts().objects.create(kind="company", name="Bakery", notes=f"Ask {NAME.upper()} first.")
-        firm.tags.set(tag.named([f"Friends of {NAME}"]))
-        firm.save()
-        attachment.objects.create(
-            contact=gone, name=f"{NAME}.pdf", content_type="application/pdf", size=9,
-            file=ContentFile(f"%PDF {NAME}".encode(), name="x.pdf"),
-        )  # fmt: skip
-        attachment.objects.create(
-            contact=firm, name=f"Letter to {NAME}.pdf", content_type="application/pdf", size=9,
-            file=ContentFile(b"%PDF", name="y.pdf"),
-        )  # fmt: skip
-        lost = contacts().objects.create(kind="company", name="Gone", notes=f"{NAME} was here")
-        lost.delete()
-        mail.send(
-            purpose="accounts.reset", to=EMAIL, name=NAME, language="en", template="accounts/mail/reset",
-            context={"person": User(name=NAME), "link": "http://x.test"}, key="to-them",
-        )  # fmt: skip
-        Message.objects.create(
-            purpose="accounts.reset", to_address="bob@x.test", language="en", subject=f"About {NAME}",
-            body=f"Dear {NAME},", key="about",
-        )  # fmt: skip
-        mail.refuse("information", to=EMAIL, now=timezone.now())
-    return gone
-
-
-def found(row: Any) -> persons.Person:
-    person = persons.find(row._meta.label, row.pk)
-    assert person is not None
-    return person
-
-
-def ask(cast: Cast, row: Any, *, delay: timedelta = timedelta(0)) -> Saga:
-    with cast.inside():
-        return persons.request(
-            found(row), tenant_id=cast.id, by=cast.owner.pk, now=timezone.now(), delay=delay
-        )
-
-
-def erase(cast: Cast, row: Any) -> Saga:
-    saga = sagas.run(ask(cast, row).pk)
-    assert (saga.status, saga.error) == (Saga.Status.DONE, "")
-    return saga
-
-
-def everywhere(cast: Cast, word: str) -> list[str]:
-    """Rows of the workspace's schema, shared rows about it, files and queue entries that hold the word."""
-    shared = (str(cast.id), str(cast.tenant.client_id))
-    rows = [
-        row
-        for row in catalog.holding(word)
-        if row.startswith(cast.tenant.schema_name) or any(one in row for one in shared)
-    ]
-    return rows + in_files(word) + in_queue(word)
-
-
-def is_of(neighbour: Cast, row: str) -> bool:
-    return neighbour.tenant.schema_name in row or str(neighbour.id) in row
-
 
 # --- canary -----------------------------------------------------------------------------------------------
 
@@ -230,101 +159,6 @@ def test_P40_whoever_let_an_operator_in_is_named_there_no_more(acme: Cast) -> No
     with scope.shared():
         grant.refresh_from_db()
     assert (grant.consented_by, grant.ended_by, grant.operator_name) == ("[erased]", "[erased]", "Opal")
-
-
-# --- shared rows about the client -------------------------------------------------------------------------
-
-
-def pays(cast: Cast, **details: Any) -> Any:
-    """The client's account at the payment operator, which knows it already."""
-    with scope.shared(actor=TESTER):
-        return apps.get_model("billing.Account").objects.create(
-            client_uuid=cast.tenant.client_id, customer_id="cus_x", **details
-        )
-
-
-def changes_of(row: Any) -> str:
-    with scope.shared():
-        found = LogEntry.objects.filter(object_pk=str(row.pk)).order_by("id")
-        return str([one.changes for one in found])
-
-
-def test_P40_an_address_for_invoices_goes_as_a_whole_and_the_payment_operator_is_told(acme: Cast) -> None:
-    """Not before its copy follows do we forget what it has: else nothing would tell that the two differ."""
-    gone, sent = plant(acme), {"contact_email": EMAIL}
-    account = pays(acme, billing_email=EMAIL.upper(), reference=f"{NAME}, " * 3, sent=sent)
-    erase(acme, gone)
-    with scope.shared():
-        account.refresh_from_db()
-        assert (account.billing_email, account.sent) == ("", sent)
-        assert account.reference.startswith(f"{persons.LABEL}, {persons.LABEL}")
-        assert Job.objects.filter(name="billing.customers.follow", args=[str(acme.tenant.client_id)]).exists()
-    assert not any(word in changes_of(account).lower() for word in (FIRST.lower(), EMAIL))
-
-
-def test_P40_a_name_is_not_looked_for_within_an_e_mail_address(acme: Cast) -> None:
-    address = "boekhouding@peeters.be"
-    account = pays(acme, billing_email=address)
-    with acme.inside():
-        gone = contacts().objects.create(kind="company", name="Peeters")
-        other = contacts().objects.create(kind="company", name="Bakery", email=address)
-        told = Message.objects.create(
-            purpose="accounts.reset", to_address=address, language="en", subject="x", key="theirs"
-        )
-    with scope.shared(actor=TESTER):
-        asked = Request.register(
-            received_on=day_of(timezone.now()), by=None, now=timezone.now(), kind="question", channel="page",
-            client_uuid=acme.tenant.client_id, from_name="Nora", from_address=address, text="Peeters?",
-        )  # fmt: skip
-    erase(acme, gone)
-    with acme.inside():
-        told.refresh_from_db()
-        history = LogEntry.objects.get(object_pk=str(other.pk)).changes
-        assert (told.to_address, history["email"]) == (address, [None, address])
-    with scope.shared():
-        account.refresh_from_db()
-        asked.refresh_from_db()
-        assert account.billing_email == address and address in changes_of(account)
-        assert (asked.from_address, asked.text) == (address, f"{persons.LABEL}?")
-
-
-def test_P40_whoever_got_the_invoices_before_is_nowhere_in_the_shared_history(
-    acme: Cast, zenith: Cast
-) -> None:
-    account = pays(acme, billing_email=EMAIL, reference=f"Ask {NAME}")
-    with scope.shared(actor=TESTER):
-        theirs = type(account).objects.create(client_uuid=zenith.tenant.client_id, billing_email=EMAIL)
-        type(account).objects.filter(pk=account.pk).update(billing_email="paul@acme.be", reference="PO 7")
-    gone = plant(acme)
-    erase(acme, gone)
-    assert EMAIL not in changes_of(account) and LAST not in changes_of(account)
-    assert changes_of(account).count("'paul@acme.be'") == 1, "of others nothing is lost"
-    assert EMAIL in changes_of(theirs), "of other clients neither"
-
-
-def test_P40_whoever_was_the_contact_person_goes_out_of_its_history_and_whoever_is_stays(
-    acme: Cast, olga: Browser
-) -> None:
-    gone = plant(acme)
-    with scope.shared(actor=TESTER):
-        client = Tenant.objects.select_related("client").get(pk=acme.id).client
-        kept = client.contact_name, client.contact_email
-        client.contact_name, client.contact_email, client.phone = NAME.upper(), EMAIL, PHONE.replace(" ", "")
-        client.save()
-    said = "If they are not your contact person any more, change the contact details first"
-    assert said in text_of(olga.get(f"{PAGE}contacts/contact/{gone.pk}/"))
-    with scope.shared(actor=TESTER):
-        client.contact_name, client.contact_email = kept
-        client.save()
-    erase(acme, gone)
-    with scope.shared():
-        client.refresh_from_db()
-    assert (client.contact_name, client.phone) == (kept[0], PHONE.replace(" ", "")), (
-        "corrected where it stands"
-    )
-    history = changes_of(client)
-    assert LAST.lower() not in history.lower() and "475864213" in history
-    assert f"'contact_name': ['{persons.LABEL}', '{kept[0]}']" in history
 
 
 def test_P40_planted_a_table_that_hides_what_is_personal_is_caught_by_the_canary(
@@ -565,128 +399,3 @@ def test_P40_while_the_workspace_waits_for_this_releases_tables_it_waits_too(acm
             own.update(release=acme.tenant.release, fingerprint=acme.tenant.fingerprint)
             sagas.hasten(waiting, timezone.now())
     assert sagas.run(saga.pk).status == Saga.Status.DONE
-
-
-# --- who, and whom ----------------------------------------------------------------------------------------
-
-
-def test_P40_nobody_who_may_sign_in_is_erased_and_no_owner_themselves(acme: Cast, olga: Browser) -> None:
-    for person, why in ((acme.owner, "erase yourself"), (acme.colleague, "deactivate them first")):
-        page = text_of(olga.get(f"{PAGE}accounts/user/{person.pk}/"))
-        assert why in page and "Erase this person" not in page
-        posted = {"typed_name": person.name, "current": PASSWORD}
-        assert why in text_of(olga.post(f"{PAGE}accounts/user/{person.pk}/ask/", posted))
-        with acme.inside(), pytest.raises(CannotAct):
-            persons.request(found(person), tenant_id=acme.id, by=acme.owner.pk, now=timezone.now())
-    with scope.shared():
-        assert not Saga.objects.filter(kind="erase_person").exists()
-
-
-def test_P40_somebody_who_was_reactivated_meanwhile_is_not_erased(acme: Cast) -> None:
-    deactivate(acme)
-    saga = ask(acme, acme.colleague)
-    with acme.inside():
-        acme.colleague.reactivate(by=acme.owner, now=timezone.now())
-    ended = sagas.run(saga.pk)
-    assert ended.status == Saga.Status.FAILED
-    with acme.inside():
-        assert User.objects.get(pk=acme.colleague.pk).name == acme.colleague.name
-
-
-@pytest.mark.parametrize(
-    "posted", [{"typed_name": "x", "current": PASSWORD}, {"typed_name": NAME, "current": "wrong"}, {}]
-)
-def test_P40_without_name_and_password_nothing_is_asked_for(
-    acme: Cast, olga: Browser, posted: dict[str, str]
-) -> None:
-    gone = plant(acme)
-    text_of(olga.post(f"{PAGE}contacts/contact/{gone.pk}/ask/", posted))
-    with scope.shared():
-        assert not Saga.objects.filter(kind="erase_person").exists()
-
-
-def test_P40_only_owners_may(acme: Cast, ada: Browser) -> None:
-    gone = plant(acme)
-    for path in ("", f"contacts/contact/{gone.pk}/"):
-        assert ada.get(PAGE + path).status_code == 403
-    assert ada.post(f"{PAGE}contacts/contact/{gone.pk}/ask/").status_code == 403
-
-
-def test_P40_tables_that_are_not_of_people_and_unknown_rows_are_not_there(
-    olga: Browser, zenith: Cast
-) -> None:
-    row = plant(zenith)
-    for path in (
-        f"contacts/tag/{row.pk}/",
-        f"contacts/contact/{row.pk}/",
-        f"nothing/here/{UUID(int=1)}/",
-        f"asked/{UUID(int=1)}/",
-    ):
-        assert olga.get(PAGE + path).status_code == 404
-
-
-def test_P40_it_works_while_the_workspace_is_suspended(acme: Cast, browser: Callable[..., Browser]) -> None:
-    gone = plant(acme)
-    suspend(acme)
-    olga = browser(acme, acme.owner)
-    posted = {"typed_name": NAME, "current": PASSWORD}
-    assert olga.post(f"{PAGE}contacts/contact/{gone.pk}/ask/", posted).status_code == 302
-    with scope.shared():
-        saga = Saga.objects.get(kind="erase_person")
-        Saga.objects.filter(pk=saga.pk).update(due_at=timezone.now())
-    assert sagas.run(saga.pk).status == Saga.Status.DONE
-
-
-# --- the pages --------------------------------------------------------------------------------------------
-
-
-def test_P40_the_preview_shows_everything_that_is_found_and_what_stays(acme: Cast, olga: Browser) -> None:
-    gone = plant(acme)
-    before = catalog.checksums(acme.tenant.schema_name)
-    page = text_of(olga.get(PAGE, {"q": "QUIRIJNELLA wezem"}))
-    assert f"/erase-person/contacts/contact/{gone.pk}/" in page
-    page = text_of(olga.get(f"{PAGE}contacts/contact/{gone.pk}/"))
-    for said in (
-        "Bakery",
-        "Letter to",
-        f"{NAME}.pdf",
-        "Friends of",
-        "2 mails",
-        IBAN,
-        "Smoall does not read them",
-    ):
-        assert said in page, said
-    assert catalog.checksums(acme.tenant.schema_name) == before
-
-
-def test_P40_afterwards_the_page_says_so_without_a_name(acme: Cast, olga: Browser) -> None:
-    gone = plant(acme)
-    saga = erase(acme, gone)
-    page = text_of(olga.get(PAGE)) + text_of(olga.get(f"{PAGE}asked/{saga.pk}/"))
-    assert "erased" in page and LAST not in page
-    assert olga.get(f"{PAGE}contacts/contact/{gone.pk}/").status_code == 404
-    assert persons.LABEL not in text_of(olga.get(PAGE, {"q": "erased"}))
-
-
-def test_P40_the_page_says_nothing_was_erased_only_where_nothing_was(acme: Cast, olga: Browser) -> None:
-    saga = ask(acme, plant(acme))
-    for cursor, is_said in ((0, True), (1, False), (2, False)):
-        with scope.shared(actor=TESTER):
-            Saga.objects.filter(pk=saga.pk).update(status=Saga.Status.FAILED, cursor=cursor)
-        page = text_of(olga.get(f"{PAGE}asked/{saga.pk}/"))
-        assert ("nothing was erased" in page) == is_said and "We are looking at it." in page
-
-
-def test_P40_forgetting_a_row_empties_every_personal_field(acme: Cast) -> None:
-    """Of each table of people: the verb `forget` leaves no value of a personal field behind."""
-    deactivate(acme)
-    rows = {"contacts.Contact": plant(acme), "accounts.User": acme.colleague}
-    assert {one.what for one in persons.subjects()} == set(rows)
-    for holding in persons.subjects():
-        row = rows[holding.what]
-        with acme.inside():
-            row.refresh_from_db()
-            before = {name: getattr(row, name) for name in holding.personal if getattr(row, name)}
-            row.forget(persons.LABEL, now=timezone.now())
-            row.refresh_from_db()
-        assert [name for name, value in before.items() if getattr(row, name) == value] == []
