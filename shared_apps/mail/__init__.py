@@ -24,7 +24,7 @@ class BadRecipient(CannotSend):
 
 
 # Told of a mail that was closed by whoever delivers, in that transaction: it has left ("sent"), or never will ("failed",
-# "cancelled", with the reason in `error`). Modules above join it in their `ready`. None raises: the mail has left.
+# "cancelled", with the reason in `error`). Modules above join it in their `ready`. What one raises is logged: the mail has left.
 watchers: list[Callable[[Message], None]] = []
 
 

@@ -1,21 +1,25 @@
 """Sending a mail from the outbox: checked again at the last moment, once as far as SMTP can tell."""
 
+import logging
 import re
 import smtplib
 from datetime import datetime, timedelta
 
 from anymail.exceptions import AnymailError, AnymailRecipientsRefused
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from shared_apps.jobs import TryAgain, fleet, job
 from shared_apps.jobs.names import find_marked
+from shared_apps.jobs.run import described
 from shared_apps.kit import scope
 from shared_apps.kit.module import UnknownPurpose
 from shared_apps.mail import Check, backend, refusing, watchers
 from shared_apps.mail.letter import folder_of, letter
 from shared_apps.mail.models import Message, Suppression
 
+log = logging.getLogger("smoall.mail")
 RETRIES = 12  # with the jobs' back-off: about a day and a half
 KEPT = timedelta(days=30)
 BOUNCED_KEPT = timedelta(days=365)  # a mailbox may be there again after a year; a complaint stands
@@ -112,7 +116,13 @@ def _close(message: Message, state: Message.State) -> None:
     message.state, message.body = state, ""
     message.save(update_fields=["state", "body", "attempts", "error", "sent_at"])
     for watcher in watchers:
-        watcher(message)
+        try:
+            with transaction.atomic():
+                watcher(message)
+        except Exception as error:  # else it would be taken for not sent, and sent again
+            log.error(
+                "ALARM: what follows from a mail %s was not noted: %s", message.purpose, described(error)
+            )
 
 
 @job(purpose="mail.tidy", saga=True)

@@ -119,7 +119,7 @@ def supplements(found: Breach) -> int:
 def _supplement(supplement: Supplement, client: Client) -> bool:
     try:
         mail.send(
-            purpose="requests.breach",
+            purpose=BREACH,
             to=client.contact_email,
             name=client.contact_name,
             language=client.language,
@@ -136,6 +136,7 @@ def _supplement(supplement: Supplement, client: Client) -> bool:
 def note(message: Message) -> None:
     """A client is told once the mail has left, not when it was written: it may come back, or be taken out of the outbox."""
     if message.purpose == BREACH and message.state == Message.State.SENT:
-        breach, client = map(UUID, message.key.split(":")[1:])
+        breach, client, *supplement = map(UUID, message.key.split(":")[1:])
         waiting = Notice.objects.filter(breach=breach, client_uuid=client, told_at=None)
-        waiting.update(told_at=message.sent_at)
+        if not supplement:
+            waiting.update(told_at=message.sent_at)

@@ -18,6 +18,7 @@ from shared_apps.jobs.models import Job
 from shared_apps.jobs.run import drain, run
 from shared_apps.kit import scope
 from shared_apps.kit.rows import uuid7
+from shared_apps.mail import delivery
 from shared_apps.mail.delivery import RETRIES, tidy_here
 from shared_apps.mail.models import Message
 from tenants.models import State
@@ -55,6 +56,23 @@ def test_redelivery_of_the_job_sends_once(committed: Committed, inbox: Inbox) ->
         deliver.later(str(message.pk))
     drain()
     assert len(inbox.mails) == 1
+
+
+def test_what_fails_after_a_mail_has_left_does_not_send_it_again(
+    committed: Committed, inbox: Inbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(message: Message) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+
+    acme, _ = committed
+    message = queued(acme)
+    with patch.object(delivery, "watchers", [*delivery.watchers, broken]):
+        drain()
+    assert len(inbox.mails) == 1 and state(acme, message).state == Message.State.SENT
+    with scope.shared():
+        assert Job.objects.get().state == Job.State.DONE
+    assert "ALARM: what follows from a mail" in caplog.text
 
 
 def test_a_mail_cancelled_while_it_waits_is_not_sent(committed: Committed, inbox: Inbox) -> None:

@@ -13,8 +13,10 @@ from shared_apps import mail
 from shared_apps.accounts.models import User
 from shared_apps.clients.models import Client
 from shared_apps.jobs import run as jobs_run
+from shared_apps.jobs.models import Job
 from shared_apps.kit import scope
 from shared_apps.kit.dates import BRUSSELS
+from shared_apps.mail.delivery import deliver
 from shared_apps.mail.models import Message
 from shared_apps.operators import jobs
 from shared_apps.requests import mails
@@ -240,6 +242,11 @@ def test_P44_clients_found_later_are_told_and_all_are_told_more_once_it_is_known
     ]  # fmt: skip
     here.post(f"{page}supplement/", MORE)
     assert len(told()) == 6 and page_of(here, page).count(MORE["text_en"]) == 2
+    with scope.shared():
+        jobs_run.drain()
+        assert not Notice.objects.filter(breach=breach, told_at=None).exists()
+        assert not Job.objects.filter(name=deliver.name).exclude(state=Job.State.DONE).exists()
+    assert {(one.state, one.attempts) for one in told()} == {(Message.State.SENT, 1)}
     with scope.shared(actor=opal.as_actor()):
         added = Supplement.objects.filter(breach=breach)
         for change in (lambda: added.update(texts={}), added.delete):
