@@ -86,7 +86,7 @@ def breach(found: Breach, *, now: datetime) -> int:
                 key=one.mail_key,
                 context={"text": found.notices[client.language], "company": client.company},
             )
-        except mail.CannotSend as error:  # one bad address must not keep all others from being told
+        except mail.BadRecipient as error:  # one bad address must not keep all others from being told
             log.error("breach %s: client %s can't be mailed: %s", found.pk, client.pk, error)
             continue
         written += 1
@@ -128,7 +128,7 @@ def _supplement(supplement: Supplement, client: Client) -> bool:
             key=f"breach:{supplement.breach_id}:{client.pk}:{supplement.pk}",
             context={"text": supplement.texts[client.language], "company": client.company},
         )
-    except mail.CannotSend:  # no address that a mail can be written to: the others are told all the same
+    except mail.BadRecipient:  # no address that a mail can be written to: the others are told all the same
         return False
     return True
 

@@ -36,7 +36,7 @@ def tell(now: datetime) -> int:
             continue
         try:
             mails.order(order, client)
-        except mail.CannotSend as error:  # one bad address must not keep all others from being told
+        except mail.BadRecipient as error:  # one bad address must not keep all others from being told
             log.error("order %s: its client can't be mailed: %s", order.pk, error)
             continue
         written += 1
