@@ -53,8 +53,13 @@ def _send(request: Request, template: str, what: str) -> bool:
 
 
 def untold(found: Breach) -> QuerySet[Client]:
-    """The clients concerned that weren't told yet, without those whose contact details were erased: nobody is left there."""
-    return Client.objects.filter(pk__in=found.concerned.filter(told_at=None).values("client_uuid"))
+    """The clients concerned to whom a mail is to be written still: not told, and none on its way. Those whose contact details
+    were erased aren't among them: nobody is left there.
+    """
+    waiting = list(found.concerned.filter(told_at=None))
+    states = Message.states(one.mail_key for one in waiting)
+    due = [one.client_uuid for one in waiting if states.get(one.mail_key) != Message.State.QUEUED]
+    return Client.objects.filter(pk__in=due)
 
 
 def breach(found: Breach, *, now: datetime) -> int:

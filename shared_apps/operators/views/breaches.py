@@ -137,6 +137,12 @@ def _texts(texts: dict[str, str]) -> list[tuple[str, str]]:
     return [(dict(settings.LANGUAGES).get(code, code), text) for code, text in texts.items()]
 
 
+def _on_their_way(request: HttpRequest, id: UUID, told: int) -> HttpResponse:
+    said = ngettext("%(told)s mail is on its way.", "%(told)s mails are on their way.", told)
+    messages.success(request, said % {"told": told})
+    return redirect("operators:breach", id=id)
+
+
 says_refusals = said_on("operators:breach", CannotNote, "id")
 
 
@@ -184,10 +190,7 @@ def notify(request: HttpRequest, id: UUID) -> HttpResponse:
         found.save(update_fields=["notices"])
     told = mails.breach(found, now=timezone.now())
     mails.supplements(found)  # of those who are told later than the others
-    messages.success(
-        request, ngettext("%(told)s client is told.", "%(told)s clients are told.", told) % {"told": told}
-    )
-    return redirect("operators:breach", id=id)
+    return _on_their_way(request, id, told)
 
 
 @require_POST
@@ -215,7 +218,4 @@ def supplement(request: HttpRequest, id: UUID) -> HttpResponse:
         found.supplement(form.notices(), by=person_of(request), now=now)
         mails.breach(found, now=now)
         told = mails.supplements(found)
-    messages.success(
-        request, ngettext("%(told)s client is told.", "%(told)s clients are told.", told) % {"told": told}
-    )
-    return redirect("operators:breach", id=id)
+    return _on_their_way(request, id, told)
